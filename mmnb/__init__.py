@@ -1,0 +1,34 @@
+"""Instruments that measure whether a multimodal model uses its modalities together.
+
+The short names below load their module on first use, so that `import mmnb` stays fast and free of torch:
+`mmnb.start` opens a notebook run, `mmnb.emap(f, a, b)` projects out cross-modal interactions.
+"""
+
+import importlib
+
+from mmnb.errors import DataUnavailable, NotAttempted
+
+__version__ = "0.1.0"
+
+_SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
+    "start": ("mmnb.lab.run", "start"),
+    "emap": ("mmnb.instruments.emap", "emap"),
+}
+_SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
+
+__all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
+
+
+def __getattr__(name: str):
+    if name in _SHORT_NAMES:
+        module, attribute = _SHORT_NAMES[name]
+        return getattr(importlib.import_module(module), attribute)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"mmnb.{name}")
+    raise AttributeError(
+        f"module 'mmnb' has no attribute {name!r}; it has {', '.join(sorted([*__all__, *_SUBMODULES]))}"
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_SUBMODULES])
