@@ -1,0 +1,67 @@
+"""One modality's batch, whatever it is made of: a tensor, an array, a list of items, or a dict or tuple of those.
+
+A `list` is a sequence of N examples (texts, images of different sizes). A `dict` or `tuple` is a structure whose parts each hold
+the N examples, as Hugging Face tokenizers return; it may be nested.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def length(batch: Any, name: str = "batch") -> int:
+    """Number of examples in `batch`.
+
+    Raises: TypeError for a type it does not know; ValueError when it is empty or its parts differ in length.
+    Example:
+        >>> length({"input_ids": torch.zeros(3, 7), "mask": [1, 1, 0]})
+        3
+    """
+    if isinstance(batch, Mapping | tuple):
+        parts = dict(batch) if isinstance(batch, Mapping) else dict(enumerate(batch))
+        sizes = {key: length(part, f"{name}[{key!r}]") for key, part in parts.items()}
+        if len(set(sizes.values())) != 1:
+            raise ValueError(f"{name}: its parts have lengths {sizes}; expected one common length")
+        return next(iter(sizes.values()))
+    if isinstance(batch, torch.Tensor | np.ndarray):
+        if batch.ndim == 0:
+            raise ValueError(f"{name}: got a scalar; expected at least one axis, the first over examples")
+    elif not isinstance(batch, list):
+        raise TypeError(
+            f"{name}: got {type(batch).__name__}; expected a tensor, an array, a list, or a dict or tuple of those"
+        )
+    if len(batch) == 0:
+        raise ValueError(f"{name}: got 0 examples; expected at least 1")
+    return len(batch)
+
+
+def take(batch: Any, index: torch.Tensor) -> Any:
+    """The examples `index` (int64, any order, repeats allowed), in the structure that `batch` has.
+
+    Any mapping comes back as a plain dict and any tuple as a plain tuple.
+
+    Example:
+        >>> take({"x": np.array([10, 20, 30]), "text": ["a", "b", "c"]}, torch.tensor([2, 0]))
+        {'x': array([30, 10]), 'text': ['c', 'a']}
+    """
+    if isinstance(batch, Mapping):
+        return {key: take(part, index) for key, part in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(take(part, index) for part in batch)
+    if isinstance(batch, torch.Tensor):
+        return batch[index.to(batch.device)]
+    if isinstance(batch, np.ndarray):
+        return batch[index.numpy()]
+    return [batch[i] for i in index.tolist()]
+
+
+def bytes_per_example(batch: Any) -> int | None:
+    """Size of one example in bytes, or None where it cannot be known (lists of arbitrary items)."""
+    if isinstance(batch, Mapping | tuple):
+        sizes = [bytes_per_example(part) for part in (batch.values() if isinstance(batch, Mapping) else batch)]
+        return None if None in sizes else sum(sizes)
+    if isinstance(batch, torch.Tensor):
+        return batch[0].numel() * batch.element_size()
+    return batch[0].nbytes if isinstance(batch, np.ndarray) and batch.dtype != object else None
