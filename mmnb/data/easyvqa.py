@@ -1,0 +1,214 @@
+"""easy-VQA: questions about one coloured shape on a 64 × 64 picture; real images, real questions, known answers.
+
+Two modalities are needed for most yes/no questions ("is there a teal shape?"), while "what color is the shape?" can be answered
+from the picture alone once the question is known to ask for a colour.
+"""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mmnb.data import derived
+from mmnb.data.pairs import Pairs
+from mmnb.errors import DataUnavailable
+
+QUESTION_TYPES = ("what color", "what shape", "has color", "has shape", "lacks color", "lacks shape")
+SHAPES = ("circle", "rectangle", "triangle")
+N_VALIDATION_IMAGES = 500
+PADDING = "<pad>"
+LONGEST = 9  # words in the longest question
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Questions:
+    """The questions of one split; row i of every field is question i.
+
+    image          (n,)    int64, row in `EasyVQA.images`
+    tokens         (n, 9)  int64, rows of `EasyVQA.vocabulary`, padded with 0 on the right
+    length         (n,)    int64, number of tokens before the padding
+    answer         (n,)    int64, row in `EasyVQA.answers`
+    question_type  (n,)    int64, row in `EasyVQA.question_types`
+    text           n strings, as published ("is there not a blue shape in the image?")
+    """
+
+    image: Tensor
+    tokens: Tensor
+    length: Tensor
+    answer: Tensor
+    question_type: Tensor
+    text: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __repr__(self) -> str:  # the fields would fill the screen
+        return f"Questions({len(self):,} about {len(self.image.unique()):,} pictures)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EasyVQA:
+    """easy-VQA as tensors, with the official test split and a validation split taken from the training images.
+
+    images          (5000, 3, 64, 64) uint8, channels red, green, blue from 0 to 255; 0-3999 official training, 4000-4999 official
+                    test images
+    train           33,742 questions on images 0-3499
+    validation      4,833 questions on images 3500-3999 (the last 500 official training images, always the same)
+    test            9,673 questions on images 4000-4999
+    vocabulary      26 words and, in front, `<pad>`
+    answers         13 answers, in the order of the package
+    question_types  6 names: what/has/lacks × color/shape ("lacks": the question contains "not" or "no")
+
+    No image is in two splits. The same *sentences* do occur in all splits: there are only 107 different ones.
+    Source:  Victor Zhou, easy-VQA 1.0 (PyPI `easy-vqa`, MIT licence).
+    """
+
+    images: Tensor
+    train: Questions
+    validation: Questions
+    test: Questions
+    vocabulary: tuple[str, ...]
+    answers: tuple[str, ...]
+    question_types: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in ("train", "validation", "test"))
+        return f"EasyVQA({len(self.images):,} pictures; questions: {splits}; {len(self.answers)} answers)"
+
+    def sentence(self, tokens: Tensor) -> str:
+        """The words behind one row of tokens."""
+        return " ".join(self.vocabulary[token] for token in tokens.tolist() if token)
+
+    def pairs(self, images: tuple[int, int, int] | None = None) -> Pairs:
+        """Pictures (a, at half the side: 32 x 32) with questions (b, the 107 different ones) and answers.
+
+        Args:    images, how many of the training, validation and test pictures to use, the first ones; None: all.
+        Returns: a `Pairs` whose row k is row k of the training, then validation, then test questions, whatever `images` is.
+        Raises:  ValueError when a number of pictures is below 1 or above what there is.
+        """
+        parts = (self.train, self.validation, self.test)
+        there = tuple(int(part.image.max() - part.image.min()) + 1 for part in parts)
+        images = there if images is None else images
+        if len(images) != 3 or not all(1 <= n <= limit for n, limit in zip(images, there, strict=True)):
+            raise ValueError(f"EasyVQA.pairs: got images={images}; expected three numbers from 1 to {there}")
+        tokens, of_b = torch.cat([part.tokens for part in parts]).unique(dim=0, return_inverse=True)
+        rows = torch.arange(len(of_b)).split([len(part) for part in parts])
+        used = [part.image < part.image.min() + n for part, n in zip(parts, images, strict=True)]
+        return Pairs(
+            a=torch.nn.functional.avg_pool2d(self.images.float(), 2).round().to(torch.uint8),
+            b=tokens,
+            of_a=torch.cat([part.image for part in parts]),
+            of_b=of_b,
+            label=torch.cat([part.answer for part in parts]),
+            classes=self.answers,
+            **{name: r[u] for name, r, u in zip(("train", "validation", "test"), rows, used, strict=True)},
+        )
+
+
+def folder() -> Path | None:
+    """Data folder inside the installed `easy-vqa` package, found without importing it; None if it is not installed."""
+    found = importlib.util.find_spec("easy_vqa")
+    if found is None or found.origin is None:
+        return None
+    data = Path(found.origin).parent / "data"
+    return data if (data / "answers.txt").is_file() else None
+
+
+def load() -> EasyVQA:
+    """Load easy-VQA.
+
+    Args:    none. The pictures are decoded once and kept as one file (see `mmnb.data.derived`).
+    Returns: an `EasyVQA`; the tensors are fresh copies, changing them changes nothing else.
+    Raises:  DataUnavailable if the package `easy-vqa` is not installed.
+    Example:
+        >>> data = load()
+        >>> data.train.text[0], data.answers[data.train.answer[0]], data.images[data.train.image[0]].shape
+        ('what is the blue shape?', 'rectangle', torch.Size([3, 64, 64]))
+
+    Source:  PyPI `easy-vqa` 1.0; its `train` is split further into `train` and `validation`, by image.
+    """
+    data = folder()
+    if data is None:
+        raise DataUnavailable(
+            "easy-VQA is not here: 5,000 pictures with 48,248 questions (5 MB, MIT licence). "
+            'Install it with `pip install "easy-vqa==1.0"` or `pip install "mmnb[worlds]"`; nothing else is downloaded.'
+        )
+    key = derived.key(__file__, ["easy-vqa", "numpy", "pillow"])
+    images = torch.from_numpy(derived.arrays("easyvqa", key, lambda: {"images": _decode(data)})["images"])
+    official = [
+        json.loads((data / split / "questions.json").read_text(encoding="utf-8")) for split in ("train", "test")
+    ]
+    answers = tuple((data / "answers.txt").read_text(encoding="utf-8").split())
+    vocabulary = (PADDING, *sorted({word for rows in official for text, _, _ in rows for word in words(text)}))
+
+    n_train = _n_images(data, "train")
+    test = [(text, answer, image + n_train) for text, answer, image in official[1]]
+    border = n_train - N_VALIDATION_IMAGES
+    train = [row for row in official[0] if row[2] < border]
+    validation = [row for row in official[0] if row[2] >= border]
+    split = {
+        name: _tensors(rows, vocabulary, answers)
+        for name, rows in zip(("train", "validation", "test"), (train, validation, test), strict=True)
+    }
+    return EasyVQA(images=images, vocabulary=vocabulary, answers=answers, question_types=QUESTION_TYPES, **split)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of a question, without the question mark.
+
+    Example:
+        >>> words("Is there not a blue shape?")
+        ['is', 'there', 'not', 'a', 'blue', 'shape']
+    """
+    return text.lower().replace("?", " ").split()
+
+
+def question_type(text: str) -> str:
+    """Which of `QUESTION_TYPES` a question is: what it asks for and whether it is negated.
+
+    Example:
+        >>> question_type("what is the blue shape?"), question_type("is no circle present?"), question_type("is there a red shape?")
+        ('what shape', 'lacks shape', 'has color')
+    """
+    said = words(text)
+    if said[0] == "what":  # "what is the blue shape?", "what shape is present?", "what color is the circle?"
+        return "what color" if "color" in said else "what shape"
+    about = "shape" if any(shape in said for shape in SHAPES) else "color"
+    return f"lacks {about}" if "not" in said or "no" in said else f"has {about}"
+
+
+def _n_images(data: Path, split: str) -> int:
+    return sum(1 for _ in (data / split / "images").glob("*.png"))
+
+
+def _decode(data: Path) -> np.ndarray:
+    """All pictures, training before test, as (n, 3, 64, 64) uint8."""
+    files = [data / split / "images" / f"{i}.png" for split in ("train", "test") for i in range(_n_images(data, split))]
+    images = np.empty((len(files), 3, 64, 64), dtype=np.uint8)
+    for row, file in enumerate(files):
+        with Image.open(file) as picture:
+            images[row] = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
+    return images
+
+
+def _tensors(rows: list, vocabulary: tuple[str, ...], answers: tuple[str, ...]) -> Questions:
+    """Rows (text, answer, image) as tensors; all splits are padded to the same length."""
+    token, answer = ({name: i for i, name in enumerate(names)} for names in (vocabulary, answers))
+    kind = {name: i for i, name in enumerate(QUESTION_TYPES)}
+    said = [words(text) for text, _, _ in rows]
+    tokens = torch.zeros(len(rows), LONGEST, dtype=torch.int64)
+    for i, line in enumerate(said):
+        tokens[i, : len(line)] = torch.tensor([token[word] for word in line])
+    return Questions(
+        image=torch.tensor([image for _, _, image in rows]),
+        tokens=tokens,
+        length=torch.tensor([len(line) for line in said]),
+        answer=torch.tensor([answer[name] for _, name, _ in rows]),
+        question_type=torch.tensor([kind[question_type(text)] for text, _, _ in rows]),
+        text=tuple(text for text, _, _ in rows),
+    )

@@ -1,0 +1,1 @@
+"""Floor 2: small models that train in seconds, and adapters to public ones."""

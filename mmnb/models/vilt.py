@@ -1,0 +1,169 @@
+"""ViLT, a real vision-and-language transformer fine-tuned on VQA 2.0, as a function of two modalities: f(images, questions) -> logits.
+
+An interaction grid scores every picture with every question. So each picture is preprocessed and embedded once, each question
+tokenised once, and a pair only costs the transformer itself.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from mmnb import paths
+from mmnb.errors import DataUnavailable
+
+CHECKPOINT = "dandelin/vilt-b32-finetuned-vqa"
+Prepared = dict[str, Tensor]
+
+
+class Vilt(nn.Module):
+    """f(images, questions) -> logits (B, answers) of a ViLT for question answering.
+
+    Args:    model, a `ViltForQuestionAnswering`; image_processor, its `ViltImageProcessor`; tokenizer, its BERT tokenizer. The
+             model is put in eval mode and its weights are frozen.
+    Use:     prepare once (`vilt.prepare_images(pictures)`, `vilt.prepare_questions(texts)`), then give `vilt` and the two dicts to
+             `mmnb.emap`. Lists of pictures and of strings work too, and are prepared on every call.
+    Source:  Kim et al. (2021), through transformers. Ours differs in one thing: the plain forward pass puts patches in a random
+             order, and with them the padding, so its outputs change in the last digits from call to call; here every picture
+             is embedded alone, once, and padding is masked out.
+    """
+
+    def __init__(self, model: nn.Module, image_processor: Any, tokenizer: Any) -> None:
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        self.image_processor = image_processor
+        self.tokenizer = tokenizer
+        self.eval()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The answers, in the order of the logits."""
+        names = self.model.config.id2label
+        return tuple(names[i] for i in range(len(names)))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and where prepared inputs are put."""
+        return self.model.classifier[0].weight.device
+
+    @torch.no_grad()
+    def prepare_images(self, images: list[Image.Image]) -> Prepared:
+        """Embed pictures: "image_embeds" (n, 1 + patches, width), padded with 0, and "image_mask" (n, 1 + patches) with 1 = patch.
+
+        Args:    images, PIL pictures of any size and mode. 500 COCO pictures take 370 MB.
+        Raises:  TypeError for anything but pictures, ValueError for an empty list.
+        """
+        wrong = [type(image).__name__ for image in images if not isinstance(image, Image.Image)]
+        if wrong:
+            raise TypeError(f"Vilt.prepare_images: got {', '.join(sorted(set(wrong)))}; expected PIL images")
+        if not images:
+            raise ValueError("Vilt.prepare_images: got no picture; expected at least one")
+        embedded = [self._embed(image) for image in images]
+        longest = max(len(patches) for patches in embedded)
+        embeds = embedded[0].new_zeros(len(images), longest, embedded[0].shape[1])
+        mask = torch.zeros(len(images), longest, dtype=torch.int64, device=self.device)
+        for row, patches in enumerate(embedded):
+            embeds[row, : len(patches)] = patches
+            mask[row, : len(patches)] = 1
+        return {"image_embeds": embeds, "image_mask": mask}
+
+    def prepare_questions(self, questions: list[str]) -> Prepared:
+        """Tokenise questions: "input_ids", "attention_mask", "token_type_ids", each (n, 40) int64; longer ones are cut.
+
+        Raises:  TypeError for anything but strings, ValueError for an empty list.
+        """
+        wrong = [type(question).__name__ for question in questions if not isinstance(question, str)]
+        if isinstance(questions, str) or wrong:
+            raise TypeError(
+                f"Vilt.prepare_questions: got {questions if isinstance(questions, str) else wrong!r}; expected a list of strings"
+            )
+        if not questions:
+            raise ValueError("Vilt.prepare_questions: got no question; expected at least one")
+        encoded = self.tokenizer(
+            list(questions),
+            padding="max_length",
+            truncation=True,
+            max_length=self.model.config.max_position_embeddings,
+            return_tensors="pt",
+            return_token_type_ids=True,
+            return_attention_mask=True,
+        )
+        return {name: encoded[name].to(self.device) for name in ("input_ids", "attention_mask", "token_type_ids")}
+
+    def forward(self, images: Prepared | list[Image.Image], questions: Prepared | list[str]) -> Tensor:
+        """Logits (B, answers) float32 of B pictures with B questions, pair by pair.
+
+        Raises:  ValueError when the numbers differ, or when the model was put in train mode (dropout would change the answers).
+        """
+        if self.training or self.model.training:
+            raise ValueError("Vilt: the model is in train mode; expected eval mode, call `.eval()`")
+        a = images if isinstance(images, dict) else self.prepare_images(list(images))
+        b = questions if isinstance(questions, dict) else self.prepare_questions(list(questions))
+        if len(a["image_mask"]) != len(b["input_ids"]):
+            raise ValueError(
+                f"Vilt: got {len(a['image_mask'])} pictures and {len(b['input_ids'])} questions; expected pairs"
+            )
+        with torch.no_grad():
+            return self.model(**b, image_embeds=a["image_embeds"], pixel_mask=a["image_mask"]).logits.float()
+
+    def _embed(self, image: Image.Image) -> Tensor:
+        """Class token and patches of one picture with their places, (1 + patches, width)."""
+        inputs = self.image_processor(image.convert("RGB"), return_tensors="pt").to(self.device)
+        embeddings, dtype = self.model.vilt.embeddings, self.model.classifier[0].weight.dtype
+        # visual_embed draws an order of the patches: always the same one here, and not from the caller's generator
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            patches, mask, _ = embeddings.visual_embed(
+                inputs["pixel_values"].to(dtype),
+                inputs["pixel_mask"],
+                max_image_length=self.model.config.max_image_length,
+            )
+        return patches[0][mask[0].bool()]
+
+
+def load(folder: Path | str | None = None, device: str | torch.device = "cpu") -> Vilt:
+    """Load a ViLT for question answering; never downloads anything by itself.
+
+    Args:    folder, a folder written by `save_pretrained` or `hf download`, or the name of a checkpoint on the Hugging Face hub that is
+             already in its cache; None: `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`; device, as torch names it.
+    Returns: a `Vilt` in eval mode.
+    Raises:  DataUnavailable when transformers or the checkpoint is not here; ValueError when the checkpoint is of another kind.
+    Source:  `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
+    """
+    try:
+        from transformers import BertTokenizerFast, ViltConfig, ViltForQuestionAnswering, ViltImageProcessor
+    except ImportError as error:
+        raise DataUnavailable(
+            'ViLT needs the package transformers (Apache-2.0): `pip install "mmnb[models]"`'
+        ) from error
+    place = paths.cache() / "vilt-b32-finetuned-vqa"
+    source = str(folder) if folder is not None else str(place) if place.is_dir() else CHECKPOINT
+    try:
+        # the plain JSON, because ViltConfig would accept any model's
+        config, _ = ViltConfig.get_config_dict(source, local_files_only=True)
+        if "model_type" not in config:
+            raise FileNotFoundError(f"no config.json in {source}")
+        if config["model_type"] != "vilt":
+            raise ValueError(f"vilt.load: {source} holds a model of type {config['model_type']!r}; expected 'vilt'")
+        model, report = ViltForQuestionAnswering.from_pretrained(
+            source, local_files_only=True, output_loading_info=True
+        )
+        processor = ViltImageProcessor.from_pretrained(source, local_files_only=True)
+        tokenizer = BertTokenizerFast.from_pretrained(source, local_files_only=True)
+    except OSError as error:
+        raise DataUnavailable(
+            f"the ViLT checkpoint {source} is not here or not complete. Get it (470 MB, licence Apache-2.0) with "
+            f"`hf download {CHECKPOINT} --local-dir {place}`, or give vilt.load a folder that holds one."
+        ) from error
+    if report["missing_keys"]:  # transformers fills them with random numbers and only logs it
+        missing = sorted(report["missing_keys"])
+        raise ValueError(
+            f"vilt.load: {source} lacks weights: {', '.join(missing[:3])} ({len(missing)} in all); expected a ViLT for question answering"
+        )
+    if len(tokenizer) != model.config.vocab_size:  # without its files transformers makes an empty one
+        raise ValueError(
+            f"vilt.load: the tokenizer of {source} knows {len(tokenizer)} tokens; expected {model.config.vocab_size}: is vocab.txt there?"
+        )
+    return Vilt(model.to(device), processor, tokenizer)
