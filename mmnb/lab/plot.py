@@ -1,0 +1,230 @@
+"""One style for every figure: sizes, fonts, one colour and marker per modality, chance lines, published values, error bars.
+
+Object API only: `subplots` makes figures that pyplot does not know, so nothing is drawn twice and no window ever opens.
+"""
+
+import contextlib
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mmnb.instruments.intervals import mean_interval
+
+COLOURS = {"image": "#0072B2", "text": "#D55E00", "audio": "#009E73", "fused": "#CC79A7", "control": "#7F7F7F"}
+MARKERS = {"image": "o", "text": "s", "audio": "^", "fused": "D", "control": "x"}
+LINES = {"image": "-", "text": "-", "audio": "-", "fused": "-", "control": "--"}
+WIDTHS = {"column": 3.4, "page": 7.0}  # inches
+DPI = 110
+UNSEEN = 12  # of 255: a difference in one colour channel that nobody sees at an edge of a line or letter
+
+STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs on every computer
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "savefig.dpi": DPI,
+    "savefig.facecolor": "white",
+    "savefig.bbox": None,  # "tight" would give every figure a width of its own
+    "svg.hashsalt": "mmnb",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.prop_cycle": mpl.cycler(color=[*list(COLOURS.values())[:4], "#56B4E9", "#E69F00"]),
+    "axes.axisbelow": True,
+    "image.cmap": "cividis",
+    "image.interpolation": "nearest",
+    "lines.linewidth": 1.4,
+    "lines.markersize": 5,
+    "errorbar.capsize": 2.5,
+}
+
+
+def style() -> contextlib.AbstractContextManager[None]:
+    """The style for the length of a `with` block."""
+    return mpl.rc_context(STYLE)
+
+
+def apply() -> None:
+    """The style from here on; `mmnb.start` calls it."""
+    mpl.rcParams.update(STYLE)
+
+
+def look(modality: str) -> dict[str, str]:
+    """Colour, marker and line of a modality, ready for `ax.plot(x, y, **look("image"))`.
+
+    Raises: ValueError when there is no such modality.
+    """
+    if modality not in COLOURS:
+        raise ValueError(f"look: got modality {modality!r}; expected one of {', '.join(COLOURS)}")
+    return {"color": COLOURS[modality], "marker": MARKERS[modality], "linestyle": LINES[modality]}
+
+
+def subplots(
+    kind: str = "page", rows: int = 1, cols: int = 1, height: float | None = None, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure of column (3.4 in) or page width (7 in).
+
+    Args:    kind, "column" or "page"; rows, cols; height in inches, by default three quarters of a panel's width per row;
+             options, passed on to matplotlib's `Figure.subplots` (sharex, sharey, squeeze, width_ratios, …).
+    Returns: the figure and its axes: one, or an array of them.
+    Raises:  ValueError on another kind, or a height that is not above 0.
+    """
+    if kind not in WIDTHS:
+        raise ValueError(f"subplots: got kind {kind!r}; expected one of {', '.join(WIDTHS)}")
+    if height is None:
+        height = rows * min(0.75 * WIDTHS[kind] / cols, 3.2)
+    if not height > 0:
+        raise ValueError(f"subplots: got height {height}; expected inches above 0")
+    with style():
+        figure = Figure(figsize=(WIDTHS[kind], height), layout="constrained")
+        return figure, figure.subplots(rows, cols, **options)
+
+
+def chance_line(ax: Axes, y: float, label: str = "chance", side: str = "right") -> None:
+    """A dashed grey line across the axes at the value that knows nothing, named at its right or left end."""
+    if side not in ("left", "right"):
+        raise ValueError(f"chance_line: got side {side!r}; expected left or right")
+    ax.axhline(y, color=COLOURS["control"], linestyle=LINES["control"], linewidth=1, zorder=1)
+    x, offset = (1, -2) if side == "right" else (0, 2)
+    ax.annotate(
+        label,
+        xy=(x, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(offset, 2),
+        textcoords="offset points",
+        ha=side,
+        va="bottom",
+        fontsize=8,
+        color="#555555",
+    )
+
+
+def published_point(ax: Axes, x: float, y: float, label: str, marker: str = "o") -> None:
+    """A hollow marker where the paper's value lies; the label names table, figure or section and enters the legend."""
+    if not label.strip():
+        raise ValueError(
+            "published_point: got an empty label; expected where the value is printed, such as 'paper, table 2'"
+        )
+    ax.plot(
+        [x],
+        [y],
+        linestyle="none",
+        marker=marker,
+        markersize=8,
+        markerfacecolor="none",
+        markeredgecolor="black",
+        label=label,
+        zorder=4,
+    )
+
+
+def error_bars(
+    ax: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    kind: str,
+    n: int,
+    modality: str,
+    label: str = "",
+    points: Sequence[Sequence[float]] | None = None,
+    line: bool = False,
+) -> None:
+    """Values with their intervals; the legend says which kind of interval and of how many.
+
+    Args:    x, y, low, high, all of one length, with low <= y <= high; kind, such as "95 % bootstrap interval"; n, values
+             behind each interval, counted by the caller; modality, for colour and marker; label, in front of the kind;
+             points, the single values per x: required when n is 10 or less, drawn beside the bar; line, to join the values.
+    Raises:  ValueError on lengths that differ, an interval without its value, an empty kind, or missing points.
+    """
+    x, y, low, high = (np.asarray(numbers, dtype=float) for numbers in (x, y, low, high))
+    if not x.shape == y.shape == low.shape == high.shape or x.ndim != 1 or not len(x):
+        raise ValueError(
+            f"error_bars: got shapes {x.shape}, {y.shape}, {low.shape}, {high.shape}; expected one length for x, y, low, high"
+        )
+    slack = 1e-9 * np.maximum(np.abs(low), np.abs(high))
+    if not ((low <= y + slack) & (y <= high + slack)).all():  # also refuses NaN
+        raise ValueError(f"error_bars: got y {y}, low {low}, high {high}; expected low <= y <= high everywhere")
+    if not kind.strip() or n < 1:
+        raise ValueError(f"error_bars: got kind {kind!r}, n {n}; expected a name of the interval and a count above 0")
+    if points is None and n <= 10:
+        raise ValueError(
+            f"error_bars: got n = {n} without points; expected the single values, as there are no more than 10"
+        )
+    if points is not None and len(points) != len(x):
+        raise ValueError(f"error_bars: got points for {len(points)} places; expected {len(x)}")
+    drawn = look(modality) | ({} if line else {"linestyle": "none"})
+    named = f"{label} ({kind}, n = {n})" if label else f"{kind}, n = {n}"
+    ax.errorbar(x, y, yerr=[np.clip(y - low, 0, None), np.clip(high - y, 0, None)], label=named, zorder=3, **drawn)
+    shift = 0.02 * (np.ptp(x) or 1.0)
+    for place, values in zip(x, points if points is not None else [], strict=False):
+        ax.plot(
+            place + shift + np.zeros(len(values)), values, ".", markersize=3, alpha=0.7, color=drawn["color"], zorder=2
+        )
+
+
+def grouped(ax: Axes, ticks: Sequence[str], series: Mapping[str, tuple[str, Sequence[Sequence[float]]]]) -> None:
+    """Runs side by side: at each tick one mean per series, with its 95 % Student-t interval over runs and the single runs beside it.
+
+    Args:    ticks, their names; series: label -> (modality, for colour and marker; one sequence of runs per tick, two or more each).
+    Raises:  ValueError when a series has not one sequence per tick, or as `mean_interval` and `error_bars` do.
+    """
+    step = 0.6 / max(len(series), 1)
+    for k, (label, (modality, runs)) in enumerate(series.items()):
+        if len(runs) != len(ticks):
+            raise ValueError(f"grouped: {label!r} has runs for {len(runs)} places; expected {len(ticks)}, one per tick")
+        means, low, high = zip(*(mean_interval(values) for values in runs), strict=True)
+        error_bars(
+            ax,
+            np.arange(len(ticks)) + step * (k - (len(series) - 1) / 2),
+            means,
+            low,
+            high,
+            kind="95 % t interval",
+            n=min(len(values) for values in runs),
+            modality=modality,
+            label=label,
+            points=runs,
+        )
+    ax.set_xticks(range(len(ticks)), ticks)
+
+
+def png(figure: Figure) -> tuple[bytes, int]:
+    """The figure as a PNG, equal byte for byte whenever equal things were drawn, and its width in pixels.
+
+    It is kept in 256 colours (a third of the bytes) where that shows nowhere: no pixel's channel changes by more than `UNSEEN`.
+    """
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    picture = Image.open(buffer).convert("RGB")
+    reduced = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    change = np.abs(np.asarray(picture, dtype=int) - np.asarray(reduced.convert("RGB"), dtype=int)).max()
+    return _encode(reduced if change <= UNSEEN else picture), picture.width
+
+
+def _encode(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+def close(figure: Figure) -> None:
+    """Let pyplot forget the figure, if pyplot made it, so that the cell does not show it a second time."""
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(figure)

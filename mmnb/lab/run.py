@@ -1,0 +1,242 @@
+"""One run of one notebook: seeds, sizes, records, figures, and the table of verdicts at its end."""
+
+import hashlib
+import json
+import operator
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from mmnb import paths
+from mmnb.errors import DataUnavailable
+from mmnb.lab import claims as claim_files
+from mmnb.lab import environment, plot, show, tables, values, verdicts
+from mmnb.lab.show import Figure, Markdown
+from mmnb.lab.sizes import BUDGETS, Sizes, check_profile
+from mmnb.lab.tables import Table
+
+T = TypeVar("T")
+
+
+def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
+    """Open a run: seed Python, NumPy and torch, make torch deterministic, set the figure style, start the clock.
+
+    Args:    slug, the notebook, such as "01_emap"; profile, "smoke", "laptop" or "paper"; seed, from 0 to 2**32 - 1.
+    Returns: the run, which writes to the folder MMNB_OUT or, without it, to build/runs/<profile>/<slug>.
+    Raises:  ValueError on an unknown profile or seed, or a notebook without data/claims/<slug>.yaml.
+    Example:
+        >>> start("01_emap", profile="huge")
+        Traceback (most recent call last):
+        ValueError: got profile 'huge'; expected one of smoke, laptop, paper
+    """
+    check_profile(profile)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"start: got seed {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    claims = claim_files.load(slug)
+    out = Path(os.environ.get("MMNB_OUT") or paths.root() / "build" / "runs" / profile / slug).resolve()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # without it CUDA's matrix products refuse to be deterministic
+    torch.use_deterministic_algorithms(
+        True, warn_only=profile == "paper"
+    )  # published models may use kernels that have no such form
+    plot.apply()
+    return Run(claims, profile, seed, out)
+
+
+class Run:
+    """What `mmnb.start` returns. A notebook asks it for sizes and seeds, and hands it every number and every figure."""
+
+    def __init__(self, claims: claim_files.ClaimSet, profile: str, seed: int, out: Path):
+        self.claims, self.slug, self.profile, self.seed, self.out = claims, claims.notebook, profile, seed, out
+        self._records: dict[str, dict[str, Any]] = {}
+        self._figures: dict[str, dict[str, Any]] = {}
+        self._started = time.monotonic()
+        self._remove_older()
+
+    def __repr__(self) -> str:
+        return f"Run({self.slug!r}, profile={self.profile!r}, seed={self.seed}): {len(self._records)} of {len(self.claims)} claims recorded"
+
+    def _remove_older(self) -> None:
+        """What an earlier run left, by the names it noted: nobody shall read old records as this run's."""
+        (self.out / "records.json").unlink(missing_ok=True)
+        manifest = self.out / "figures" / "figures.json"
+        if manifest.is_file():
+            for name in json.loads(manifest.read_text(encoding="utf-8")):
+                (manifest.parent / f"{name}.png").unlink(missing_ok=True)
+            manifest.unlink()
+
+    def generator(self, stream: int = 0) -> torch.Generator:
+        """A fresh torch generator on the CPU: the same numbers on every call; other streams are independent of this one."""
+        return torch.Generator().manual_seed(
+            self.seed if stream == 0 else int(self._sequence(stream).generate_state(1)[0])
+        )
+
+    def rng(self, stream: int = 0) -> np.random.Generator:
+        """A fresh NumPy generator: the same numbers on every call; other streams are independent of this one."""
+        return np.random.default_rng(self._sequence(stream))
+
+    def _sequence(self, stream: int) -> np.random.SeedSequence:
+        if isinstance(stream, bool) or operator.index(stream) < 0:
+            raise ValueError(f"stream: got {stream!r}; expected a whole number from 0")
+        return np.random.SeedSequence(self.seed, spawn_key=(operator.index(stream),) if stream else ())
+
+    def sizes(self, *, smoke: Mapping[str, Any], laptop: Mapping[str, Any], paper: Mapping[str, Any]) -> Sizes:
+        """All that differs between the profiles: attributes for the code, one table for the reader."""
+        return Sizes(self.profile, {"smoke": smoke, "laptop": laptop, "paper": paper})
+
+    def need(self, loader: Callable[[], T], claims: Sequence[str]) -> T | None:
+        """What `loader()` returns; where its data is missing, None, a visible note, and the claims marked as not testable here.
+
+        Raises: ValueError, before anything is loaded, when a claim is unknown or already recorded; whatever the loader raises, except DataUnavailable.
+        """
+        names = self._free(claims)
+        try:
+            return loader()
+        except DataUnavailable as missing:
+            reason = show.portable(str(missing))
+            self.not_testable(names, reason)
+            concerned = ", ".join(f"`{name}`" for name in names) or "none"
+            note = f"> **Not testable here.** {reason}\n>\n> Claims concerned: {concerned}."
+            show.display({"text/markdown": note, "text/plain": note})
+            return None
+
+    def not_testable(self, claim_ids: str | Sequence[str], reason: str) -> None:
+        """Mark claims that this run cannot decide. Raises: ValueError on an unknown or recorded claim, or an empty reason."""
+        if not isinstance(reason, str) or not reason.strip():
+            raise ValueError(f"not_testable: got reason {reason!r}; expected why it cannot be tested")
+        for name in self._free(claim_ids):
+            self._store(name, None, None, None, None, unavailable=reason.strip())
+
+    def record(self, claim_id: str, value: Any, ci: Any = None, n: int | None = None, note: str | None = None) -> None:
+        """Hand in the number that decides a claim.
+
+        Args:    claim_id, from data/claims/<slug>.yaml; value, a number, or the list or dict of numbers that the claim's rule
+                 judges; ci, the interval (low, high) around a single number; n, how many seeds, splits or examples are
+                 behind it; note, one sentence for the reader.
+        Raises:  ValueError on an unknown claim, a second record of one, NaN or inf, an interval that does not contain the
+                 value or that the rule needs and does not get, n below 1.
+        """
+        (name,) = self._free([claim_id])
+        value, ci = self.claims[name].check(values.unwrap(value), None if ci is None else values.unwrap(ci))
+        if n is not None and (isinstance(n, bool) or operator.index(n) < 1):
+            raise ValueError(f"record {name}: got n = {n!r}; expected a count above 0")
+        self._store(name, value, ci, None if n is None else operator.index(n), note)
+
+    def _free(self, claim_ids: str | Sequence[str]) -> list[str]:
+        names = [claim_ids] if isinstance(claim_ids, str) else list(claim_ids)
+        for name in names:
+            if self.claims[name].id in self._records:
+                raise ValueError(
+                    f"claim {name!r} is already recorded; expected one record for each claim (to run a cell again, start from mmnb.start)"
+                )
+        return names
+
+    def _store(
+        self, name: str, value: Any, ci: Any, n: int | None, note: str | None, unavailable: str | None = None
+    ) -> None:
+        record = {
+            "value": value,
+            "ci": None if ci is None else list(ci),
+            "n": n,
+            "note": note,
+            "unavailable": unavailable,
+        }
+        record["verdict"], record["reason"] = claim_files.judge(self.claims[name], record, self.profile)
+        self._records[name] = record
+
+    def figure(self, figure: Any, name: str, *, caption: str, alt: str) -> Figure:
+        """Save a figure as <out>/figures/<name>.png, close it, and return it for display: picture, then numbered caption.
+
+        Args:    figure, of matplotlib; name, of a-z, 0-9 and hyphens; caption, in Markdown: finding, what is drawn, n, meaning of
+                 the bars; alt, for those who cannot see it: axes, shape of the result, finding.
+        Raises:  ValueError on a name that is taken or not of that form, or an empty caption or alt text.
+        """
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in self._figures:
+            raise ValueError(
+                f"figure: got name {name!r}; expected a new one of a-z, 0-9 and hyphens (to run a cell again, start from mmnb.start)"
+            )
+        for which, text in (("caption", caption), ("alt", alt)):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"figure {name}: got {which} {text!r}; expected a text")
+        png, width = plot.png(figure)
+        plot.close(figure)
+        caption, alt = " ".join(caption.split()), " ".join(alt.split())
+        number = f"{int(re.match(r'[0-9]*', self.slug).group() or 0)}.{len(self._figures) + 1}"
+        folder = self.out / "figures"
+        paths.write_bytes(folder / f"{name}.png", png)
+        self._figures[name] = {
+            "sha256": hashlib.sha256(png).hexdigest(),
+            "alt": alt,
+            "caption": caption,
+            "number": number,
+        }
+        _write_json(folder / "figures.json", self._figures)
+        return Figure(png, width, alt, f"**Figure {number}.** {caption}", folder / f"{name}.png")
+
+    def say(self, markdown: str) -> Markdown:
+        """Text with measured numbers in it: `run.say(f"The model loses {gap:.1f} points.")`."""
+        if not isinstance(markdown, str) or not markdown.strip():
+            raise ValueError(f"say: got {markdown!r}; expected a text")
+        return Markdown(markdown)
+
+    def table(self, rows: Any, caption: str | None = None, digits: int = 3) -> Table:
+        """A table to display, from a data frame or a list of dicts; floats get `digits` decimals. Raises: as `tables.from_rows`."""
+        return tables.from_rows(rows, caption, digits)
+
+    def verdicts(self) -> Table:
+        """The table of verdicts; also writes <out>/records.json.
+
+        Raises: ValueError when a claim was neither recorded nor marked as not testable.
+        """
+        self._write(complete=False)
+        made = verdicts.table(self.claims, self._records, caption="Paper versus ours")
+        made.notes = verdicts.small_print(self.claims, self._records)
+        return made
+
+    def environment(self) -> Table:
+        """Versions, profile, seed and run time; writes the final <out>/records.json, marked as complete.
+
+        Raises: ValueError when a claim was neither recorded nor marked as not testable.
+        """
+        content = self._write(complete=True)
+        allowed = BUDGETS[self.profile]
+        budget = f" of {allowed:.0f} allowed" if allowed else ""
+        rows = [["profile", self.profile], ["seed", str(self.seed)], *map(list, content["versions"].items())]
+        rows.append(["CPU seconds", f"{content['cpu_seconds']:.0f}{budget}"])
+        rows.append(["wall seconds", f"{time.monotonic() - self._started:.0f}"])
+        return Table(["what", "this run"], rows)
+
+    def _write(self, complete: bool) -> dict[str, Any]:
+        missing = [claim.id for claim in self.claims if claim.id not in self._records]
+        if missing:
+            raise ValueError(f"neither recorded nor marked as not testable: {', '.join(missing)}")
+        content = {
+            "schema": 1,
+            "notebook": self.slug,
+            "profile": self.profile,
+            "seed": self.seed,
+            "records": {claim.id: self._records[claim.id] for claim in self.claims},
+            "figures": self._figures,
+            "modules": environment.modules(),
+            "data_files": list(self.claims.files),
+            "versions": environment.versions(),
+            "cpu_seconds": round(environment.cpu_seconds(), 2),
+            "complete": complete,
+        }
+        _write_json(self.out / "records.json", content)
+        return content
+
+
+def _write_json(path: Path, content: Any) -> None:
+    paths.write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

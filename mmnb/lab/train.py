@@ -1,0 +1,125 @@
+"""Training on the spot: one small loop that keeps the weights of the best validation epoch, and late fusion on top of it."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from mmnb.data.pairs import Pairs
+from mmnb.models.fusion import LateFusion
+
+
+@dataclass(frozen=True)
+class History:
+    """Mean training loss and validation score per epoch, and the epoch (from 0) whose weights were kept."""
+
+    loss: list[float]
+    validation: list[float]
+    best: int
+
+
+def fit(
+    model: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    n: int,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    validate: Callable[[], float] | None = None,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-4,
+    progress: bool | None = None,
+) -> History:
+    """Train `model` in place with AdamW and a one-cycle learning rate; it comes back in eval mode.
+
+    Args:
+        loss: `loss(index)` for a batch of units, index (b,) int64 on the CPU. A unit is what one draws: an example, or an image with all
+            its questions.
+        n: number of units. epochs, batch_size (units), learning_rate (peak), weight_decay: as usual.
+        generator: draws the order of the units; the model's own randomness comes from torch's global seed.
+        validate: called after each epoch in eval mode, without gradient; higher is better. The weights of the best epoch are restored, the
+            earliest where several tie. None keeps the last.
+        progress: True shows a bar, False never does, None does on a terminal.
+    Returns: a `History`.
+    Raises: ValueError on counts below 1; FloatingPointError when the loss is no longer finite, before it reaches the weights.
+    """
+    for name, value in {"n": n, "epochs": epochs, "batch_size": batch_size}.items():
+        if value < 1:
+            raise ValueError(f"fit: got {name}={value}; expected at least 1")
+    steps = epochs * -(-n // batch_size)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
+    losses, scores = [], []
+    best, weights = -1, None
+    with tqdm(
+        total=steps, desc="fit", unit="step", disable=None if progress is None else not progress, leave=False
+    ) as bar:
+        for epoch in range(epochs):
+            model.train()
+            total = 0.0
+            for index in torch.randperm(n, generator=generator).split(batch_size):
+                value = loss(index)
+                if not value.isfinite():
+                    raise FloatingPointError(
+                        f"fit: the loss is {value.item()} in epoch {epoch}; try a smaller learning_rate"
+                    )
+                optimiser.zero_grad()
+                value.backward()
+                optimiser.step()
+                schedule.step()
+                total += value.item() * len(index)
+                bar.update()
+            losses.append(total / n)
+            model.eval()
+            if validate is None:
+                best = epoch
+                continue
+            with torch.no_grad():
+                scores.append(validate())
+            if best < 0 or scores[-1] > scores[best]:
+                best, weights = epoch, copy.deepcopy(model.state_dict())
+    if weights is not None:
+        model.load_state_dict(weights)
+    return History(losses, scores, best)
+
+
+def fit_pairs(
+    model: LateFusion, pairs: Pairs, *, seed: int, epochs: int, items_per_batch: int = 32, **options
+) -> History:
+    """Train a late-fusion classifier on `pairs.train` by cross-entropy; the epoch is chosen by accuracy on `pairs.validation`.
+
+    One batch holds `items_per_batch` items of `a` with all their pairs, so that an image with ten questions is encoded once. `options`
+    go to `fit`. Returns a `History`; `model` comes back in eval mode.
+    """
+    order = pairs.train[pairs.of_a[pairs.train].argsort(stable=True)]
+    units = order.split(pairs.of_a[order].unique_consecutive(return_counts=True)[1].tolist())
+
+    def loss(index: Tensor) -> Tensor:
+        rows = torch.cat([units[i] for i in index.tolist()])
+        return functional.cross_entropy(pair_logits(model, pairs, rows), pairs.label[rows])
+
+    def validation_accuracy() -> float:
+        rows = pairs.validation
+        return (pair_logits(model, pairs, rows).argmax(1) == pairs.label[rows]).float().mean().item()
+
+    return fit(
+        model,
+        loss,
+        len(units),
+        epochs=epochs,
+        batch_size=items_per_batch,
+        generator=torch.Generator().manual_seed(seed),
+        validate=validation_accuracy,
+        **options,
+    )
+
+
+def pair_logits(model: LateFusion, pairs: Pairs, rows: Tensor) -> Tensor:
+    """Logits (len(rows), classes) of the pairs `rows`, each different item encoded once. Train or eval mode is the caller's."""
+    (a, of_a), (b, of_b) = (of[rows].unique(return_inverse=True) for of in (pairs.of_a, pairs.of_b))
+    return model(pairs.a[a], pairs.b[b], of_a, of_b)

@@ -1,0 +1,109 @@
+"""One claim as a row: what the paper says, what we found, the rule, the verdict. Notebooks, README and terminal share it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from mmnb.lab import values
+from mmnb.lab.claim import Claim
+from mmnb.lab.claims import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, ClaimSet
+from mmnb.lab.tables import Table
+
+MARKS = {REPRODUCED: "✔", PARTLY: "◐", NOT_REPRODUCED: "✘", NOT_TESTABLE: "○"}  # told apart without colour
+HEADER = ("claim", "paper", "ours", "rule", "on the null", "verdict")
+
+
+class Row(NamedTuple):
+    """One claim in plain texts."""
+
+    id: str
+    claim: str
+    place: str
+    published: str
+    ours: str
+    rule: str
+    null: str
+    verdict: str
+    reason: str | None
+
+
+def row(claim: Claim, record: Mapping[str, Any] | None) -> Row:
+    """The row of one claim; without a record its verdict is "not recorded"."""
+    record = record or {"value": None, "verdict": "not recorded", "reason": None}
+    printed = "–"
+    if claim.published:
+        printed = values.short(claim.published.value) + (f" {claim.published.unit}" if claim.published.unit else "")
+    rule = str(claim.rule) + (f"; partly: {claim.partly}" if claim.partly else "")
+    null = "; ".join(values.short(null.value) for null in claim.nulls) + f" → {NOT_REPRODUCED}"
+    return Row(
+        claim.id,
+        claim.text,
+        claim.place,
+        printed,
+        ours(claim, record),
+        rule,
+        null,
+        record["verdict"],
+        record.get("reason"),
+    )
+
+
+def ours(claim: Claim, record: Mapping[str, Any]) -> str:
+    """Our number as "29.78 [28.9, 30.6], n = 15"; a dash where nothing was measured."""
+    text = values.short(claim.rule.arrange(record["value"]))
+    if record.get("ci") is not None:
+        text += f" [{values.short(record['ci'][0])}, {values.short(record['ci'][1])}]"
+    if record.get("n") is not None:
+        text += f", n = {record['n']:,}"
+    return text
+
+
+def verdict(entry: Row) -> str:
+    """The verdict with its mark, and the reason below it where it is not testable."""
+    text = f"{MARKS.get(entry.verdict, '?')} {entry.verdict}"
+    return f"{text}\n{entry.reason}" if entry.verdict == NOT_TESTABLE and entry.reason else text
+
+
+def table(claims: ClaimSet, records: Mapping[str, Any], caption: str | None = None) -> Table:
+    """The table of verdicts of one notebook, in the order of its claims file; records: id -> record."""
+    rows = [row(claim, records.get(claim.id)) for claim in claims]
+    cells = [
+        [
+            f"{entry.claim}\n`{entry.id}` · {entry.place}",
+            entry.published,
+            entry.ours,
+            entry.rule,
+            entry.null,
+            verdict(entry),
+        ]
+        for entry in rows
+    ]
+    return Table(HEADER, cells, caption=caption)
+
+
+def small_print(claims: ClaimSet, records: Mapping[str, Any]) -> list[str]:
+    """Per claim, where there is any: what differs from the paper, why the rule is as wide as it is, the note of the run."""
+    lines = []
+    for claim in claims:
+        note = records.get(claim.id, {}).get("note")
+        parts = [("Differs", claim.differs), ("Tolerance", claim.tolerance), ("Note", note)]
+        told = " ".join(f"**{name}:** {_sentence(text)}" for name, text in parts if text)
+        if told:
+            lines.append(f"`{claim.id}` · {told}")
+    return lines
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def count(verdicts: Iterable[str]) -> str:
+    """The verdicts in one line.
+
+    Example:
+        >>> count(["reproduced", "partly", "reproduced"])
+        '2 reproduced, 1 partly'
+    """
+    verdicts = list(verdicts)
+    names = [*MARKS, *sorted(set(verdicts) - set(MARKS))]
+    return ", ".join(f"{verdicts.count(name)} {name}" for name in names if name in verdicts) or "none"
