@@ -1,0 +1,236 @@
+"""The command line. Modules that take long to import are imported inside the commands, so that help appears at once."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+_EXAMPLES = """
+\b
+Examples:
+  mmnb list                          which questions there are, and how long each takes
+  mmnb run 01 --profile smoke        one notebook at tiny size, half a minute
+  mmnb run                           every notebook at profile laptop, then the table of verdicts
+  mmnb run --jobs 2 --resume         two at a time; skip what succeeded and has not changed since
+  mmnb run 01 --json > run.json      for machines; progress goes to standard error
+  mmnb data --fetch                  fetch the small remote files (each is checked by its SHA-256)
+  mmnb build 01                      run at laptop, then refresh notebooks/*.ipynb, figures/, data/results/
+  mmnb status                        which committed notebooks are stale, and why
+\b
+Notebooks are named by number (1, 01), by slug (01_emap) or by the beginning of one (ema).
+\b
+Exit codes: 0 all verdicts as committed; 1 a notebook failed (status: one is stale); 2 wrong usage, or a folder
+that cannot be written or is in use; 3 a verdict changed; 130 interrupted.
+\b
+Environment: MMNB_DATA (folder of the remote files), MMNB_CACHE (folder of derived data), MMNB_ROOT (the checkout),
+MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_COLOR.
+"""
+
+
+@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="mmnb", prog_name="mmnb")
+def main() -> None:
+    """Does a multimodal model really use its modalities together? Run the notebooks that measure it.
+
+    Each notebook re-runs one line of research and prints, next to each claim of each paper: the paper's number, our number,
+    and a verdict. `mmnb run` executes them; everything a run writes goes to build/, never beside the sources.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console without "≥" shows "?" instead of a traceback
+
+
+def _common(command: Callable) -> Callable:
+    """Arguments that `run` and `build` share."""
+    for decorator in (
+        click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]..."),
+        click.option(
+            "--jobs",
+            "-j",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Notebooks side by side; each gets cores/JOBS threads.",
+        ),
+        click.option(
+            "--resume", is_flag=True, help="Skip what succeeded with the same source, package, data, profile and seed."
+        ),
+        click.option(
+            "--out", type=click.Path(path_type=Path), help="Folder for the runs.  [default: build/runs/PROFILE]"
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="Limit on the wall time of each notebook.",
+        ),
+    ):
+        command = decorator(command)
+    return command
+
+
+@main.command()
+@_common
+@click.option(
+    "--profile",
+    "-p",
+    type=click.Choice(["smoke", "laptop", "paper"]),
+    default="laptop",
+    show_default=True,
+    help="smoke: seconds, tiny sizes. laptop: minutes. paper: the published setting.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of every random choice; verdicts are compared for seed 0 only.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of tables.")
+def run(
+    notebooks: Sequence[str],
+    jobs: int,
+    resume: bool,
+    out: Path | None,
+    timeout: float | None,
+    profile: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Execute notebooks, judge their claims, show the verdicts.
+
+    Without NOTEBOOK, all of them. A failing notebook does not stop the others. The executed notebooks, figures and records are
+    in one folder for each notebook; their paths are shown at the end. Ctrl-C stops everything; --resume goes on from there.
+    """
+    plan, collected = _execute(
+        notebooks, profile=profile, seed=seed, jobs=jobs, resume=resume, out=out, timeout=timeout
+    )
+    from mmnb import summary
+
+    code = summary.exit_code(collected)
+    if as_json:
+        document = {"schema": 1, "profile": plan.profile, "seed": plan.seed, "exit_code": code, "notebooks": collected}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        summary.show(collected, summary.console())
+    sys.exit(code)
+
+
+@main.command(short_help="Run at laptop, then refresh the committed products.")
+@_common
+def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, timeout: float | None) -> None:
+    """Run at profile laptop with seed 0 and refresh the committed products.
+
+    These are notebooks/*.ipynb, figures/, data/results/ and the tables of the README. A notebook whose run failed keeps its old
+    products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
+    """
+    plan, collected = _execute(notebooks, profile="laptop", seed=0, jobs=jobs, resume=resume, out=out, timeout=timeout)
+    from mmnb import build, paths, summary
+    from mmnb.lab import report
+
+    summary.show(collected, summary.console())
+    code = summary.OK
+    for result in collected:
+        slug = result["notebook"]
+        if result["status"] != "ok":
+            click.echo(f"{slug}: not published, because its run failed", err=True)
+            code = summary.FAILED
+            continue
+        try:
+            written = build.publish(slug, plan.out / slug)
+        except ValueError as error:
+            click.echo(f"Error: {error}", err=True)
+            code = summary.FAILED
+        else:
+            click.echo(f"{slug}: wrote " + ", ".join(file.relative_to(paths.root()).as_posix() for file in written))
+    try:
+        report.update_readme(paths.root())
+    except (ValueError, FileNotFoundError) as error:
+        click.echo(f"Error: {error}", err=True)
+        code = summary.FAILED
+    sys.exit(code)
+
+
+def _execute(names: Sequence[str], **options: object) -> tuple:
+    """Run the plan with progress on standard error; usage errors and Ctrl-C end the command here."""
+    from mmnb import paths, progress, runner, selection, summary
+
+    try:
+        slugs = selection.select(names)
+        out = options.pop("out") or paths.root() / "build" / "runs" / options["profile"]
+        plan = runner.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
+        with progress.listener(len(slugs), summary.console(stderr=True)) as listener:
+            results = runner.run(plan, listener)
+    except (selection.UsageError, FileNotFoundError) as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted: every worker and kernel was stopped; --resume goes on from here.", err=True)
+        sys.exit(summary.INTERRUPTED)
+    return plan, summary.collect(plan, results)
+
+
+@main.command(short_help="Say which committed notebooks are stale, and why.")
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+def status(notebooks: Sequence[str]) -> None:
+    """Say which committed notebooks are fresh, stale or missing, and which file is the reason.
+
+    Fresh means: source, used modules of the package, data, figures and results are those of the build. Exit code 0 if all are
+    fresh, else 1.
+    """
+    from mmnb import fingerprint
+
+    states = [fingerprint.status(slug) for slug in _selected(notebooks)]
+    for state in states:
+        click.echo(f"{state.slug}: {state.state}" + "".join(f"\n    {reason}" for reason in state.reasons))
+    sys.exit(0 if all(state.state == "fresh" for state in states) else 1)
+
+
+@main.command("list", short_help="List the notebooks: question, answer, time, claims.")
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
+    """List the notebooks: question, answer, time at laptop, number of claims."""
+    from mmnb import listing
+
+    try:
+        rows = [listing.notebook(slug) for slug in _selected(notebooks)]
+    except ValueError as error:  # a claims file that cannot be read
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else "\n\n".join(map(listing.paragraph, rows)))
+
+
+@main.command(short_help="List the data sets; --fetch gets the remote ones.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--fetch", is_flag=True, help="Fetch what is remote and not here yet.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
+    """List the data sets: what, how big, which licence, whether it is here. --fetch gets the remote ones."""
+    from mmnb import listing
+    from mmnb.errors import DataUnavailable
+
+    failures = []
+    try:
+        datasets = listing.datasets(names)
+        for dataset in datasets if fetch else []:
+            try:
+                listing.fetch(dataset)
+            except DataUnavailable as error:
+                failures.append(f"{dataset.name}: {error}")
+        datasets = listing.datasets(names)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(json.dumps(listing.as_json(datasets), indent=1) if as_json else listing.dataset_table(datasets))
+    for failure in failures:
+        click.echo(f"Error: {failure}", err=True)
+    sys.exit(1 if failures else 0)
+
+
+def _selected(names: Sequence[str]) -> list[str]:
+    from mmnb import selection
+
+    try:
+        return selection.select(names)
+    except (selection.UsageError, FileNotFoundError) as error:
+        raise click.UsageError(str(error)) from error

@@ -1,0 +1,116 @@
+"""From `notebooks/NN_slug.py` (jupytext py:percent, the source) to a notebook, the same bytes every time.
+
+jupytext gives each cell a random id; ours come from the cell's text, so that converting twice gives the same file and a
+change of one cell changes one id. Only tags survive as cell metadata.
+"""
+
+import ast
+import hashlib
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+# a question ends in "?", which jupytext takes for IPython's help magic and un-comments ("# # Why?" lost its heading)
+_FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+PARAMETERS = ("PROFILE", "SEED")
+
+
+def to_notebook(path: Path | str) -> nbformat.NotebookNode:
+    """Convert one source file to a notebook without outputs.
+
+    Args:    path, a `.py` file in jupytext's percent format.
+    Returns: a valid nbformat 4.5 notebook; cell ids depend on cell type, text and the ordinal among equal cells only.
+    Raises:  FileNotFoundError if there is no such file; ValueError if it holds no cell.
+    """
+    import jupytext  # over a second to import, and most of the command line does not need it
+
+    path = Path(path)
+    found = jupytext.reads(path.read_text(encoding="utf-8"), fmt=_FORMAT).cells
+    if not found:
+        raise ValueError(f"to_notebook: {path.name} has no cell; expected py:percent, cells that begin with `# %%`")
+    seen: Counter[tuple[str, str]] = Counter()
+    cells = []
+    for cell in found:
+        key = (cell.cell_type, cell.source)
+        make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}.get(cell.cell_type)
+        if make is None:
+            raise ValueError(f"to_notebook: {path.name} has a {cell.cell_type} cell; expected code or markdown cells")
+        tags = cell.metadata.get("tags", [])
+        cells.append(make(cell.source, id=_cell_id(*key, seen[key]), metadata={"tags": list(tags)} if tags else {}))
+        seen[key] += 1
+    return nbformat.v4.new_notebook(cells=cells, metadata=json.loads(json.dumps(METADATA)))
+
+
+def dumps(notebook: nbformat.NotebookNode) -> str:
+    """The text of a notebook file: sorted keys, no ASCII escapes, one line end at the end."""
+    nbformat.validate(notebook)
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def parameters(notebook: nbformat.NotebookNode) -> dict[str, Any]:
+    """Names and default values in the cell tagged `parameters`.
+
+    Raises: ValueError if no cell or several cells have the tag, or the cell holds anything but `NAME = literal` lines.
+    """
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(
+            f"{len(tagged)} cells have the tag `parameters`; expected exactly one, holding PROFILE and SEED"
+        )
+    values = {}
+    for statement in ast.parse(tagged[0].source).body:
+        try:
+            (target,) = statement.targets
+            values[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, ValueError) as error:
+            raise ValueError(
+                f"the parameters cell holds `{ast.unparse(statement)}`; expected only `NAME = literal`"
+            ) from error
+    return values
+
+
+def check_parameters(notebook: nbformat.NotebookNode, given: dict[str, Any]) -> None:
+    """Raise ValueError unless the parameters cell knows every name in `given` (papermill itself only warns)."""
+    known = parameters(notebook)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise ValueError(
+            f"unknown parameter {', '.join(unknown)}; the parameters cell defines {', '.join(known) or 'nothing'}"
+        )
+
+
+def headline(path: Path | str) -> tuple[str, str]:
+    """Title and answer of a notebook source: the heading of its first cell and the paragraph below it.
+
+    Reads the text alone, so that `mmnb list` starts at once. A missing part is an empty string; the number in front of the title
+    and a label such as "**Short answer.**" are left out.
+    """
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    first = []
+    for line in lines[next((i for i, line in enumerate(lines) if line.startswith("# %%")), 0) + 1 :]:
+        if line.startswith("# %%") or not line.startswith("#"):
+            break
+        first.append(line[2:])
+    title = first[0].removeprefix("# ").strip() if first and first[0].startswith("# ") else ""
+    paragraph = "\n".join(first[1:]).strip().split("\n\n")[0] if title else ""
+    answer = (
+        re.sub(r"^\*\*(Short a|A)nswer[.:]?\*\*[.:]?", "", re.sub(r"\s+", " ", paragraph)).replace("**", "").strip()
+    )
+    return re.sub(r"^\d+ *[·.:-] *", "", title), answer
+
+
+def _cell_id(kind: str, source: str, ordinal: int) -> str:
+    return hashlib.sha256(f"{kind}\n{ordinal}\n{source}".encode()).hexdigest()[:12]

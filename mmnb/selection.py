@@ -1,0 +1,43 @@
+"""Which notebooks a command is about."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmnb import paths
+
+
+class UsageError(ValueError):
+    """A request that cannot be carried out as it stands (exit code 2)."""
+
+
+def available() -> list[str]:
+    """Slugs of all notebooks, in the order of their numbers."""
+    return sorted(file.stem for file in (paths.root() / "notebooks").glob("[0-9][0-9]_*.py"))
+
+
+def select(names: Sequence[str]) -> list[str]:
+    """Notebooks meant by `names`: a number (`1`, `01`), a slug (`01_emap`), the beginning of one (`ema`), or a file name.
+
+    Raises: UsageError for a name that fits no notebook, and when nothing at all is selected: an empty run must not succeed.
+    """
+    slugs = available()
+    if not slugs:
+        raise UsageError(f"no notebook NN_name.py in {paths.root() / 'notebooks'}")
+    wanted = [
+        Path(part).stem if part.endswith((".py", ".ipynb")) else part
+        for name in names
+        for part in re.split(r"[,\s]+", name)
+    ]
+    chosen = set() if wanted else set(slugs)
+    for name in wanted:
+        if name.isdecimal():
+            found = [slug for slug in slugs if int(slug[:2]) == int(name)]
+        else:
+            found = [slug for slug in slugs if name in {slug, slug[3:]}] or [
+                slug for slug in slugs if name and (slug.startswith(name) or slug[3:].startswith(name))
+            ]
+        if not found:
+            raise UsageError(f"no notebook fits {name!r}; there are {', '.join(slugs)}")
+        chosen.update(found)
+    return [slug for slug in slugs if slug in chosen]

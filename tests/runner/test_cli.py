@@ -1,0 +1,214 @@
+"""The command line: help, lists, exit codes, a terminal, and papermill without us."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from click.testing import CliRunner
+
+from mmnb import cli, convert, fingerprint, progress, summary
+
+
+@pytest.fixture
+def mmnb():
+    return lambda *arguments: CliRunner().invoke(cli.main, arguments)
+
+
+def test_help_teaches(mmnb):
+    result = mmnb("--help")
+    assert result.exit_code == 0
+    for part in (
+        "Examples:",
+        "mmnb run 01 --profile smoke",
+        "Exit codes:",
+        "3 a verdict changed",
+        "MMNB_DATA",
+        "--resume",
+    ):
+        assert part in result.output
+    for command in ("run", "build", "status", "list", "data"):
+        assert command in result.output
+        assert "Usage: " in mmnb(command, "--help").output
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    code = (
+        "import json, sys, time, mmnb.cli\ntry: mmnb.cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "print(json.dumps([time.process_time(), *sys.modules]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, *modules = json.loads(run.stdout.splitlines()[-1])
+    assert not {"torch", "papermill", "numpy", "matplotlib", "rich"} & set(modules)
+    assert seconds < 1, "CPU seconds, which do not measure the neighbours"
+
+
+def test_python_m_mmnb_and_version():
+    run = subprocess.run([sys.executable, "-m", "mmnb", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("mmnb, version ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "99"], ["build", "99"], ["status", "99"], ["list", "99"], ["run", "--profile", "huge"], ["run", "--jobs", "0"], ["run", "--seed", "-1"], ["run", "--timeout", "0"], ["walk"]],
+)  # fmt: skip
+def test_wrong_usage_is_exit_code_2(project, mmnb, arguments):
+    project.add("01_one")
+    result = mmnb(*arguments)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_an_empty_selection_is_an_error(project, mmnb):
+    result = mmnb("run")
+    assert result.exit_code == 2 and "no notebook" in result.output
+
+
+def test_no_checkout_is_explained(monkeypatch, tmp_path, mmnb):
+    monkeypatch.setenv("MMNB_ROOT", str(tmp_path))
+    result = mmnb("run")
+    assert result.exit_code == 2 and "expected a checkout of mmnb" in result.output
+
+
+def test_missing_packages_are_explained(project, mmnb, monkeypatch):
+    project.add("01_one")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "papermill" else name)
+    result = mmnb("run")
+    assert result.exit_code == 2 and "papermill not installed; run `pip install -e .[notebooks]`" in result.output
+
+
+def test_list(project, mmnb):
+    project.add("01_one")
+    text = mmnb("list").output
+    assert "01_one  Is 01_one one?" in text and "Yes, it is one." in text and "not built yet · 2 claims" in text
+    (row,) = json.loads(mmnb("list", "--json").output)
+    assert row == {
+        "notebook": "01_one",
+        "question": "Is 01_one one?",
+        "answer": "Yes, it is one.",
+        "cpu_minutes": None,
+        "claims": 2,
+    }
+
+
+def test_a_broken_claims_file_is_explained(project, mmnb):
+    project.add("01_one")
+    (project.root / "data" / "claims" / "01_one.yaml").write_text("claims: 3\n", encoding="utf-8")
+    result = mmnb("list")
+    assert (
+        result.exit_code == 1 and "Error: data/claims/01_one.yaml" in result.output and result.exc_info[0] is SystemExit
+    )
+
+
+def test_status(project, mmnb, monkeypatch):
+    project.add("01_one")
+    project.add("02_two")
+    result = mmnb("status")
+    assert result.exit_code == 1 and "01_one: missing\n    no notebooks/01_one.ipynb" in result.output
+    states = {
+        "01_one": fingerprint.Status("01_one", "fresh"),
+        "02_two": fingerprint.Status("02_two", "stale", ("x changed",)),
+    }
+    monkeypatch.setattr(fingerprint, "status", states.__getitem__)
+    assert mmnb("status").output == "01_one: fresh\n02_two: stale\n    x changed\n"
+    result = mmnb("status", "1")
+    assert (result.exit_code, result.output) == (0, "01_one: fresh\n")
+
+
+@dataclass
+class Dataset:
+    name: str
+    kind: str
+    present: bool
+    size_bytes: int = 1_500_000
+    licence: str = "MIT"
+    where: str = "cache"
+    how: str = "mmnb data --fetch"
+
+
+def test_data_lists_and_fetches(monkeypatch, mmnb):
+    from mmnb import data
+    from mmnb.data import remote
+    from mmnb.errors import DataUnavailable
+
+    here, away, lost = (
+        Dataset("glyphs", "package", True),
+        Dataset("fsdd", "remote", False),
+        Dataset("gap", "remote", False),
+    )
+    monkeypatch.setattr(data, "catalogue", lambda: [here, away, lost])
+
+    def fetch(name: str) -> None:
+        if name == "gap":
+            raise DataUnavailable("no network")
+        away.present = True
+
+    monkeypatch.setattr(remote, "fetch_dataset", fetch)
+    listed = mmnb("data")
+    assert listed.exit_code == 0 and "fsdd: mmnb data --fetch" in listed.output and "1.5 MB" in listed.output
+    assert [row["present"] for row in json.loads(mmnb("data", "--json").output)] == [True, False, False]
+    fetched = mmnb("data", "--fetch")
+    assert fetched.exit_code == 1 and "gap: no network" in fetched.output and away.present
+    assert mmnb("data", "fsdd", "--fetch").exit_code == 0
+    unknown = mmnb("data", "mars")
+    assert unknown.exit_code == 2 and "no data set mars; there are glyphs, fsdd, gap" in unknown.output
+
+
+def test_a_log_gets_a_line_every_half_minute(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    lines = progress.listener(1, summary.console(stderr=True))
+    lines("01_one", {"state": "start"})
+    lines("01_one", {"state": "progress", "done": 3, "total": 9})
+    for now[0] in (10.0, 29.0, 31.0, 40.0, 62.0):
+        lines("", {"state": "tick"})
+    lines("01_one", {"state": "end", "result": {"status": "ok", "wall_seconds": 65.0, "reason": None}})
+    lines("", {"state": "tick"})
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "01_one: started",
+        "01_one: 3/9 cells, 31 s",
+        "01_one: 3/9 cells, 62 s",
+        "01_one: ok after 65 s (1 of 1)",
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX pseudo-terminal")
+def test_a_terminal_gets_bars_and_colours(project, monkeypatch):
+    import pty
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    project.add("01_bad", parameters="")
+    leader, terminal = pty.openpty()
+    process = project.start("run", stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            part = os.read(leader, 4096)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(leader)
+    assert process.wait(timeout=60) == 1
+    text = shown.decode("utf-8")
+    assert "\x1b[" in text and "cells" in text and "01_bad: FAILED" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is visible again"
+
+
+def test_plain_papermill_runs_a_converted_notebook_from_anywhere(project, tmp_path, monkeypatch):
+    project.add("01_one", "# %%\nprint('profile', PROFILE)\n")
+    notebook = tmp_path / "01_one.ipynb"
+    notebook.write_text(convert.dumps(convert.to_notebook(project.root / "notebooks" / "01_one.py")), encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("MMNB_OUT", str(elsewhere))
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "PROFILE", "smoke"]
+    run = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "profile smoke" in (elsewhere / "out.ipynb").read_text(encoding="utf-8")
+    assert "unknown parameter" not in run.stderr
