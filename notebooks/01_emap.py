@@ -20,10 +20,10 @@
 # | **paper** | Hessel & Lee, *Does my multimodal model learn cross-modal interactions? It's harder to tell than you might think!* EMNLP 2020 |
 # | **claims** | all of `data/claims/01_emap.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 2 of 3 |
-# | **minutes** | smoke ½ · laptop 4 · paper: a GPU and about an hour |
+# | **minutes** | smoke ½ · laptop 5 on one core · paper: a GPU and about an hour |
 # | **you will do** | take five models apart into "image", "question" and "only both together" |
 # | **you will learn to** | compute EMAP in five lines; read its shares; spot two published mistakes; tell a needed interaction from an unneeded one |
-# | **you need** | PyTorch, analysis of variance by name; no GPU, no download (two claims use two small files and say so when they are missing) |
+# | **you need** | PyTorch, analysis of variance by name; no GPU, no download (seven claims are about two small files of the authors; without them they say so) |
 
 # %% [markdown]
 # ## Parameters
@@ -34,7 +34,8 @@ SEED = 0
 
 # %% [markdown]
 # ## Set-up
-# One table holds all that differs between the profiles. Everything below is the same code.
+# One table holds all that differs between the profiles; everything below is the same code. `dot`: dimensions of the hidden space and of its two views;
+# `n_dot`: training and test pairs; `images`: training, validation and test pictures; `n_grid`: test pairs for EMAP; `grids`, `draws`: sub-grids.
 
 # %%
 import copy
@@ -63,13 +64,16 @@ from mmnb.models.encoders import BagOfTokens, Blind, ConvEncoder
 run = mmnb.start("01_emap", profile=PROFILE, seed=SEED)
 torch.set_num_threads(1)  # models this small run no faster on two cores, and sums come out the same on every machine
 # fmt: off
-size = run.sizes(  # dot: hidden dimension, then those of the two views; n_dot: training and test pairs; images: training, validation, test
-    smoke=dict(dot=(20, 200, 100), n_dot=(500, 60), dot_seeds=2, seeds=2, images=(300, 60, 60), characters=600, epochs=3,
-               n_grid=60, grids=(10, 20, 40), draws=5, vilt_questions=0),
-    laptop=dict(dot=(20, 200, 100), n_dot=(2000, 300), dot_seeds=5, seeds=3, images=(3500, 500, 1000), characters=6668, epochs=20,
-                n_grid=1000, grids=(25, 50, 100, 200, 400), draws=20, vilt_questions=0),
-    paper=dict(dot=(100, 2000, 1000), n_dot=(4000, 400), dot_seeds=15, seeds=15, images=(3500, 500, 1000), characters=6668, epochs=20,
-               n_grid=1000, grids=(25, 50, 100, 200, 400), draws=50, vilt_questions=500),
+size = run.sizes(
+    smoke=dict(
+        dot=(20, 200, 100), n_dot=(500, 60), dot_seeds=2, seeds=2, images=(300, 60, 60), characters=600, epochs=3,
+        n_grid=60, grids=(10, 20, 40), draws=5, vilt_questions=0),
+    laptop=dict(
+        dot=(20, 200, 100), n_dot=(2000, 300), dot_seeds=5, seeds=3, images=(3500, 500, 1000), characters=6668,
+        epochs=30, n_grid=1000, grids=(25, 50, 100, 200, 400), draws=20, vilt_questions=0),
+    paper=dict(
+        dot=(100, 2000, 1000), n_dot=(4000, 400), dot_seeds=15, seeds=15, images=(3500, 500, 1000), characters=6668,
+        epochs=30, n_grid=1000, grids=(25, 50, 100, 200, 400), draws=50, vilt_questions=500),
 )
 # fmt: on
 size
@@ -288,21 +292,17 @@ HEADS = {
 }
 
 
-def study(pairs, heads, of, epochs, items_per_batch):
+def study(pairs, heads, of, **training):
     """Train each head with each seed, then measure it with EMAP on one test pair for each different value of `of`."""
-    runs = []
+    runs, channels, vocabulary = [], pairs.a.shape[1], int(pairs.b.max()) + 1
     for seed in range(size.seeds):
         rows = pairs.one_per_item(pairs.test, of, run.generator(20 + seed))[: size.n_grid]
         for name in heads:
             torch.manual_seed(1000 * SEED + seed)  # the weights at the start
-            see = (
-                Blind(WIDTH) if name == "text only" else ConvEncoder(pairs.a.shape[1], size=32, features=WIDTH, width=8)
-            )
-            read = Blind(WIDTH) if name == "image only" else BagOfTokens(int(pairs.b.max()) + 1, features=WIDTH)
+            see = ConvEncoder(channels, size=32, features=WIDTH, width=8) if name != "text only" else Blind(WIDTH)
+            read = BagOfTokens(vocabulary, features=WIDTH) if name != "image only" else Blind(WIDTH)
             model = fusion.LateFusion(see, read, HEADS[name](WIDTH, len(pairs.classes)))
-            fit_pairs(
-                model, pairs, seed=SEED + seed, epochs=epochs, items_per_batch=items_per_batch, learning_rate=5e-3
-            )
+            fit_pairs(model, pairs, seed=1000 * SEED + seed, learning_rate=5e-3, **training)
             runs.append({"model": name, "seed": seed} | measure(model, pairs, rows))
     return pd.DataFrame(runs)
 
@@ -343,7 +343,7 @@ def overview(runs, caption):
 
 
 # %%
-asked = study(questions, HEADS, questions.of_a, size.epochs, items_per_batch=32)
+asked = study(questions, HEADS, questions.of_a, epochs=size.epochs, items_per_batch=32)
 lost = {name: mean_interval(of_model(asked, name, "lost")) for name in ("concat-MLP", "multiplicative")}
 run.record("emap.vqa-mlp-loss", lost["concat-MLP"].mean, ci=lost["concat-MLP"].ends, n=size.seeds)
 run.record("emap.vqa-product-loss", lost["multiplicative"].mean, ci=lost["multiplicative"].ends, n=size.seeds)
@@ -402,7 +402,7 @@ tasks = {
 }
 characters, gains = {}, {}
 for title, (pairs, heads) in tasks.items():
-    runs = study(pairs, heads, pairs.of_b, max(2, size.epochs // 3), items_per_batch=128)
+    runs = study(pairs, heads, pairs.of_b, epochs=max(2, size.epochs // 3), items_per_batch=128)
     single = np.maximum(of_model(runs, "image only", "original"), of_model(runs, "text only", "original"))
     gains[title] = mean_interval(of_model(runs, "concat-MLP", "original") - single)
     characters[title] = runs

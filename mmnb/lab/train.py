@@ -52,7 +52,8 @@ def fit(
         if value < 1:
             raise ValueError(f"fit: got {name}={value}; expected at least 1")
     steps = epochs * -(-n // batch_size)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    # fused: one pass over all weights; the plain loop over small tensors took half of the training time
+    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
     losses, scores = [], []
     best, weights = -1, None

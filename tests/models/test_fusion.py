@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmnb.instruments.emap import emap
-from mmnb.models.encoders import BagOfTokens, ConvEncoder
+from mmnb.models.encoders import BagOfTokens, Blind, ConvEncoder
 from mmnb.models.fusion import ConcatMLP, LateFusion, Multiplicative, OnlyA, OnlyB, SumOfLogits
 
 FEATURES, CLASSES, N = 6, 3, 25
@@ -65,3 +65,7 @@ def test_bag_of_tokens_sees_words_but_not_their_order_or_the_padding():
 def test_conv_encoder_refuses_sizes_it_cannot_halve_four_times():
     with pytest.raises(ValueError, match="size=28"):
         ConvEncoder(1, 28, 8)
+
+
+def test_a_blind_encoder_tells_nothing_of_its_items():
+    assert torch.equal(Blind(4)(torch.randint(0, 256, (3, 2, 2), dtype=torch.uint8)), torch.zeros(3, 4))
