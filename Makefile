@@ -37,8 +37,8 @@ $(READY): pyproject.toml constraints.txt
 	  echo "Preparing $(VENV) (once: about 6 GB, some minutes)"; "$(PYTHON)" -m venv "$(VENV)"; \
 	else echo "Preparing $(VENV) (packages as in constraints.txt)"; fi
 	@"$(PY)" -m pip install --progress-bar off -c constraints.txt -e ".[all]" | awk ' \
-	  /^(Collecting|Requirement already)/ { if (++n % 20 == 0) { print "  " n " packages found"; fflush() } } \
-	  /^Installing collected/ { print "  installing " n " packages"; fflush() } \
+	  /^(Collecting|Processing|Requirement already)/ { if (++n % 20 == 0) { print "  " n " packages found"; fflush() } } \
+	  /^Installing collected/ { print "  installing " split($$0, names, ",") " packages (the longest part)"; fflush() } \
 	  /^Successfully installed/ { print "  installed"; fflush() }'
 	@touch "$@"
 

@@ -9,10 +9,9 @@
 # %% [markdown]
 # # 01 · Does my multimodal model learn cross-modal interactions?
 #
-# **Short answer.** A high score does not tell. EMAP does: it takes every interaction out of a trained model and keeps the rest. On questions about
-# pictures one of our models loses nearly all that the second modality had given it, another about half, and both lose everything on yes/no questions.
-# On the category of a character, a model that clearly beats both single modalities loses next to nothing. The authors' own numbers come out as
-# published. Two expectations of ours did not hold, and the paper's table of seven tasks could not be checked and is not quoted.
+# **Answer.** A high score does not tell, EMAP does: on yes/no questions about pictures our models owe interactions everything they gain over the
+# question; on the category of a character a model that clearly beats both modalities owes them next to nothing; the authors' own numbers for LXMERT come
+# out as published; not every expectation of ours held, and the paper's table of seven tasks could not be checked and is not quoted.
 
 # %% [markdown]
 # | card | |
