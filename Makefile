@@ -2,13 +2,14 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test lint notebooks lab
+.PHONY: help setup reproduce test bench lint notebooks lab
 
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= laptop
 JOBS ?= 1
 ONLY ?=
+RECORD ?=
 
 # where an environment keeps its programs: venv and conda on Linux and macOS, venv on Windows, conda on Windows
 ifeq ($(OS),Windows_NT)
@@ -21,6 +22,7 @@ READY := $(VENV)/.mmnb-ready
 help:
 	@echo "make reproduce   run all notebooks at profile laptop, end with the verdicts   (ONLY=01 PROFILE=smoke JOBS=2)"
 	@echo "make test        lint, then the whole test suite"
+	@echo "make bench       what EMAP costs: ratios, peak memory, growth with N; some minutes   (RECORD=1 writes data/results)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make notebooks   rebuild what is committed: executed notebooks, figures, results, tables   (ONLY=01)"
 	@echo "make lint        ruff: rules and format"
@@ -47,6 +49,9 @@ reproduce: $(READY)
 
 test: $(READY) lint
 	@"$(PY)" -m pytest -n 2 --dist worksteal --durations 5
+
+bench: $(READY)
+	@"$(PY)" -m pytest tests/bench --benchmark-enable --benchmark-disable-gc --timeout 1800 $(if $(RECORD),--record)
 
 lint: $(READY)
 	@"$(PY)" -m ruff check .

@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "start": ("mmnb.lab.run", "start"),
     "emap": ("mmnb.instruments.emap", "emap"),
+    "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
+    "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from mmnb import emap_script
+
 _EXAMPLES = """
 \b
 Examples:
@@ -18,6 +20,7 @@ Examples:
   mmnb data --fetch                  fetch the small remote files (each is checked by its SHA-256)
   mmnb build 01                      run at laptop, then refresh notebooks/*.ipynb, figures/, data/results/
   mmnb status                        which committed notebooks are stale, and why
+  mmnb emap --help                   measure a model of your own, on a cluster too
 \b
 Notebooks are named by number (1, 01), by slug (01_emap) or by the beginning of one (ema).
 \b
@@ -40,6 +43,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without "≥" shows "?" instead of a traceback
+
+
+main.add_command(emap_script.emap)
 
 
 def _common(command: Callable) -> Callable:

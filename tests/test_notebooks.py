@@ -186,7 +186,7 @@ def test_no_product_and_no_claims_without_a_notebook():
     root = paths.root()
     places = {
         "notebooks": (root / "notebooks").glob("*.ipynb"),
-        "data/results": (root / "data" / "results").glob("*.json"),
+        "data/results": (root / "data" / "results").glob("[0-9]*.json"),
         "data/claims": (root / "data" / "claims").glob("*.yaml"),
         "figures": (file for file in (root / "figures").glob("*") if file.is_dir()),
     }

@@ -16,26 +16,37 @@ _CHANGE_TOLERANCE = (
 def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
     """Torch modules that `f` is, belongs to, holds as an attribute, closes over, names as a global or has bound with `partial`.
 
+    What can be called and is held, closed over or bound is looked behind in the same way: wrapping f hides nothing.
+
     Example:
         >>> model = torch.nn.Linear(2, 1)
         >>> [type(m).__name__ for m in modules_behind(lambda a, b: model(a + b))]
         ['Linear']
     """
-    held: list[Any] = []
-    while isinstance(f, functools.partial):
-        held += [*f.args, *f.keywords.values()]
-        f = f.func
-    owner = getattr(f, "__self__", f)
-    held += [f, owner, *getattr(owner, "__dict__", {}).values()]
-    function = getattr(f, "__func__", f)
-    if inspect.isfunction(function):
-        names = inspect.getclosurevars(function)
-        held += [*names.nonlocals.values(), *names.globals.values()]
     seen: set[int] = set()
-    for value in held:
-        if isinstance(value, torch.nn.Module) and id(value) not in seen:
-            seen.add(id(value))
-            yield value
+    waiting: list[Any] = [f]
+    while waiting:
+        f = waiting.pop(0)
+        inner: list[Any] = []
+        while isinstance(f, functools.partial):
+            inner += [*f.args, *f.keywords.values()]
+            f = f.func
+        owner = getattr(f, "__self__", f)
+        inner += getattr(owner, "__dict__", {}).values()
+        function = getattr(f, "__func__", f)
+        named: list[Any] = []
+        if inspect.isfunction(function):
+            names = inspect.getclosurevars(function)
+            inner += names.nonlocals.values()
+            named += names.globals.values()  # not looked behind: a helper of a whole library may hang on these
+        for value in (f, owner, *inner, *named):
+            if isinstance(value, torch.nn.Module) and id(value) not in seen:
+                seen.add(id(value))
+                yield value
+        for value in inner:
+            if callable(value) and not isinstance(value, type | torch.nn.Module) and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append(value)
 
 
 def refuse_train_mode(f: Callable, caller: str) -> None:

@@ -33,7 +33,20 @@ def accuracy(scores: np.ndarray, y: np.ndarray) -> float:
     return float((guess == y).mean())
 
 
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"accuracy": accuracy}
+def win_rate(scores: np.ndarray, y: np.ndarray) -> float:
+    """Share of comparisons that come out right, a tie counting half: the metric of ranking tasks.
+
+    Args: scores (n, 1), score of one item minus score of the other; y (n,), 1 where the first should be higher, else 0.
+    Example:
+        >>> win_rate(np.array([[2.0], [-1.0], [0.0]]), np.array([1, 1, 1]))
+        0.5
+    """
+    if scores.shape[1] != 1:
+        raise ValueError(f"win_rate: got scores of shape {scores.shape}; expected (n, 1)")
+    return float(((np.sign(scores[:, 0]) * np.where(y == 1, 1, -1)) / 2 + 0.5).mean())
+
+
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"accuracy": accuracy, "win_rate": win_rate}
 
 
 def score_predictors(
@@ -71,16 +84,7 @@ def score_predictors(
     if len(shapes) != 1:
         raise ValueError(f"score: predictors have shapes {shapes}; expected one")
     n, c = next(iter(shapes))
-    y = np.asarray(y.cpu() if isinstance(y, torch.Tensor) else y)
-    if len(y) != n:
-        raise ValueError(f"score: got {len(y)} labels for {n} examples; expected one each")
-    if isinstance(metric, str):
-        if metric not in METRICS:
-            raise ValueError(
-                f"score: got metric {metric!r}; expected one of {sorted(METRICS)} or a function(scores, y)"
-            )
-        _refuse_labels(y, max(c, 2))
-        metric = METRICS[metric]
+    metric, y = metric_and_labels(metric, y, n, c)
 
     values = {name: float(metric(array, y)) for name, array in arrays.items()}
     if not all(np.isfinite(value) for value in values.values()):
@@ -92,6 +96,19 @@ def score_predictors(
     low, high = np.percentile(draws, [tail, 100 - tail])
     one, two, *_ = values.values()
     return Scores(values=values, gap=one - two, gap_interval=(float(low), float(high)), n=n)
+
+
+def metric_and_labels(metric: str | Callable, y: Any, n: int, c: int) -> tuple[Callable, np.ndarray]:
+    """The metric as a function and the labels as an array, for scores (n, c). Raises ValueError where they do not fit."""
+    y = np.asarray(y.cpu() if isinstance(y, torch.Tensor) else y)
+    if len(y) != n:
+        raise ValueError(f"score: got {len(y)} labels for {n} examples; expected one each")
+    if not isinstance(metric, str):
+        return metric, y
+    if metric not in METRICS:
+        raise ValueError(f"score: got metric {metric!r}; expected one of {sorted(METRICS)} or a function(scores, y)")
+    _refuse_labels(y, max(c, 2))
+    return METRICS[metric], y
 
 
 def _gap(metric: Callable, first: np.ndarray, second: np.ndarray, y: np.ndarray, index: np.ndarray) -> float:

@@ -15,7 +15,7 @@ PICTURES = 2  # per notebook in the gallery
 def results(root: Path) -> list[dict[str, Any]]:
     """The committed results of every notebook, by its number."""
     folder = root / "data" / "results"
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.json"))]
 
 
 def render_verdict_table(*found: Mapping[str, Any], root: Path | None = None) -> str:

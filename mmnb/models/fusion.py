@@ -2,13 +2,22 @@
 
 Every head is `head(features_a, features_b) -> logits`, (n, d), (n, d) -> (n, classes). The first three are additive by construction: the
 effect of `a` on the logits never depends on `b`.
+
+Heads with `multi_affine = True` are affine in each side while the other is held, so the mean over all `b` is the score of the mean `b`;
+`cross(a, b)`, (p, d), (q, d) -> (p, q, classes), scores all pairs at once. `linear_ends()` says which linear layers begin and end a head.
+`mmnb.emap` uses all three to measure interactions without N^2 passes.
 """
 
+import torch
 from torch import Tensor, nn
+
+from mmnb.instruments.emap import LinearEnds, TwoTower
 
 
 class OnlyA(nn.Module):
     """Logits from `a` alone: W a + c."""
+
+    multi_affine = True
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -17,6 +26,10 @@ class OnlyA(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.linear(a)
 
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits of all pairs."""
+        return self(a, a)[:, None].expand(-1, len(b), -1)
+
 
 class OnlyB(OnlyA):
     """Logits from `b` alone: W b + c."""
@@ -24,9 +37,15 @@ class OnlyB(OnlyA):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.linear(b)
 
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits of all pairs."""
+        return self(b, b)[None].expand(len(a), -1, -1)
+
 
 class SumOfLogits(nn.Module):
     """The additive ensemble: W a + V b + c."""
+
+    multi_affine = True
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -35,6 +54,10 @@ class SumOfLogits(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.linear_a(a) + self.linear_b(b)
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits of all pairs."""
+        return self.linear_a(a)[:, None] + self.linear_b(b)[None]
 
 
 class ConcatMLP(nn.Module):
@@ -49,9 +72,15 @@ class ConcatMLP(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.out(self.linear_a(a) + self.linear_b(b))
 
+    def linear_ends(self) -> LinearEnds:
+        """The first layer, split; the ReLU between; the last layer."""
+        return LinearEnds(self.linear_a, self.linear_b, self.out[:-1], self.out[-1])
+
 
 class Multiplicative(nn.Module):
     """V (a * b) + c: elementwise product, then linear. Affine in each side, so it can gate but not do anything else."""
+
+    multi_affine = True
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -59,6 +88,76 @@ class Multiplicative(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.linear(a * b)
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits of all pairs."""
+        return _weighted_dots(a, b, self.linear.weight) + self.linear.bias
+
+
+class DotProduct(nn.Module):
+    """exp(s) <W a, V b> + c, one score a pair: how dual encoders compare two items, without their normalisation, which is not affine.
+
+    Put normalisation into the encoders. The score is (n, 1): it ranks, or says yes and no.
+    """
+
+    multi_affine = True
+
+    def __init__(self, features: int, width: int | None = None) -> None:
+        super().__init__()
+        width = features if width is None else width
+        self.linear_a = nn.Linear(features, width, bias=False)
+        self.linear_b = nn.Linear(features, width, bias=False)
+        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        dot = (self.linear_a(a) * self.linear_b(b)).sum(-1, keepdim=True)
+        return self.log_scale.exp() * dot + self.bias
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Scores of all pairs."""
+        return (self.log_scale.exp() * (self.linear_a(a) @ self.linear_b(b).T) + self.bias)[..., None]
+
+
+class Bilinear(nn.Module):
+    """a' W_k b + c_k for every class k: all products of a feature of `a` with one of `b`."""
+
+    multi_affine = True
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.bilinear = nn.Bilinear(features, features, classes)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.bilinear(a, b)
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits of all pairs."""
+        if len(b) < len(a):  # the shorter side meets the weights
+            return torch.stack([a @ (weight @ b.T) for weight in self.bilinear.weight], -1) + self.bilinear.bias
+        return torch.stack([(a @ weight) @ b.T for weight in self.bilinear.weight], -1) + self.bilinear.bias
+
+
+class Film(nn.Module):
+    """V (gamma(a) * b + beta(a)) + c with gamma, beta linear: `a` scales and shifts the features of `b` (FiLM, Perez et al. 2018).
+
+    No non-linearity follows, so it is affine in each side.
+    """
+
+    multi_affine = True
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.gamma = nn.Linear(features, features)
+        self.beta = nn.Linear(features, features)
+        self.linear = nn.Linear(features, classes)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.linear(self.gamma(a) * b + self.beta(a))
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits of all pairs."""
+        return _weighted_dots(self.gamma(a), b, self.linear.weight) + self.linear(self.beta(a))[:, None]
 
 
 class LateFusion(nn.Module):
@@ -76,3 +175,15 @@ class LateFusion(nn.Module):
         return self.head(
             features_a if of_a is None else features_a[of_a], features_b if of_b is None else features_b[of_b]
         )
+
+    def two_tower(self) -> TwoTower:
+        """Its encoders and its head apart, for instruments that cross all `a` with all `b`."""
+        return TwoTower(self.encode_a, self.encode_b, self.head)
+
+
+def _weighted_dots(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
+    """sum_d weight[k, d] a[i, d] b[j, d]: (p, d), (q, d), (classes, d) -> (p, q, classes), one matrix product."""
+    if len(b) < len(a):  # the shorter side meets the weights
+        return _weighted_dots(b, a, weight).transpose(0, 1)
+    weighted = a[:, None] * weight
+    return (weighted.flatten(0, 1) @ b.T).view(len(a), -1, len(b)).transpose(1, 2)

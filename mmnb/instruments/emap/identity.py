@@ -1,0 +1,69 @@
+"""Which model, which data: a digest that tells two runs apart, so that their sums are never mixed."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmnb.instruments.refusals import modules_behind
+
+
+def digest(value: Any) -> str:
+    """Fingerprint of anything a batch can be made of: values, shapes, dtypes, keys and order all count.
+
+    Args:    value: tensors (any device), arrays, numbers, texts, pictures (anything with `tobytes`), and lists, tuples and mappings of
+             those. Of other objects only the type counts: two of them cannot be told apart here.
+    Returns: 16 hexadecimal digits of a SHA-256.
+    Example:
+        >>> digest([1, 2]) == digest([1, 2]), digest([1, 2]) == digest([2, 1])
+        (True, False)
+        >>> digest(torch.zeros(2)) == digest(torch.zeros(2).double())
+        False
+    """
+    sha = hashlib.sha256()
+    _feed(sha, value)
+    return sha.hexdigest()[:16]
+
+
+def model_digest(f: Callable) -> str:
+    """Fingerprint of the parameters and buffers of all torch modules behind `f` (see `modules_behind`); "none" where there is none.
+
+    Example:
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> before = model_digest(layer)
+        >>> _ = torch.nn.init.zeros_(layer.weight)
+        >>> model_digest(layer) == before
+        False
+    """
+    found = sorted(digest([type(module).__name__, dict(module.state_dict())]) for module in modules_behind(f))
+    return digest(found) if found else "none"
+
+
+def _feed(sha: Any, value: Any) -> None:
+    """Kind and size come before the content, so that no two structures run into the same bytes."""
+    if isinstance(value, torch.Tensor):
+        sha.update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        sha.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        sha.update(f"array {value.dtype.str} {value.shape};".encode())
+        sha.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data if value.size else b"")
+    elif isinstance(value, str | bytes | int | float | complex | np.generic | None):
+        text = repr(value).encode()
+        sha.update(f"{type(value).__name__} {len(text)};".encode() + text)
+    elif isinstance(value, Mapping):
+        sha.update(f"mapping {len(value)};".encode())
+        for key, part in value.items():
+            _feed(sha, key)
+            _feed(sha, part)
+    elif isinstance(value, list | tuple | np.ndarray):
+        sha.update(f"sequence {len(value)};".encode())
+        for part in value:
+            _feed(sha, part)
+    else:
+        content = value.tobytes() if callable(getattr(value, "tobytes", None)) else b""
+        size = getattr(value, "size", None)  # of a picture: its bytes alone do not say width and height
+        sha.update(f"{type(value).__qualname__} {size if isinstance(size, tuple) else ''} {len(content)};".encode())
+        sha.update(content)

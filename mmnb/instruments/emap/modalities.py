@@ -1,0 +1,205 @@
+"""More than two modalities: additive part, pairwise, three-way and higher interactions of f(a, b, c, ...).
+
+Over the grid of all N^M combinations let m_S be the mean with the modalities in S held and all others averaged out. The additive part is
+
+    f~ = sum of the M one-modality means - (M - 1) * mu,
+
+with M - 1, not 1: subtracting mu once, as published code does, is off by (M - 2) mu even for an additive f. What order k adds is found
+by inclusion and exclusion, g_S = sum over T in S of (-1)^(|S| - |T|) m_T: it sums to 0 along every modality in S, the g_S are
+orthogonal over the grid, and so the squared deviations from mu split into a part for every set of modalities.
+
+Source: M = 3 as in Wörtwein et al., "Beyond Additive Fusion: Learning Non-Additive Multimodal Interactions", Findings of EMNLP 2022 (its
+UC, BI and TI are orders 1, 2 and 3 here); the general case is the functional analysis of variance of a full factorial grid.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from mmnb.instruments import nested
+from mmnb.instruments.emap.grid import as_scores, refuse_non_finite
+from mmnb.instruments.refusals import refuse_changed, refuse_train_mode, warn_about_probabilities
+
+_MOST_CELLS = 10**8  # of a grid, unless a larger one is allowed: months on a real model
+
+
+@dataclass(frozen=True, eq=False)
+class EmapOfMany:
+    """What `emap_of_many` returns; float64 on the CPU, N examples, C scores, M modalities under their names.
+
+    original            (N, C)  f on the true tuples
+    up_to               {k: (N, C)}: the best function with interactions of at most k modalities; up_to[1] is the EMAP, up_to[M] is f
+    marginals           {name: (N, C)}: mean over all others, uncentred
+    grand_mean          (C,)
+    sums_of_squares     {(name, ...): (C,)} for every set of modalities; together the squared deviations from mu
+    """
+
+    original: Tensor
+    up_to: dict[int, Tensor]
+    marginals: dict[str, Tensor]
+    grand_mean: Tensor
+    sums_of_squares: dict[tuple[str, ...], Tensor] = field(repr=False)
+
+    @property
+    def projected(self) -> Tensor:
+        """The additive part on the true tuples, (N, C)."""
+        return self.up_to[1]
+
+    @property
+    def shares(self) -> dict[tuple[str, ...], float]:
+        """Share of the grid's variance for every set of modalities, outputs pooled; they sum to 1. ValueError if f is constant."""
+        total = sum(part.sum().item() for part in self.sums_of_squares.values())
+        if total == 0:
+            raise ValueError("EmapOfMany.shares: the output is the same in every cell; expected some variation")
+        return {names: part.sum().item() / total for names, part in self.sums_of_squares.items()}
+
+    @property
+    def shares_of_orders(self) -> dict[int, float]:
+        """The same, pooled by order: 1 for single modalities, 2 for pairs, 3 for three-way interactions, and so on."""
+        pooled = dict.fromkeys(self.up_to, 0.0)
+        for names, share in self.shares.items():
+            pooled[len(names)] += share
+        return pooled
+
+
+def emap_of_many(
+    f: Callable[..., Any],
+    modalities: Mapping[str, Any],
+    *,
+    batch_size: int = 1024,
+    check: bool = True,
+    progress: bool | None = None,
+    max_cells: int = _MOST_CELLS,
+) -> EmapOfMany:
+    """Split a model of M modalities into additive part and interactions of every order (exact, N^M forward passes).
+
+    Formula: up_to[k] = sum over sets S of at most k modalities of g_S, with g_S = sum over T in S of (-1)^(|S| - |T|) m_T.
+
+    Args:
+        f: called with one batch per modality, in order; (B, C) or (B,) raw scores. As in `emap`.
+        modalities: name -> N examples, at least 2 of them, whatever `emap` takes; the k-th examples of all belong together.
+        batch_size: tuples per call. check, progress: as in `emap`.
+        max_cells: largest N^M to start on. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
+    Returns: an `EmapOfMany`.
+    Raises:  ValueError on lengths that differ, fewer than 2 modalities, a grid that is too large; and as `emap`.
+    Example:
+        >>> x = torch.tensor([0.0, 1.0])
+        >>> result = emap_of_many(lambda a, b, c: a + 10 * b + a * c, {"a": x, "b": x, "c": x})
+        >>> result.projected.flatten().tolist()  # a c becomes a/2 + c/2 - 1/4
+        [-0.25, 11.75]
+        >>> [names for names, share in result.shares.items() if share > 0]
+        [('a',), ('b',), ('c',), ('a', 'c')]
+
+    Source: see the head of this file.
+    """
+    names, data = tuple(modalities), tuple(modalities.values())
+    sizes = {name: nested.length(part, f"emap_of_many: {name}") for name, part in modalities.items()}
+    n, m = next(iter(sizes.values()), 0), len(names)
+    if m < 2 or len(set(sizes.values())) != 1:
+        raise ValueError(f"emap_of_many: got {sizes}; expected at least 2 modalities of equal length")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"emap_of_many: got batch_size={batch_size!r}; expected a whole number >= 1")
+    if n**m > max_cells:
+        raise ValueError(
+            f"emap_of_many: {n}^{m} = {n**m:.3g} cells; expected at most max_cells={max_cells:.3g}: take fewer examples"
+        )
+    refuse_train_mode(f, "emap_of_many")
+
+    def score(index: tuple[Tensor, ...]) -> Tensor:
+        cells = as_scores(f(*(nested.take(part, i) for part, i in zip(data, index, strict=True))), len(index[0]))
+        if not cells.isfinite().all():
+            refuse_non_finite(cells, *index[:2])
+        return cells.double().cpu()
+
+    with torch.no_grad():
+        original = torch.cat([score((i,) * m) for i in torch.arange(n).split(batch_size)])
+        if check:
+            index = torch.arange(min(n, batch_size))
+            for probe, how in ((index, "twice in the same batch"), (index[:1], "in a batch and alone")):
+                refuse_changed(original[probe], score((probe,) * m), how, "emap_of_many")
+        warn_about_probabilities(original, "emap_of_many")
+        pivot = original.mean(0)
+        leave_one_out, squares = _stream(score, n, m, pivot, batch_size, progress)
+    return _split(original, leave_one_out, squares, pivot, names)
+
+
+def _stream(
+    score: Callable, n: int, m: int, pivot: Tensor, batch_size: int, progress: bool | None
+) -> tuple[list[Tensor], Tensor]:
+    """Means over each single modality, m tables of n^(m-1) x C, and the sum of squares of all cells; of f - pivot."""
+    c = len(pivot)
+    tables, squares = [pivot.new_zeros(n ** (m - 1), c) for _ in range(m)], pivot.new_zeros(c)
+    bar = tqdm(
+        total=n**m,
+        unit="tuple",
+        unit_scale=True,
+        desc="emap",
+        disable=None if progress is None else not progress,
+        leave=False,
+    )
+    with bar:
+        for start in range(0, n**m, batch_size):
+            index = torch.unravel_index(torch.arange(start, min(start + batch_size, n**m)), (n,) * m)
+            cells = score(index) - pivot
+            squares += cells.square().sum(0)
+            for k, table in enumerate(tables):
+                place = torch.zeros_like(index[0])
+                for position in (i for j, i in enumerate(index) if j != k):
+                    place = place * n + position
+                table.index_add_(0, place, cells)
+            bar.update(len(cells))
+    return [(table / n).view(*[n] * (m - 1), c) for table in tables], squares
+
+
+def _split(
+    original: Tensor, leave_one_out: list[Tensor], squares: Tensor, pivot: Tensor, names: tuple[str, ...]
+) -> EmapOfMany:
+    n, m = len(original), len(names)
+    means: dict[tuple[int, ...], Tensor] = {}  # set of modalities held -> mean over all others, axes in order, then C
+    everything = tuple(range(m))
+    for k, table in enumerate(leave_one_out):
+        means[tuple(j for j in everything if j != k)] = table
+    for size in range(m - 2, -1, -1):
+        for held in itertools.combinations(everything, size):
+            extra = next(j for j in everything if j not in held)
+            larger = tuple(sorted((*held, extra)))
+            means[held] = means[larger].mean(larger.index(extra))
+    on_diagonal = {
+        held: mean[(torch.arange(n),) * len(held)] if held else mean.expand(n, -1) for held, mean in means.items()
+    }
+
+    up_to, sums, so_far = {}, {}, on_diagonal[()]
+    for order in range(1, m):
+        for held in itertools.combinations(everything, order):
+            so_far = so_far + sum(sign * on_diagonal[part] for sign, part in _signed_parts(held))
+            component = sum(sign * _spread(means[part], part, held) for sign, part in _signed_parts(held))
+            square = component.square().sum(tuple(range(order)))
+            sums[tuple(names[j] for j in held)] = n ** (m - order) * square
+        up_to[order] = so_far + pivot
+    up_to[m] = original
+    total = squares - n**m * means[()].square()
+    sums[names] = (total - sum(sums.values())).clamp(min=0)  # below 0 only by rounding
+    return EmapOfMany(
+        original=original,
+        up_to=up_to,
+        marginals={name: on_diagonal[(j,)] + pivot for j, name in enumerate(names)},
+        grand_mean=means[()] + pivot,
+        sums_of_squares=sums,
+    )
+
+
+def _signed_parts(held: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    for size in range(len(held) + 1):
+        for part in itertools.combinations(held, size):
+            yield (-1) ** (len(held) - size), part
+
+
+def _spread(mean: Tensor, part: tuple[int, ...], held: tuple[int, ...]) -> Tensor:
+    """A table over the modalities in `part`, made to broadcast over those in `held`."""
+    shape = [mean.shape[part.index(j)] if j in part else 1 for j in held]
+    return mean.reshape(*shape, mean.shape[-1])
