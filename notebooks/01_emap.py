@@ -38,6 +38,7 @@ SEED = 0
 
 # %%
 import copy
+import json
 import textwrap
 import warnings
 
@@ -591,6 +592,42 @@ alt = (
     "minus one half, a little below it at the right end."
 )
 run.figure(fig, "sub-grids", caption=caption, alt=alt)
+
+# %% [markdown]
+# ### What it costs
+# $N^2$ passes are why people who like EMAP do not use it. `make bench` measures, in one run on one machine: one pair at a time, as the published code is used; the
+# full list of index pairs in memory, as a later package does; ours; and the bare $N^2$ passes with nothing kept, which no exact method that treats $f$ as
+# a black box can beat. **Look for** the distance of ours from the bare passes, and for memory that grows with $N$, not with $N^2$.
+
+# %%
+bench = json.loads((mmnb.paths.root() / "data" / "results" / "bench_emap.json").read_text(encoding="utf-8"))
+measured = pd.DataFrame(bench["rows"])
+looks = {
+    "one-pair": ("text", "one pair at a time"),
+    "index-list": ("audio", "index list in memory"),
+    "ours": ("fused", "ours"),
+    "bare": ("control", "bare passes"),
+}
+panels = {
+    "cpu_seconds": ("concat-mlp", "CPU seconds, one thread\n(lower is better)"),
+    "peak_mb": ("additive", "peak memory above the model's, MB\n(lower is better)"),
+}
+fig, axes = plot.subplots("page", cols=2, height=2.8)
+for ax, (column, (world_name, label)) in zip(axes, panels.items(), strict=True):
+    for method, (look, title) in looks.items():
+        rows = measured[(measured.world == world_name) & (measured.method == method)].sort_values("n")
+        if len(rows):
+            ax.plot(rows.n, rows[column].clip(lower=0.1), label=title, **plot.look(look))
+    ax.set(xscale="log", yscale="log", xlabel="examples N", ylabel=label)
+axes[0].legend(fontsize=8)
+caption = "What EMAP costs. Left: a concat-MLP; right: an additive head. One run of the bench on two cores, no GPU; single measurements."
+alt = (
+    "Two log-log panels. Left: seconds against N; one pair at a time is highest, ours lies on the bare passes. Right: memory against N; the "
+    "index list grows with the square of N, ours stays low."
+)
+display(run.figure(fig, "cost", caption=caption, alt=alt))
+ratios = {name: entry["value"] for name, entry in bench["ratios"].items()}
+run.table([{"ratio, as recorded by the bench": name, "value": value} for name, value in ratios.items()], digits=2)
 
 # %% [markdown]
 # ### A public model at full size

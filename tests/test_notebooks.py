@@ -34,7 +34,7 @@ CARD = (
     "you will learn",
     "you need",
 )  # in the cell below the title
-CELLS = (25, 52)
+CELLS = (25, 55)
 LONGEST_CELL = 30  # lines, imports and blank ones not counted
 FORBIDDEN = (
     "get_ipython",
