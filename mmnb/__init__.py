@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "start": ("mmnb.lab.run", "start"),
     "emap": ("mmnb.instruments.emap", "emap"),
+    "gap": ("mmnb.instruments.gap", None),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 
@@ -22,7 +23,8 @@ __all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
 def __getattr__(name: str):
     if name in _SHORT_NAMES:
         module, attribute = _SHORT_NAMES[name]
-        return getattr(importlib.import_module(module), attribute)
+        found = importlib.import_module(module)
+        return found if attribute is None else getattr(found, attribute)
     if name in _SUBMODULES:
         return importlib.import_module(f"mmnb.{name}")
     raise AttributeError(
