@@ -15,6 +15,7 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "emap": ("mmnb.instruments.emap", "emap"),
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
+    "gap": ("mmnb.instruments.gap", None),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 
@@ -24,7 +25,8 @@ __all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
 def __getattr__(name: str):
     if name in _SHORT_NAMES:
         module, attribute = _SHORT_NAMES[name]
-        return getattr(importlib.import_module(module), attribute)
+        found = importlib.import_module(module)
+        return found if attribute is None else getattr(found, attribute)
     if name in _SUBMODULES:
         return importlib.import_module(f"mmnb.{name}")
     raise AttributeError(

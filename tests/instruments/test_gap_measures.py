@@ -1,0 +1,229 @@
+"""Gap, cosines and their relatives: closed forms, brute force, the authors' files, then every refusal."""
+
+import math
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmnb.data import remote
+from mmnb.instruments import gap
+
+
+def unit(n, d, seed=0, push=0.0):
+    """n random unit rows in d dimensions, pushed along the first axis."""
+    x = torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    x[:, 0] += push
+    return gap.normalize(x)
+
+
+def close(left, right, atol=1e-10):
+    left, right = (torch.as_tensor(side, dtype=torch.float64) for side in (left, right))
+    torch.testing.assert_close(left, right, rtol=0, atol=atol)
+
+
+def brute_cosine(x, y):
+    """Mean of x_i . y_j over i != j, one by one."""
+    return float(np.mean([float(x[i] @ y[j]) for i in range(len(x)) for j in range(len(y)) if i != j]))
+
+
+sides = st.builds(
+    lambda n, d, seed, a, b: (unit(n, d, seed, a), unit(n, d, seed + 1, b)),
+    st.integers(2, 9),
+    st.integers(1, 7),
+    st.integers(0, 2**20),
+    st.sampled_from([0.0, 2.0]),
+    st.sampled_from([0.0, -3.0]),
+)
+
+
+@settings(deadline=None)  # the first call of a process is slow
+@given(sides)
+def test_the_gap_is_its_four_mean_cosines(pair):
+    """Squared gap = (1 + (n-1) c_x)/n + (1 + (n-1) c_y)/n - 2 (m + (n-1) u)/n, with cosines by brute force."""
+    x, y = pair
+    n = len(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in one dimension rows repeat
+        c = gap.mean_cosines(x, y)
+    close([c.x, c.y, c.unmatched], [brute_cosine(x, x), brute_cosine(y, y), brute_cosine(x, y)])
+    close(c.matched, np.mean([float(x[i] @ y[i]) for i in range(n)]))
+    square = (1 + (n - 1) * c.x) / n + (1 + (n - 1) * c.y) / n - 2 * (c.matched + (n - 1) * c.unmatched) / n
+    close(gap.modality_gap(x, y) ** 2, square, atol=1e-9)
+
+
+@settings(deadline=None)
+@given(sides)
+def test_properties_that_hold_for_any_two_sides(pair):
+    x, y = pair
+    n, d = x.shape
+    assert 0 <= gap.modality_gap(x, y) <= gap.pair_distance(x, y) + 1e-12 <= 2 + 1e-9
+    close(gap.gap_vector(x, y), -gap.gap_vector(y, x))
+    turn = torch.linalg.qr(torch.randn(d, d, generator=torch.Generator().manual_seed(n), dtype=torch.float64))[0]
+    close(gap.modality_gap(x @ turn, y @ turn), gap.modality_gap(x, y), atol=1e-9)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(d))
+    close(gap.modality_gap(x[order], y), gap.modality_gap(x, y))  # the gap knows nothing of pairs
+    close(gap.pair_distance(x[order], y[order]), gap.pair_distance(x, y))
+    close(gap.alignment(x, y), 2 - 2 * (x * y).sum(1).mean())
+    if gap.modality_gap(x, y) > 0:
+        close(gap.share_per_dimension(x, y).sum(), 1.0)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 30), st.integers(1, 9), st.integers(0, 999))
+def test_average_cosine_with_and_without_diagonal(n, d, seed):
+    x = unit(n, d, seed)
+    without, with_diagonal = (gap.average_cosine(x, diagonal=diagonal) for diagonal in (False, True))
+    close(without, brute_cosine(x, x))
+    close(with_diagonal - without, (1 - without) / n)
+
+
+def test_average_cosine_does_not_build_the_matrix():
+    """O(n d) against O(n^2 d) at n = 5,000: at least 50 times faster, and the same number."""
+    x = unit(5000, 512)
+    torch.set_num_threads(1)
+
+    def seconds(function, repeats):
+        taken = []
+        for _ in range(repeats):
+            start = time.process_time()
+            value = function()
+            taken.append(time.process_time() - start)
+        return min(taken), value
+
+    def matrix():
+        cosines = x @ x.T
+        return ((cosines.sum() - cosines.diagonal().sum()) / (len(x) * (len(x) - 1))).item()
+
+    fast, slow = seconds(lambda: gap.average_cosine(x, diagonal=False), 7), seconds(matrix, 2)
+    assert abs(fast[1] - slow[1]) < 1e-12
+    assert slow[0] >= 50 * fast[0], (slow[0], fast[0])
+
+
+def test_two_independent_samples_have_the_gap_of_noise():
+    """E gap^2 = 2/n for isotropic unit rows. One square has relative sd sqrt(2/d) = .0625, the mean of 20 has .014: 5 sd."""
+    n, d, draws = 200, 512, 20
+    squares = [gap.modality_gap(unit(n, d, 2 * k), unit(n, d, 2 * k + 1)) ** 2 for k in range(draws)]
+    assert abs(np.mean(squares) * n / 2 - 1) < 0.07
+
+
+def test_relative_gap_and_uniformity_by_brute_force():
+    x, y = unit(7, 4, 0, 1.0), unit(7, 4, 1, -1.0)
+    d = [(1 - float(x[i] @ y[i])) / 2 for i in range(7)]
+    w = [[(1 - float(s[i] @ s[j])) / 2 for i in range(7) for j in range(7) if i != j] for s in (x, y)]
+    m, w = np.mean(d), np.mean([np.mean(side) for side in w])
+    close(gap.relative_gap(x, y), m / (m + w))
+    pairs = [(i, j) for i in range(7) for j in range(7) if i != j]
+    close(gap.uniformity(x), math.log(np.mean([math.exp(-2 * float((x[i] - x[j]).square().sum())) for i, j in pairs])))
+    close(gap.uniformity(x, y, t=3.0), math.log(np.mean([math.exp(-3 * float((x[i] - y[j]).square().sum())) for i, j in pairs])))  # fmt: skip
+
+
+def test_effective_rank_of_known_spectra():
+    close(gap.effective_rank(torch.eye(6), center=False), 6.0)
+    line = torch.linspace(1, 2, 9)[:, None] * torch.tensor([[1.0, 2.0]])
+    close(gap.effective_rank(line, center=True), 1.0, atol=1e-6)
+    diagonal = torch.diag(torch.tensor([3.0, 1.0]))
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    close(gap.effective_rank(diagonal, center=False), math.exp(entropy))
+
+
+def test_separability_of_sides_that_can_and_cannot_be_told_apart():
+    apart = unit(60, 5, 0, 4.0), unit(60, 5, 1, -4.0)
+    assert gap.separability(*apart) == 1.0
+    same = unit(400, 3, 0), unit(400, 3, 1)  # 800 rows: one standard error of the accuracy is .018
+    assert abs(gap.separability(*same) - 0.5) < 0.08
+    assert gap.separability(*apart, center=True) < 0.8
+
+
+@pytest.mark.usefixtures("remote_files")
+@pytest.mark.parametrize(
+    ("name", "size", "cosines"),
+    [
+        ("clip", 0.8514, (0.5315, 0.5152, 0.3099, 0.1616)),
+        ("clip_random", 1.1361, (0.6814, 0.6635, 0.0285, 0.0278)),
+        ("videoclip", 1.0669, (0.6889, 0.4947, 0.0915, 0.0261)),
+        ("videoclip_random", 0.9544, (0.4440, 0.8402, 0.1916, 0.1903)),
+        ("convirt", 0.8231, (0.7641, 0.1316, 0.2552, 0.1099)),
+        ("convirt_random", 1.4030, (0.9956, 0.9011, -0.0358, -0.0358)),
+        ("clasp", 1.0447, (0.6072, 0.7050, 0.1196, 0.1138)),
+        ("clasp_random", 1.2893, (1.0000, 1.0000, 0.1689, 0.1689)),
+    ],
+)
+def test_the_authors_files(name, size, cosines):
+    """Values computed once, independently, from the released files; 5e-4 for the gap and .001 for the cosines."""
+    x, y = (gap.normalize(side) for side in remote.array(f"modality-gap/features_{name}.npy"))
+    close(gap.modality_gap(x, y), size, atol=5e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # reports of ConVIRT repeat
+        close(gap.mean_cosines(x, y), cosines, atol=1e-3)
+
+
+@pytest.mark.usefixtures("remote_files")
+def test_normalising_the_means_would_be_noticed():
+    x, y = (gap.normalize(side) for side in remote.array("modality-gap/features_clip.npy"))
+    wrong = gap.modality_gap(gap.normalize(x.mean(0)[None]), gap.normalize(y.mean(0)[None]))
+    assert abs(wrong - 1.1757) < 1e-3 and abs(gap.modality_gap(x, y) - wrong) > 0.3
+
+
+PAIRED = (gap.modality_gap, gap.gap_vector, gap.pair_distance, gap.mean_cosines, gap.relative_gap, gap.alignment, gap.uniformity, gap.share_per_dimension, gap.separability, gap.procrustes, gap.retrieval_recall)  # fmt: skip
+
+
+@pytest.mark.parametrize("function", PAIRED, ids=lambda f: f.__name__)
+def test_every_function_refuses_what_it_cannot_measure(function):
+    x = unit(12, 4)
+    cases = [
+        (TypeError, "half precision", (x.half(), x)),
+        (TypeError, "expected real numbers", (x, x.long())),
+        (TypeError, "expected a tensor or an array", (x.tolist(), x)),
+        (ValueError, "not of length 1", (2 * x, x)),
+        (ValueError, "NaN or infinity", (x, x * float("nan"))),
+        (ValueError, "expected pairs", (x, x[:5])),
+        (ValueError, "one common space", (x, unit(12, 3))),
+        (ValueError, r"expected \(n, d\)", (x[0], x)),
+        (ValueError, r"expected \(n, d\)", (x[:0], x[:0])),
+    ]
+    for error, message, arguments in cases:
+        with pytest.raises(error, match=message):
+            function(*arguments)
+
+
+def test_unequal_numbers_of_rows_where_pairs_do_not_matter():
+    x, y = unit(5, 3), unit(8, 3, 1)
+    close(gap.modality_gap(x, y, paired=False), (x.mean(0) - y.mean(0)).norm())
+    assert gap.share_per_dimension(x, y, paired=False).shape == (3,)
+
+
+def test_repeated_captions_are_mentioned():
+    x, y = unit(6, 4), unit(6, 4, 1)
+    y[3] = y[0]
+    for function in (gap.mean_cosines, gap.relative_gap, gap.retrieval_recall):
+        with pytest.warns(UserWarning, match="1 of 6 rows of y repeat"):
+            function(x, y)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: gap.average_cosine(x[:1], diagonal=False), "two or more rows"),
+        (lambda x: gap.uniformity(x[:1]), "two or more rows"),
+        (lambda x: gap.share_per_dimension(x, x), "two different means"),
+        (lambda x: gap.relative_gap(x[:1].expand(3, -1), x[:1].expand(3, -1)), "some distance"),
+        (lambda x: gap.effective_rank(x[:1], center=True), "some spread"),
+        (lambda x: gap.separability(x, x, folds=40), "2 <= folds <= n"),
+        (lambda x: gap.normalize(0 * x), "6 of 6 rows are 0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*repeat")
+def test_degenerate_inputs_are_errors_and_never_numbers(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(unit(6, 4))
+
+
+def test_normalize_takes_half_precision():
+    x = unit(6, 4)
+    close(gap.normalize(x.half()).norm(dim=1), torch.ones(6), atol=1e-12)
+    close(gap.normalize(x.half()), x, atol=2e-3)  # half precision keeps 11 bits

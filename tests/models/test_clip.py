@@ -1,0 +1,162 @@
+"""The small CLIP, public checkpoints through open_clip's own `pretrained=`, and COCO in its official layout: tiny, random, real code paths."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmnb import DataUnavailable
+from mmnb.data import coco
+from mmnb.instruments import gap
+from mmnb.models import clip
+
+open_clip = pytest.importorskip("open_clip", reason='needs `pip install "mmnb[models]"`')
+
+
+def pictures(n, size=32, seed=0):
+    return torch.randint(0, 256, (n, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+TOKENS = torch.tensor([[3, 5, 7, 0], [3, 5, 0, 0], [9, 9, 9, 9], [0, 0, 0, 0]])
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    return clip.SmallClip(words=20, length=4, width=32, layers=1, dimensions=8).eval()
+
+
+def test_both_sides_are_unit_rows_of_one_space(small):
+    with torch.no_grad():
+        x, y = small.encode_image(pictures(5)), small.encode_text(TOKENS)
+    assert x.shape == (5, 8) and y.shape == (4, 8)
+    for side in (x, y):
+        torch.testing.assert_close(side.norm(dim=1), torch.ones(len(side)), rtol=0, atol=1e-6)
+
+
+def test_a_text_is_read_where_it_ends(small):
+    """The embedding must not depend on padding: causal attention sees only what stands before the end token."""
+    with torch.no_grad():
+        whole = small.encode_text(TOKENS)
+        for row, length in enumerate([3, 2, 4, 0]):
+            changed = torch.cat([TOKENS[row, :length], torch.zeros(4 - length, dtype=torch.int64)])[None]
+            torch.testing.assert_close(small.encode_text(changed), whole[row : row + 1], rtol=0, atol=1e-6)
+    assert (whole[0] - whole[1]).abs().max() > 1e-3  # another word, another embedding
+
+
+def test_a_rotation_turns_texts_only_and_is_not_trained(small):
+    turn = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(1)))[0]
+    with torch.no_grad():
+        x, y = small.encode_image(pictures(3)), small.encode_text(TOKENS)
+        small.set_rotation(turn)
+        torch.testing.assert_close(small.encode_text(TOKENS), y @ turn, rtol=0, atol=1e-6)
+        assert torch.equal(small.encode_image(pictures(3)), x)
+    assert "rotation" not in dict(small.named_parameters())
+    for wrong in (2 * turn, turn[:4]):
+        with pytest.raises(ValueError, match="not orthogonal"):
+            small.set_rotation(wrong)
+
+
+CONFIG = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A model of 1 MB under a name of its own, and its random weights in a file."""
+    folder = tmp_path_factory.mktemp("clip")
+    (folder / "tiny-for-tests.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    open_clip.add_model_config(folder)
+    torch.manual_seed(0)
+    model = open_clip.create_model("tiny-for-tests", pretrained=None)
+    torch.save(model.state_dict(), folder / "weights.pt")
+    return folder / "weights.pt", model.eval()
+
+
+def test_a_checkpoint_comes_back_through_pretrained(tiny):
+    file, model = tiny
+    torch.manual_seed(1)
+    loaded = clip.load("tiny-for-tests", file)
+    other = clip.load("tiny-for-tests", None)
+    tokens = loaded.tokenize(["a cat", "two dogs"])
+    with torch.no_grad():
+        assert torch.equal(loaded.model.encode_text(tokens), model.encode_text(tokens))
+        assert not torch.equal(other.model.encode_text(tokens), model.encode_text(tokens))
+    assert not loaded.model.training
+
+
+def test_what_is_not_there_is_said(tmp_path, tiny):
+    with pytest.raises(ValueError, match="list_models"):
+        clip.load("no-such-model", None)
+    with pytest.raises(DataUnavailable, match="there is no checkpoint"):
+        clip.load("tiny-for-tests", tmp_path / "missing.pt")
+    with pytest.raises(DataUnavailable, match="could not be downloaded"):
+        clip.load("ViT-B-32-quickgelu", "openai")  # no network in tests
+
+
+CAPTIONS = [(7, "a cat on a mat"), (3, "two dogs"), (7, "the cat"), (3, "dogs that play"), (5, "a red square")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures and five captions in COCO's layout."""
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "annotations").mkdir()
+    images = []
+    for number in (7, 3, 5):
+        pixels = np.full((20 + number, 30, 3), 20 * number, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "val2017" / f"{number:012d}.jpg")
+        images.append({"id": number, "file_name": f"{number:012d}.jpg", "height": 20 + number, "width": 30})
+    captions = [{"id": k, "image_id": number, "caption": text} for k, (number, text) in enumerate(CAPTIONS)]
+    content = {"info": {}, "licenses": [], "images": images, "annotations": captions}
+    (tmp_path / "annotations" / "captions_val2017.json").write_text(json.dumps(content), encoding="utf-8")
+    return tmp_path
+
+
+needs_pycocotools = pytest.mark.skipif(
+    importlib.util.find_spec("pycocotools") is None, reason='needs `pip install "mmnb[models]"`'
+)
+
+
+@needs_pycocotools
+def test_coco_pairs_in_the_order_of_their_numbers(folder, capsys):
+    first, last = coco.load(folder), coco.load(folder, which="last")
+    assert [first[k][1] for k in range(len(first))] == ["two dogs", "a red square", "a cat on a mat"]
+    assert [last[k][1] for k in range(len(last))] == ["dogs that play", "a red square", "the cat"]
+    assert [first[k][0].size for k in range(3)] == [(30, 23), (30, 25), (30, 27)]
+    assert capsys.readouterr().out == ""  # pycocotools would print
+    with pytest.raises(ValueError, match="'first' or 'last'"):
+        coco.load(folder, which="middle")
+
+
+@needs_pycocotools
+def test_embedding_coco_is_embedding_one_by_one(folder, tiny):
+    loaded = clip.load("tiny-for-tests", tiny[0])
+    pairs = coco.load(folder)
+    x, y = clip.embed_pairs(loaded, pairs, batch_size=2)
+    for k in range(3):
+        image, text = pairs[k]
+        with torch.no_grad():
+            one = (
+                loaded.model.encode_image(loaded.preprocess(image)[None]),
+                loaded.model.encode_text(loaded.tokenize([text])),
+            )
+        for side, row in zip((x, y), one, strict=True):
+            torch.testing.assert_close(
+                side[k : k + 1], gap.normalize(row), rtol=0, atol=1e-5
+            )  # batches round otherwise
+    assert gap.modality_gap(x, y) > 0
+    assert len(clip.embed_pairs(loaded, pairs, 2)[0]) == 2
+    with pytest.raises(ValueError, match="expected 1 to 3"):
+        clip.embed_pairs(loaded, pairs, 4)
+
+
+def test_coco_that_is_not_there(tmp_path):
+    with pytest.raises(DataUnavailable, match=r"captions_val2017\.json, val2017 missing"):
+        coco.load(tmp_path)
