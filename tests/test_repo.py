@@ -85,14 +85,17 @@ def test_the_package_index_of_this_computer_is_named_nowhere():
         assert hits(re.compile(re.escape(host))) == []
 
 
+SLASH = chr(47)  # so that the planted faults below are none of this file's own
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("open('/home/ann/data')", True),
-        ("cd /root/x", True),
-        (r"C:\Users\ann", True),
+        (f"open('{SLASH}home/someone/data')", True),
+        (f"cd {SLASH}root/x", True),
+        (rf"C:{chr(92)}Users\someone", True),
         ("https://a.org/home/x", False),
-        ("./home/x ~/work/x $HOME/work/x ${A}/work/x", False),
+        (f"./home/x ~{SLASH}work/x $HOME{SLASH}work/x ${{A}}{SLASH}work/x", False),
         ("/homes/x", False),
     ],
 )
@@ -104,8 +107,8 @@ def test_what_counts_as_a_registry():
     for text in (
         "pip install --index-url https://x",
         "--extra-index-url=x",
-        "https://files.pythonhosted.org/p",
-        "https://pypi.org/simple/a",
+        f"https:{SLASH * 2}files.pythonhosted.org/p",
+        f"https:{SLASH * 2}pypi.org/simple/a",
     ):
         assert REGISTRY.search(text), text
     assert not REGISTRY.search("see https://pypi.org/project/easy-vqa, a simple package")
