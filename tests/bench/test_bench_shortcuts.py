@@ -9,6 +9,7 @@ from torch import nn
 from mmnb.instruments.emap import emap
 from mmnb.instruments.emap.linear_ends import Concat
 from mmnb.instruments.emap.two_tower import TwoTower
+from mmnb.models.fusion import DotProduct, Film
 
 
 def with_ends(w: World) -> Concat:
@@ -73,8 +74,16 @@ def test_closed_form_at_twenty_thousand(fastest, ratio):
     torch.manual_seed(0)
     n = 20_000
     a, b = torch.randn(n, FEATURES), torch.randn(n, FEATURES)
-    for name, join in (("concat-linear", "concat"), ("product, then linear", "multiply")):
-        head = nn.Linear(2 * FEATURES if join == "concat" else FEATURES, CLASSES).eval()
-        f = TwoTower.from_modules(nn.Identity().eval(), nn.Identity().eval(), head, join=join)
+    same = nn.Identity().eval()
+    joined = {
+        "concat-linear": ("concat", nn.Linear(2 * FEATURES, CLASSES)),
+        "product, then linear": ("multiply", nn.Linear(FEATURES, CLASSES)),
+    }
+    functions = {
+        name: TwoTower.from_modules(same, same, head.eval(), join=join) for name, (join, head) in joined.items()
+    }
+    functions["dot product"] = TwoTower(same, same, DotProduct(FEATURES).eval())
+    functions["FiLM, then linear"] = TwoTower(same, same, Film(FEATURES, CLASSES).eval())
+    for name, f in functions.items():
         seconds = fastest(2, closed=lambda f=f: emap(f, a, b, method="closed", progress=False))
         ratio(f"closed form of {name}, N=20,000, CPU seconds", seconds["closed"], at_most=2)

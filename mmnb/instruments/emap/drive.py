@@ -13,7 +13,7 @@ from mmnb.instruments.emap.identity import digest, model_digest
 from mmnb.instruments.emap.ranks import Ranks
 from mmnb.instruments.emap.sums import Sums
 
-_MEETINGS = 200  # in a pass: how often ranks ask each other whether one has failed
+_MEETINGS = 8  # in a pass: how often ranks ask each other whether one has failed; at each of them the faster wait for the slower
 _ROUNDING = 100  # times the precision of the scores: what another computer may change in them, and another model hardly leaves unchanged
 
 
