@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ Examples:
   mmnb data --fetch                  fetch the small remote files (each is checked by its SHA-256)
   mmnb build 01                      run at laptop, then refresh notebooks/*.ipynb, figures/, data/results/
   mmnb status                        which committed notebooks are stale, and why
+  mmnb diff data/results build/runs/laptop      which verdicts and numbers moved, as Markdown
+  mmnb student 01                    the notebook without its solutions, for a course
+  mmnb grade submissions             points and feedback for a folder of submissions
   mmnb emap --help                   measure a model of your own, on a cluster too
 \b
 Notebooks are named by number (1, 01), by slug (01_emap) or by the beginning of one (ema).
@@ -231,6 +235,115 @@ def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
     sys.exit(1 if failures else 0)
+
+
+@main.command(short_help="Say which verdicts and numbers moved between two runs.")
+@click.argument("old", type=click.Path(exists=True, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, path_type=Path))
+def diff(old: Path, new: Path) -> None:
+    """Say as Markdown which verdicts and numbers moved from OLD to NEW.
+
+    Each is data/results, one file of it, or the folder of a run. Exit code 3 if a verdict moved, else 0.
+    """
+    from mmnb import moves, summary
+
+    try:
+        text, verdicts = moves.markdown(moves.load(old), moves.load(new))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(text)
+    sys.exit(summary.CHANGED if verdicts else summary.OK)
+
+
+@main.command(short_help="Write the notebooks without their solutions.")
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder.  [default: build/student]")
+def student(notebooks: Sequence[str], out: Path | None) -> None:
+    """Write the notebooks as a course hands them out: stubs instead of solutions, hints folded, no outputs.
+
+    Every exercise ends with its check; nbgrader finds its marks on both cells. What students hand in is graded by `mmnb grade`.
+    """
+    from mmnb import course, paths
+
+    slugs = _selected(notebooks)
+    target = _writable(out or paths.root() / "build" / "student")
+    for slug in slugs:
+        click.echo(course.write_student(slug, target))
+
+
+@main.command(short_help="Grade a folder of submissions.")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.  [default: FOLDER/grades]"
+)
+@click.option("--notebook", help="The notebook that all submissions belong to.  [default: seen from each file]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help="Wall time per exercise.",
+)
+@click.option("--memory", type=click.IntRange(min=200), default=2000, show_default=True, help="Megabytes per exercise.")
+@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Exercises at the same time.  [default: one per core]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Seed of the hidden inputs, to repeat a grading.  [default: a fresh one]"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of the table.")
+def grade(
+    folder: Path,
+    out: Path | None,
+    notebook: str | None,
+    seconds: float,
+    memory: int,
+    jobs: int | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise, in grades.json and grades.html.
+
+    Every exercise runs alone, with limits, on hidden inputs; what it answers is compared with what the installed package works out.
+    Submissions cannot change their points, but they do run here: grade strangers' work in a container.
+    """
+    from tqdm import tqdm
+
+    from mmnb import summary
+    from mmnb.grading import process, report
+    from mmnb.grading.folder import grade_folder
+
+    slug = _selected([notebook])[0] if notebook else None
+    limits = process.Limits(seconds, memory)
+    target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
+    try:
+        with tqdm(desc="grading", unit="exercise", disable=None, leave=False) as bar:
+
+            def after(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            found, seed = grade_folder(folder, limits=limits, jobs=jobs, seed=seed, notebook=slug, after=after)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted: nothing was written.", err=True)
+        sys.exit(summary.INTERRUPTED)
+    files = report.write(found, seed, target)
+    if as_json:
+        click.echo(json.dumps(report.document(found, seed), indent=1, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one.points:>3} of {one.of:<3} {one.student}" + (f"   {one.problem}" if one.problem else ""))
+    click.echo("\n".join(map(str, files)))
+
+
+def _writable(folder: Path) -> Path:
+    target = folder.expanduser().resolve()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target):
+            return target
+    except OSError as error:
+        raise click.UsageError(f"cannot write to {target}: {error.strerror}") from error
 
 
 def _selected(names: Sequence[str]) -> list[str]:

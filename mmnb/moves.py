@@ -1,0 +1,64 @@
+"""Between two runs, which verdicts and which numbers moved: Markdown for a pull request or the summary of a CI job."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmnb.lab import claims, values
+from mmnb.lab.tables import Table
+
+
+def load(path: Path) -> dict[str, dict[str, Any]]:
+    """Results by notebook: from one file, from data/results, or from the folder of a run.
+
+    Args:    path, a results.json, or a folder that holds <slug>.json or <slug>/records.json.
+    Raises:  ValueError if nothing there is a result.
+    """
+    files = [path] if path.is_file() else [*sorted(path.glob("[0-9]*.json")), *sorted(path.glob("*/records.json"))]
+    found = {}
+    for file in files:
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            found[content["notebook"]] = {"records": dict(content["records"]), "profile": content["profile"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{file.name} is no result of a notebook: {error}") from error
+    if not found:
+        raise ValueError(f"no results in {path}; expected data/results, a file of it, or the folder of a run")
+    return found
+
+
+def markdown(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]]) -> tuple[str, int]:
+    """What moved from `old` to `new`, and how many verdicts did; numbers are compared as the tables print them."""
+    parts, verdicts = [], 0
+    for slug in sorted({*old, *new}):
+        if slug not in old or slug not in new:
+            parts.append(f"### {slug}\n\nOnly in the {'old' if slug in old else 'new'} results.")
+            continue
+        if old[slug]["profile"] != new[slug]["profile"]:
+            profiles = f"{old[slug]['profile']} and {new[slug]['profile']}"
+            raise ValueError(f"{slug}: the profiles are {profiles}; expected the same in both")
+        before, after = old[slug]["records"], new[slug]["records"]
+        rows = [row for name in {**before, **after} if (row := _row(name, before.get(name), after.get(name)))]
+        moved = sum(row[1] != row[2] for row in rows)
+        verdicts += moved
+        if rows:
+            # verdicts that moved come first
+            rows.sort(key=lambda row: row[1] == row[2])
+            told = f"{moved} of {len({**before, **after})} verdicts moved, {len(rows) - moved} more numbers did."
+            table = Table(("claim", "verdict before", "verdict now", "number before", "number now"), rows)
+            parts.append(f"### {slug}\n\n{told}\n\n{table.markdown()}")
+    return "\n\n".join(parts) or "Nothing moved: the same verdicts, the same numbers.", verdicts
+
+
+def _row(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    told = [(record["verdict"], _number(record)) if record else ("–", "–") for record in (before, after)]
+    (old_verdict, old_number), (new_verdict, new_number) = told
+    return None if told[0] == told[1] else (name, old_verdict, new_verdict, old_number, new_number)
+
+
+def _number(record: Mapping[str, Any]) -> str:
+    if record["verdict"] == claims.NOT_TESTABLE and record["value"] is None:
+        return "–"
+    interval = "" if record["ci"] is None else " [" + ", ".join(values.short(end) for end in record["ci"]) + "]"
+    return values.short(record["value"]) + interval

@@ -1,0 +1,87 @@
+"""The student's version: stubs that stop in their own cells, no solutions, marks that nbgrader knows."""
+
+import ast
+import json
+
+import nbformat
+import pytest
+
+from mmnb import convert, course, exercises, paths, selection
+
+SLUGS = selection.available()
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_exercise_is_a_task_with_points(slug):
+    found = course.tasks(slug)
+    assert len(found) >= 2
+    for task in found:
+        assert task.id in exercises.registered()
+        assert 1 <= task.points <= 3
+        assert task.title
+        assert task.function.isidentifier()
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_students_version_has_stubs_and_no_solution(slug, tmp_path):
+    file = course.write_student(slug, tmp_path / "a b")
+    text = file.read_text(encoding="utf-8")
+    assert "SOLUTION" not in text
+    notebook = nbformat.reads(text, as_version=4)
+    nbformat.validate(notebook)
+    tasks = course.tasks(slug)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    marks = [cell.metadata["nbgrader"] for cell in notebook.cells if "nbgrader" in cell.metadata]
+    assert sum(mark.get("points", 0) for mark in marks) == sum(task.points for task in tasks)
+    assert len({mark["grade_id"] for mark in marks}) == len(marks) == 2 * len(tasks)
+    for task in tasks:
+        stub, check = (
+            next(cell for cell in notebook.cells if cell.id == f"{kind}-{task.id}") for kind in ("exercise", "check")
+        )
+        assert f'raise mmnb.NotAttempted("{task.id}")' in stub.source
+        assert "mmnb.exercises.check" not in stub.source
+        assert (stub.metadata["nbgrader"]["solution"], stub.metadata["nbgrader"]["locked"]) == (True, False)
+        assert (check.metadata["nbgrader"]["grade"], check.metadata["nbgrader"]["locked"]) == (True, True)
+        assert ast.unparse(ast.parse(check.source)) == f"mmnb.exercises.check('{task.id}', {task.function})"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_nothing_else_in_a_notebook_needs_an_exercise(slug):
+    """So that a stub stops its own check and nothing else."""
+    wanted = {task.function for task in course.tasks(slug)}
+    for cell in convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py").cells:
+        if cell.cell_type == "code" and course.exercise_of(cell) is None:
+            used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+            assert not used & wanted
+
+
+def test_a_figure_of_the_solution_is_shown_beside_the_stub(tmp_path, monkeypatch):
+    """On a small checkout whose built notebook draws something in its exercise."""
+    for folder in ("notebooks", "data/claims"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setenv("MMNB_ROOT", str(tmp_path))
+    code = 'def one(x):\n    # BEGIN SOLUTION\n    return x\n    # END SOLUTION\n\n\nmmnb.exercises.check("01a", one)'
+    prompt = "# ### 01a · One\n# **Difficulty** 2 of 3\n"
+    source = f'# %% [markdown]\n{prompt}\n# %% tags=["exercise-01a"]\n{code}\n'
+    (tmp_path / "notebooks" / "01_toy.py").write_text(source, encoding="utf-8")
+    built = convert.to_notebook(tmp_path / "notebooks" / "01_toy.py")
+    built.cells[1].outputs = [nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})]
+    (tmp_path / "notebooks" / "01_toy.ipynb").write_text(convert.dumps(built), encoding="utf-8")
+    written = json.loads(course.write_student("01_toy", tmp_path / "out").read_text(encoding="utf-8"))
+    assert [cell["id"] for cell in written["cells"][1:]] == ["exercise-01a", "expected-01a", "check-01a"]
+    assert written["cells"][2]["attachments"] == {"expected-1.png": {"image/png": "iVBORw0KGgo="}}
+    assert course.tasks("01_toy") == [course.Task("01a", "01_toy", "One", "one", 2)]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("x = 1", "ends with `x = 1`"),
+        ('mmnb.exercises.check("01b", f)', "checks"),
+        ('mmnb.exercises.check("01a", lambda x: x)', "checks"),
+        ('mmnb.exercises.check("01a")', "ends with"),
+    ],
+)
+def test_a_cell_without_its_check_is_refused(source, words):
+    with pytest.raises(ValueError, match=words):
+        course.split_check(source, "01a")
