@@ -34,7 +34,7 @@ def render_verdict_table(*found: Mapping[str, Any], root: Path | None = None) ->
         told = verdicts.count(
             [records[claim.id]["verdict"] if claim.id in records else "not recorded" for claim in kept]
         )
-        heading = f"### {slug.split('_')[0]} · [{title(slug, root)}](notebooks/{slug}.ipynb)"
+        heading = f"### [{title(slug, root)}](notebooks/{slug}.ipynb)"  # a title begins with its notebook's number
         parts.append(f"{heading}\n\n{told}\n\n{verdicts.table(kept, records).markdown()}")
     return "\n\n".join(parts)
 

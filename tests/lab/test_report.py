@@ -24,7 +24,7 @@ def build(checkout):
     (checkout.root / "data" / "results" / "07_toy.json").write_text(stored, encoding="utf-8")
     (checkout.root / "notebooks").mkdir()
     (checkout.root / "notebooks" / "07_toy.py").write_text(
-        "# %% [markdown]\n# # Is it a toy?\n#\n# Yes.\n", encoding="utf-8"
+        "# %% [markdown]\n# # 07 · Is it a toy?\n#\n# Yes.\n", encoding="utf-8"
     )
     return json.loads(stored)
 
@@ -37,7 +37,7 @@ def test_the_readme_is_rendered_between_its_markers(checkout):
     build(checkout)
     assert report.update_readme(checkout.root) is True
     text = readme.read_text(encoding="utf-8")
-    assert "### 07 · [Is it a toy?](notebooks/07_toy.ipynb)\n\n1 reproduced, 1 not reproduced\n" in text
+    assert "### [07 · Is it a toy?](notebooks/07_toy.ipynb)\n\n1 reproduced, 1 not reproduced\n" in text
     assert "| 29.78 points | 29.7, n = 15 |" in text
     assert "| ✘ not reproduced |" in text
     assert (
