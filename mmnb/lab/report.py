@@ -9,7 +9,7 @@ from typing import Any
 from mmnb import paths
 from mmnb.lab import claims, verdicts
 
-PICTURES = 2  # per notebook in the gallery
+PICTURES = 1  # per notebook in the gallery
 
 
 def results(root: Path) -> list[dict[str, Any]]:
@@ -19,7 +19,7 @@ def results(root: Path) -> list[dict[str, Any]]:
 
 
 def render_verdict_table(*found: Mapping[str, Any], root: Path | None = None) -> str:
-    """The verdicts of one or more notebooks in Markdown: per notebook a heading that links to it, and its table.
+    """The verdicts of one or more notebooks in Markdown: per notebook a heading that links to it, the counts, and its table, folded.
 
     Args:    found, contents of data/results/<slug>.json or of a run's records.json; root, the checkout,
              by default the one in use.
@@ -35,7 +35,10 @@ def render_verdict_table(*found: Mapping[str, Any], root: Path | None = None) ->
             [records[claim.id]["verdict"] if claim.id in records else "not recorded" for claim in kept]
         )
         heading = f"### [{title(slug, root)}](notebooks/{slug}.ipynb)"  # a title begins with its notebook's number
-        parts.append(f"{heading}\n\n{told}\n\n{verdicts.table(kept, records).markdown()}")
+        table = verdicts.table(kept, records).markdown()
+        parts.append(
+            f"{heading}\n\n{told}\n\n<details><summary>The {len(kept)} claims</summary>\n\n{table}\n\n</details>"
+        )
     return "\n\n".join(parts)
 
 
