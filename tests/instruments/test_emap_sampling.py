@@ -124,7 +124,9 @@ def test_intervals_cover_the_exact_gap_after_stopping_by_themselves():
     runs = [run(f, index, 20_000 + seed, gap_precision=0.04, y=y) for seed in range(200)]
     gaps = [result.gap("accuracy", y) for result in runs]
     assert max(gap.half_width for gap in gaps) <= 0.04
-    assert len({result.sampled.partners for result in runs}) > 1, "it stops at different moments, else nothing is tested"
+    assert len({result.sampled.partners for result in runs}) > 1, (
+        "it stops at different moments, else nothing is tested"
+    )
     covered = sum(gap.low <= exact <= gap.high for gap in gaps) / 200
     assert 0.90 <= covered <= 0.98  # as for a number of partners fixed beforehand
 

@@ -37,7 +37,10 @@ def test_the_readme_is_rendered_between_its_markers(checkout):
     build(checkout)
     assert report.update_readme(checkout.root) is True
     text = readme.read_text(encoding="utf-8")
-    assert "### [07 · Is it a toy?](notebooks/07_toy.ipynb)\n\n1 reproduced, 1 not reproduced\n\n<details><summary>The 2 claims</summary>\n\n| claim" in text
+    assert (
+        "### [07 · Is it a toy?](notebooks/07_toy.ipynb)\n\n1 reproduced, 1 not reproduced\n\n<details><summary>The 2 claims</summary>\n\n| claim"
+        in text
+    )
     assert "| 29.78 points | 29.7, n = 15 |" in text
     assert "| ✘ not reproduced |" in text
     assert (
