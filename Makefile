@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test bench lint notebooks lab
+.PHONY: help setup reproduce test bench lint notebooks site lab
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,6 +25,7 @@ help:
 	@echo "make bench       what EMAP costs: ratios, peak memory, growth with N; some minutes   (RECORD=1 writes data/results)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make notebooks   rebuild what is committed: executed notebooks, figures, results, tables   (ONLY=01)"
+	@echo "make site        the same as one website in build/site; needs no network, executes nothing"
 	@echo "make lint        ruff: rules and format"
 	@echo "make setup       only prepare the environment"
 	@echo
@@ -59,6 +60,10 @@ lint: $(READY)
 
 notebooks: $(READY)
 	@"$(PY)" -m mmnb build $(ONLY)
+
+site: $(READY)
+	@"$(PY)" -m sphinx -W --keep-going -q -b html docs build/site
+	@echo "build/site/index.html"
 
 lab: $(READY)
 	@"$(PY)" -m jupyter lab notebooks

@@ -1,0 +1,131 @@
+"""The site: builds without a warning or a network, every picture has a text, every link inside it leads somewhere."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from mmnb import paths, selection
+
+pytest.importorskip("myst_nb", reason="the extra `site` is not installed")
+
+
+class Page(HTMLParser):
+    """What a page refers to: (tag, attributes), and its anchors."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        self.anchors |= {found[key] for key in ("id", "name") if found.get(key)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site: path -> Page. Built from a copy of docs/, because the rendered pages are written beside the written ones."""
+    out = tmp_path_factory.mktemp("site")
+    shutil.copytree(paths.root() / "docs", out / "docs", ignore=shutil.ignore_patterns("made"))
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", out / "doctrees", out / "docs", out / "html"]  # fmt: skip
+    environment = os.environ | {"MMNB_ROOT": str(paths.root())}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    pages = {
+        file.relative_to(out / "html"): Page(file.read_text(encoding="utf-8"))
+        for file in (out / "html").rglob("*.html")
+    }
+    return out / "html", pages
+
+
+def test_every_notebook_and_instrument_has_a_page(site):
+    _, pages = site
+    names = {page.as_posix() for page in pages}
+    for slug in selection.available():
+        if (paths.root() / "notebooks" / f"{slug}.ipynb").is_file():
+            assert f"made/notebooks/{slug}.html" in names
+    for name in (
+        "index",
+        "made/verdicts",
+        "made/gallery",
+        "made/times",
+        "made/instruments/emap",
+        "made/instruments/gap",
+        "course",
+        "glossary",
+    ):
+        assert f"{name}.html" in names
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    """Links may lead away; pictures, scripts and styles must not."""
+    folder, pages = site
+    loaded = [
+        (page, tag, found[key]) for page, content in pages.items() for tag, found in content.tags
+        for key in ("src", "href") if key in found and tag in ("img", "script", "link", "iframe", "source")
+    ]  # fmt: skip
+    assert len(loaded) > 50
+    assert [
+        entry
+        for entry in loaded
+        if urlsplit(entry[2] or "").scheme in ("http", "https") or (entry[2] or "").startswith("//")
+    ] == []
+    styles = "\n".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.css"))
+    assert re.findall(r"url\(['\"]?(?:https?:)?//[^)]*", styles) == []
+
+
+def test_every_picture_of_a_notebook_has_an_alternative_text(site):
+    _, pages = site
+    pictures = [
+        found for page, content in pages.items() if "made" in page.parts for tag, found in content.tags if tag == "img"
+    ]
+    assert len(pictures) >= 16
+    assert [found["src"] for found in pictures if len(found.get("alt") or "") < 20] == []
+
+
+def test_every_link_inside_leads_somewhere(site):
+    folder, pages = site
+    broken = []
+    for page, content in pages.items():
+        for tag, found in content.tags:
+            link = urlsplit(found.get("href") or "#")
+            if tag != "a" or link.scheme or link.netloc:
+                continue
+            target = (folder / page.parent / unquote(link.path)).resolve() if link.path else folder / page
+            known = pages.get(target.relative_to(folder)) if target.suffix == ".html" and target.is_file() else None
+            if not target.is_file() or (known and link.fragment and unquote(link.fragment) not in known.anchors):
+                broken.append(f"{page}: {found['href']}")
+    assert broken == []
+
+
+def test_formulas_are_drawn_by_the_browser(site):
+    _, pages = site
+    page = next(content for path, content in pages.items() if path.as_posix().endswith("01_emap.html"))
+    assert sum(tag == "math" for tag, _ in page.tags) > 10
+    assert not any("mathjax" in (found.get("src") or "").lower() for tag, found in page.tags if tag == "script")
+
+
+def test_the_search_knows_the_modality_gap(site):
+    folder, _ = site
+    text = (folder / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").rstrip(");\n"))
+    both = set.intersection(
+        *({index["docnames"][number] for number in _places(index, word)} for word in ("modal", "gap"))
+    )
+    assert "made/notebooks/04_modality_gap" in both
+
+
+def _places(index: dict, word: str) -> set[int]:
+    """Pages with a (stemmed) word in their text or in a heading, which Sphinx keeps apart."""
+    found = (index[where].get(word, []) for where in ("terms", "titleterms"))
+    return {number for places in found for number in ([places] if isinstance(places, int) else places)}
