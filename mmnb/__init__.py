@@ -15,7 +15,9 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "emap": ("mmnb.instruments.emap", "emap"),
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
+    "ablation": ("mmnb.instruments.ablation", None),
     "gap": ("mmnb.instruments.gap", None),
+    "grounding": ("mmnb.instruments.grounding", None),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 

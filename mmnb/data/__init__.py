@@ -13,7 +13,17 @@ from mmnb import paths
 from mmnb.data import remote
 from mmnb.errors import DataUnavailable
 
-_WORLDS = ("coco", "easyvqa", "glyphs", "lxmert", "remote", "vqa_v2")
+_WORLDS = (
+    "coco",
+    "cross_modal_ablation",
+    "easyvqa",
+    "flickr30k_entities",
+    "glyphs",
+    "lxmert",
+    "remote",
+    "scenes",
+    "vqa_v2",
+)
 
 __all__ = ["Dataset", "catalogue", "fetch", *_WORLDS]
 
@@ -125,7 +135,7 @@ def _remote() -> list[Dataset]:
 
 def _paper() -> list[Dataset]:
     vqa, vilt = paths.cache() / "vqa-v2", paths.cache() / "vilt-b32-finetuned-vqa"
-    coco = paths.cache() / "coco"
+    coco, flickr = paths.cache() / "coco", paths.cache() / "flickr30k-entities"
     return [
         Dataset(
             name="vqa-v2",
@@ -156,6 +166,16 @@ def _paper() -> list[Dataset]:
             where=str(coco),
             present=(coco / "annotations" / "captions_val2017.json").is_file() and (coco / "val2017").is_dir(),
             how=f"Unpack val2017.zip and annotations_trainval2017.zip from https://cocodataset.org/#download into {coco}",
+        ),
+        Dataset(
+            name="flickr30k-entities",
+            title="Flickr30k Entities: captions with phrases linked to boxes, and region features in VOLTA's layout",
+            kind="paper",
+            size_bytes=10_030_000_000,
+            licence="for research",
+            where=str(flickr),
+            present=(flickr / "val.txt").is_file() and (flickr / "Annotations").is_dir(),
+            how=f"Unpack annotations.zip and val.txt from https://github.com/BryanPlummer/flickr30k_entities into {flickr}, region features beside them",
         ),
     ]
 

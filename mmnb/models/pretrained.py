@@ -84,6 +84,11 @@ class EfficientNetLite0(nn.Module):
         """Logits of the 1,000 classes of ImageNet, (n, 1000)."""
         return torch.cat([self.model.forward_head(self._maps(part)) for part in images.split(16)])
 
+    @torch.no_grad()
+    def maps(self, images: Tensor) -> Tensor:
+        """The last maps before pooling, (n, 1280, 7, 7), for pictures as `forward` takes them; one cell covers 32 × 32 of 224 × 224 pixels."""
+        return self._maps(images)
+
     def _maps(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
             size = (224, 224)

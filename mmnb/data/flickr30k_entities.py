@@ -1,0 +1,174 @@
+"""Flickr30k Entities: captions whose phrases are linked to boxes, and region features in VOLTA's layout. For the profile `paper`."""
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from mmnb import paths
+from mmnb.errors import DataUnavailable
+
+_PHRASE = re.compile(r"\[/EN#(?P<chain>\d+)(?P<types>(?:/\w+)+) (?P<words>[^\]]+)\]")
+_NEEDED = ("features", "boxes", "img_w", "img_h")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """words, as in the caption · start, number of its first word · chain, the entity's number · kind, the first of its types (people, other, …)."""
+
+    words: str
+    start: int
+    chain: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A caption without its marks, words apart by one space, and its phrases in order."""
+
+    text: str
+    phrases: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Of one picture: width and height in pixels; boxes, chain -> (k, 4) float64: left, top, right, bottom in pixels. Chains without a box are absent."""
+
+    width: int
+    height: int
+    boxes: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class RegionFeatures:
+    """features (R, d) float32 · boxes (R, 4) float32 in shares of the picture · probabilities (R, C) float32 of the detector's classes, or None."""
+
+    features: np.ndarray
+    boxes: np.ndarray
+    probabilities: np.ndarray | None
+
+
+def sentence(line: str) -> Sentence:
+    """One line of a sentence file.
+
+    Raises: ValueError when a mark is left over that is not of the form [/EN#number/type words].
+    Example:
+        >>> found = sentence("[/EN#7/people Two men] by [/EN#8/other/scene a lake] .")
+        >>> found.text, [(p.words, p.start, p.kind) for p in found.phrases]
+        ('Two men by a lake .', [('Two men', 0, 'people'), ('a lake', 3, 'other')])
+    """
+    words: list[str] = []
+    phrases, at = [], 0
+    for match in _PHRASE.finditer(line):
+        words += line[at : match.start()].split()
+        phrases.append(Phrase(" ".join(match["words"].split()), len(words), match["chain"], match["types"].split("/")[1]))  # fmt: skip
+        words += match["words"].split()
+        at = match.end()
+    words += line[at:].split()
+    text = " ".join(words)
+    if "[/EN#" in text:
+        raise ValueError(f"sentence: got {line.strip()!r}; expected marks of the form [/EN#number/type words]")
+    return Sentence(text, tuple(phrases))
+
+
+def annotation(file: Path) -> Boxes:
+    """Boxes of one picture from its XML file.
+
+    Raises: ValueError when the file is no annotation, or a box has no area or leaves the picture by more than a pixel.
+    """
+    try:
+        root = ElementTree.parse(file).getroot()
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{file.name} is no XML file: {error}") from error
+    size = root.find("size")
+    if root.tag != "annotation" or size is None:
+        raise ValueError(f"{file.name}: got <{root.tag}>; expected <annotation> with a <size>")
+    width, height = (int(size.findtext(name, "0")) for name in ("width", "height"))
+    found: dict[str, list[list[float]]] = {}
+    for thing in root.iter("object"):
+        box = thing.find("bndbox")
+        if box is None:  # a scene, or nothing to be seen
+            continue
+        left, top, right, bottom = (float(box.findtext(name, "nan")) for name in ("xmin", "ymin", "xmax", "ymax"))
+        if not (-1 <= left < right <= width + 1 and -1 <= top < bottom <= height + 1):
+            raise ValueError(
+                f"{file.name}: got the box {(left, top, right, bottom)} in a picture of {width} × {height}; expected it inside"
+            )
+        for name in thing.findall("name"):
+            found.setdefault(name.text or "", []).append([left, top, right, bottom])
+    return Boxes(width, height, {chain: np.array(rows) for chain, rows in found.items()})
+
+
+def read_regions(file: Path, picture: str) -> RegionFeatures:
+    """Regions of one picture in VOLTA's layout: an H5 file with one group per picture, or a folder with one NPZ file per picture, holding
+    `features`, `boxes` (pixels), `img_w`, `img_h`, and perhaps `cls_prob`.
+
+    Raises: DataUnavailable without the picture, or without h5py for an H5 file; ValueError on missing arrays, shapes, NaN, or boxes outside.
+    """
+    if file.is_dir():
+        own = file / f"{picture}.npz"
+        if not own.is_file():
+            raise DataUnavailable(f"No features of picture {picture}: {own.name} is not in {file}")
+        with np.load(own, allow_pickle=False) as stored:
+            raw = {name: stored[name] for name in stored.files}
+    else:
+        if importlib.util.find_spec("h5py") is None:
+            raise DataUnavailable(
+                f"{file.name} needs the package h5py (pip install h5py), or give a folder of NPZ files"
+            )
+        import h5py
+
+        with h5py.File(file, "r") as stored:
+            if picture not in stored:
+                raise DataUnavailable(f"No features of picture {picture} in {file.name}")
+            raw = {name: value[()] for name, value in stored[picture].items()}
+    return regions_of(raw, picture)
+
+
+def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
+    """Checked regions from the arrays of one picture; boxes from pixels to shares. Raises: ValueError, see `read_regions`."""
+    missing = [name for name in _NEEDED if name not in raw]
+    if missing:
+        raise ValueError(f"regions of {picture}: {', '.join(missing)} missing; expected {', '.join(_NEEDED)}")
+    features, boxes = np.asarray(raw["features"], np.float32), np.asarray(raw["boxes"], np.float32)
+    if features.ndim != 2 or boxes.shape != (len(features), 4) or not len(features):
+        raise ValueError(
+            f"regions of {picture}: got features {features.shape}, boxes {boxes.shape}; expected (R, d) and (R, 4) with R >= 1"
+        )
+    if not np.isfinite(features).all() or not np.isfinite(boxes).all():
+        raise ValueError(f"regions of {picture}: features or boxes are NaN or infinite; expected numbers")
+    extent = np.array([float(raw["img_w"]), float(raw["img_h"])] * 2, np.float32)
+    boxes = boxes / extent
+    if boxes.min() < -0.01 or boxes.max() > 1.01 or (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise ValueError(
+            f"regions of {picture}: a box leaves the picture or has no area; expected pixels inside {extent[:2].tolist()}"
+        )
+    classes = None if "cls_prob" not in raw else np.asarray(raw["cls_prob"], np.float32)
+    return RegionFeatures(features, boxes.clip(0, 1), classes)
+
+
+def load(folder: Path | str | None = None, split: str = "val") -> dict[str, tuple[list[Sentence], Boxes]]:
+    """picture number -> its captions and boxes, for one split.
+
+    Args:    folder, with `Sentences/36979.txt`, `Annotations/36979.xml` and `val.txt`; None: `flickr30k-entities` in the cache folder.
+    Raises:  DataUnavailable when files are missing; ValueError on damaged ones.
+    Source:  Plummer et al. 2015, github.com/BryanPlummer/flickr30k_entities.
+    """
+    folder = paths.cache() / "flickr30k-entities" if folder is None else Path(folder)
+    listing = folder / f"{split}.txt"
+    numbers = listing.read_text(encoding="utf-8").split() if listing.is_file() else []
+    files = {n: (folder / "Sentences" / f"{n}.txt", folder / "Annotations" / f"{n}.xml") for n in numbers}
+    absent = [f.name for pair in files.values() for f in pair if not f.is_file()]
+    if not numbers or absent:
+        raise DataUnavailable(
+            f"Flickr30k Entities is not complete in {folder}: {', '.join(absent[:3]) or listing.name} missing. Unpack annotations.zip and {listing.name} from "
+            "github.com/BryanPlummer/flickr30k_entities there (30 MB, for research; the pictures, 4 GB, need a request form), and region features in VOLTA's "
+            "layout as regions.h5 or a folder regions/ of NPZ files (36 boxes, 2048 numbers each: 10 GB for all pictures)."
+        )
+    return {
+        n: ([sentence(line) for line in text.read_text(encoding="utf-8").splitlines() if line.strip()], annotation(xml))
+        for n, (text, xml) in files.items()
+    }

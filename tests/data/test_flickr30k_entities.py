@@ -1,0 +1,124 @@
+"""Flickr30k Entities on three pictures written in the real on-disk layout."""
+
+import numpy as np
+import pytest
+
+from mmnb import DataUnavailable
+from mmnb.data import flickr30k_entities as f30k
+
+SENTENCES = {
+    "36979": ["[/EN#1/people A girl] with [/EN#2/bodyparts brown hair] sits .", "[/EN#1/people The girl] looks at [/EN#0/notvisual it] ."],
+    "65567": ["[/EN#7/other/clothing A red   hat] ."],
+    "72008": ["Nobody is here ."],
+}  # fmt: skip
+OBJECTS = {
+    "36979": "<object><name>1</name><bndbox><xmin>10</xmin><ymin>20</ymin><xmax>110</xmax><ymax>220</ymax></bndbox></object>"
+    "<object><name>2</name><name>1</name><bndbox><xmin>30</xmin><ymin>20</ymin><xmax>60</xmax><ymax>60</ymax></bndbox></object>"
+    "<object><name>0</name><scene>0</scene><nobndbox>1</nobndbox></object>",
+    "65567": "<object><name>7</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>9</ymax></bndbox></object>",
+    "72008": "",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("Sentences", "Annotations", "regions"):
+        (tmp_path / name).mkdir()
+    for number, lines in SENTENCES.items():
+        (tmp_path / "Sentences" / f"{number}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        text = f"<annotation><filename>{number}.jpg</filename><size><width>200</width><height>300</height><depth>3</depth></size>{OBJECTS[number]}</annotation>"
+        (tmp_path / "Annotations" / f"{number}.xml").write_text(text, encoding="utf-8")
+        np.savez(tmp_path / "regions" / f"{number}.npz", features=np.ones((36, 8), np.float32), boxes=np.tile([0, 0, 100, 300], (36, 1)), img_w=200, img_h=300, cls_prob=np.full((36, 1601), 1 / 1601, np.float32))  # fmt: skip
+    (tmp_path / "val.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
+    return tmp_path
+
+
+def test_captions_boxes_and_links(folder):
+    found = f30k.load(folder)
+    assert list(found) == list(SENTENCES)
+    captions, boxes = found["36979"]
+    assert captions[0].text == "A girl with brown hair sits ."
+    assert [(p.words, p.start, p.chain, p.kind) for p in captions[0].phrases] == [("A girl", 0, "1", "people"), ("brown hair", 3, "2", "bodyparts")]  # fmt: skip
+    assert boxes.boxes["1"].tolist() == [[10, 20, 110, 220], [30, 20, 60, 60]] and "0" not in boxes.boxes
+    assert (boxes.width, boxes.height) == (200, 300)
+    (hat,), none = found["65567"][0], found["72008"]
+    assert hat.text == "A red hat ." and hat.phrases[0].kind == "other"
+    assert none[0][0].phrases == () and none[1].boxes == {}
+
+
+def test_a_phrase_can_be_found_among_the_pieces_of_berts_tokenizer(folder):
+    from mmnb.instruments.ablation import phrase_span
+    from mmnb.models.pretrained import minilm
+
+    tokenizer = minilm(pretrained=False).tokenizer
+    caption = f30k.load(folder)["36979"][0][0]
+    ids, end = tokenizer(caption.text)["input_ids"], 0
+    for phrase in caption.phrases:
+        start, end = phrase_span(ids, tokenizer(phrase.words, add_special_tokens=False)["input_ids"], start=end, limit=38)  # fmt: skip
+        assert tokenizer.decode(ids[start:end]) == phrase.words.lower()
+
+
+def test_regions_from_npz(folder):
+    found = f30k.read_regions(folder / "regions", "65567")
+    assert found.features.shape == (36, 8) and found.probabilities.shape == (36, 1601)
+    assert found.boxes[0].tolist() == [0, 0, 0.5, 1]
+
+
+def test_regions_from_h5_or_what_it_needs(folder):
+    file = folder / "regions.h5"
+    try:
+        import h5py
+    except ImportError:
+        file.write_bytes(b"")
+        with pytest.raises(DataUnavailable, match="h5py"):
+            f30k.read_regions(file, "65567")
+        return
+    with h5py.File(file, "w") as made:
+        group = made.create_group("65567")
+        for name, value in {"features": np.ones((2, 3)), "boxes": [[0, 0, 10, 10], [5, 5, 20, 30]], "img_w": 20, "img_h": 30}.items():  # fmt: skip
+            group[name] = value
+    assert f30k.read_regions(file, "65567").boxes[1].tolist() == [0.25, pytest.approx(1 / 6, abs=1e-6), 1, 1]
+    with pytest.raises(DataUnavailable, match="36979"):
+        f30k.read_regions(file, "36979")
+
+
+GOOD = {"features": np.ones((2, 3)), "boxes": np.array([[0, 0, 10, 10], [5, 5, 20, 30]]), "img_w": 20, "img_h": 30}
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"features": np.full((2, 3), np.nan)}, "NaN"),
+        ({"features": np.ones((0, 3)), "boxes": np.ones((0, 4))}, "R >= 1"),
+        ({"boxes": np.array([[0, 0, 10, 10], [5, 5, 40, 30]])}, "leaves the picture"),
+        ({"boxes": np.array([[0, 0, 10, 10], [5, 5, 5, 30]])}, "no area"),
+        ({"boxes": np.ones((3, 4))}, "expected"),
+    ],
+)
+def test_bad_regions(change, word):
+    with pytest.raises(ValueError, match=word):
+        f30k.regions_of(GOOD | change, "1")
+    with pytest.raises(ValueError, match="missing"):
+        f30k.regions_of({"features": GOOD["features"]}, "1")
+
+
+def test_what_is_missing_is_said(folder, tmp_path):
+    (folder / "Annotations" / "65567.xml").unlink()
+    with pytest.raises(DataUnavailable, match=r"65567\.xml.*30 MB"):
+        f30k.load(folder)
+    with pytest.raises(DataUnavailable, match=r"test\.txt"):
+        f30k.load(folder, "test")
+    with pytest.raises(DataUnavailable, match=r"7\.npz"):
+        f30k.read_regions(folder / "regions", "7")
+
+
+def test_damaged_files(folder):
+    file = folder / "Annotations" / "65567.xml"
+    file.write_text(file.read_text(encoding="utf-8").replace("<xmax>5", "<xmax>900"), encoding="utf-8")
+    with pytest.raises(ValueError, match="inside"):
+        f30k.annotation(file)
+    file.write_text("<annotation>", encoding="utf-8")
+    with pytest.raises(ValueError, match="no XML"):
+        f30k.annotation(file)
+    with pytest.raises(ValueError, match="marks"):
+        f30k.sentence("[/EN#12 A girl] sits")

@@ -1,0 +1,349 @@
+"""Cross-modal ablation: overlaps and losses by hand, plans and replacements by their definition, both directions on models with known answers."""
+
+import math
+
+import pytest
+import torch
+
+from mmnb.instruments import ablation as ab
+
+GOLD = torch.tensor([[0.0, 0.0, 9.0, 9.0]])
+
+
+def gen(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    ("box", "iot", "iou", "counts"),
+    [
+        ((0, 0, 4, 9), 0.5, 0.5, False),  # half of it: not strictly above .5
+        ((0, 0, 5, 9), 0.6, 0.6, True),
+        ((0, 0, 99, 99), 1.0, 0.01, True),  # all of it, and much more
+        ((20, 20, 30, 30), 0.0, 0.0, False),
+        ((10, 0, 19, 9), 0.0, 0.0, False),  # touches, in pixels
+        ((5, 5, 14, 14), 0.25, 25 / 175, False),
+    ],
+)
+def test_overlap_by_hand_with_the_pixel_rule(box, iot, iou, counts):
+    region = torch.tensor([box], dtype=torch.float64)
+    assert ab.iot(region, GOLD, pixels=True).item() == pytest.approx(iot, abs=1e-12)
+    assert ab.iou(region, GOLD, pixels=True).item() == pytest.approx(iou, abs=1e-12)
+    assert ab.aligned(region, GOLD, pixels=True).item() is counts
+
+
+def test_overlap_against_counted_pixels():
+    """Brute force: boxes with whole corners, pixels counted one by one."""
+    draw = gen(1)
+    for _ in range(30):
+        corners = torch.randint(0, 12, (2, 2, 2), generator=draw).sort(1).values
+        a, b = (torch.cat([c[0], c[1]]) for c in corners)
+        grid = torch.zeros(2, 12, 12, dtype=torch.bool)
+        for k, box in enumerate((a, b)):
+            grid[k, box[1] : box[3] + 1, box[0] : box[2] + 1] = True
+        both, either, gold = (grid[0] & grid[1]).sum().item(), (grid[0] | grid[1]).sum().item(), grid[1].sum().item()
+        assert ab.iot(a[None], b[None], pixels=True).item() == pytest.approx(both / gold, abs=1e-12)
+        assert ab.iou(a[None], b[None], pixels=True).item() == pytest.approx(both / either, abs=1e-12)
+
+
+def test_any_gold_box_counts_and_iou_includes_the_threshold():
+    gold = torch.tensor([[0.0, 0.0, 1.0, 1.0], [4.0, 4.0, 5.0, 5.0]])
+    region = torch.tensor([[4.0, 4.0, 5.0, 5.0]])
+    assert ab.aligned(region, gold).item() and not ab.aligned(region, gold[:1]).item()
+    half = torch.tensor([[0.0, 0.0, 1.0, 0.5]])
+    assert ab.aligned(half, gold[:1], measure="iou").item() and not ab.aligned(half, gold[:1]).item()
+    for share, yes in ((0.49, False), (0.5, True), (0.51, True)):
+        assert ab.aligned(torch.tensor([[0.0, 0.0, share, 1.0]], dtype=torch.float64), gold[:1].double(), measure="iou").item() is yes  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("regions", "gold", "word"),
+    [
+        (torch.zeros(0, 4), GOLD, "n >= 1"),
+        (torch.tensor([[0, 0, math.nan, 1]]), GOLD, "NaN"),
+        (torch.tensor([[3.0, 0, 1, 1]]), GOLD, "exchanged"),
+        (torch.tensor([[0.0, 0, 0, 1]]), GOLD, "area"),
+        (torch.zeros(2, 3), GOLD, "shape"),
+    ],
+)
+def test_boxes_that_are_none(regions, gold, word):
+    with pytest.raises(ValueError, match=word):
+        ab.iot(regions, gold)
+
+
+def test_aligned_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="measure"):
+        ab.aligned(GOLD, GOLD, measure="giou")
+    with pytest.raises(ValueError, match="threshold"):
+        ab.aligned(GOLD, GOLD, threshold=1.5)
+
+
+def test_span_second_occurrence_and_limit():
+    caption = [101, 5, 6, 7, 5, 6, 102]
+    assert ab.phrase_span(caption, [5, 6]) == (1, 3)
+    assert ab.phrase_span(caption, [5, 6], start=3) == (4, 6)
+    assert ab.phrase_span(caption, [5, 6], limit=3) == (1, 3)
+    for options, word in (({"limit": 2}, "cut after 2"), ({"start": 5}, "not in the caption")):
+        with pytest.raises(ValueError, match=word):
+            ab.phrase_span(caption, [5, 6], **options)
+    with pytest.raises(ValueError, match="empty"):
+        ab.phrase_span(caption, [])
+
+
+def test_spans_with_the_vocabulary_of_bert():
+    """The tokenizer inside the MiniLM package is that of bert-base-uncased: words of several pieces, punctuation, capitals."""
+    from mmnb.models.pretrained import minilm
+
+    tokenizer = minilm(pretrained=False).tokenizer
+    assert tokenizer.vocab_size == 30_522
+    caption = "Two youngsters in snowsuits, one with a trampoline-like toboggan, wave."
+    ids = tokenizer(caption)["input_ids"]
+    for phrase in ("Two youngsters", "snowsuits", "a trampoline-like toboggan"):
+        pieces = tokenizer(phrase, add_special_tokens=False)["input_ids"]
+        start, end = ab.phrase_span(ids, pieces)
+        assert tokenizer.decode(ids[start:end]).replace(" - ", "-") == phrase.lower()
+    pieces = tokenizer("snowsuits", add_special_tokens=False)["input_ids"]
+    assert len(pieces) > 1
+    with pytest.raises(ValueError, match="not in the caption"):
+        ab.phrase_span(ids, tokenizer("snow", add_special_tokens=False)["input_ids"] + [1])
+
+
+def test_span_mask_and_its_errors():
+    assert ab.span_mask(torch.tensor([[0, 1], [2, 4]]), 4).tolist() == [[True, False, False, False], [False, False, True, True]]  # fmt: skip
+    for spans in ([[2, 2]], [[1, 5]], [[-1, 2]]):
+        with pytest.raises(ValueError, match="span"):
+            ab.span_mask(torch.tensor(spans), 4)
+
+
+def test_plans_by_definition():
+    draw = torch.rand(200, 9, generator=gen())
+    present, aligned = draw > 0.2, draw > 0.7
+    plans = {c: ab.plan(c, aligned, present, generator=gen(1)) for c in ab.CONDITIONS}
+    assert not plans["none"].any() and torch.equal(plans["all"], present) and torch.equal(plans["aligned"], aligned & present)  # fmt: skip
+    random = plans["random"]
+    assert not (random & (aligned | ~present)).any()
+    wanted = torch.minimum((aligned & present).sum(1), (present & ~aligned).sum(1))
+    assert torch.equal(random.sum(1), wanted)
+
+
+def test_random_plan_is_even():
+    aligned, present = torch.tensor([[True, True, False, False, False, False]]).expand(6000, 6), torch.ones(6000, 6, dtype=torch.bool)  # fmt: skip
+    share = ab.plan("random", aligned, present, generator=gen()).double().mean(0)[2:]
+    assert (share - 0.5).abs().max() < 4 * (0.25 / 6000) ** 0.5  # 4 standard errors
+
+
+def test_plan_errors():
+    mask = torch.ones(1, 2, dtype=torch.bool)
+    with pytest.raises(ValueError, match="condition"):
+        ab.plan("object", mask, mask)
+    with pytest.raises(ValueError, match="generator"):
+        ab.plan("random", mask, mask)
+    with pytest.raises(ValueError, match="shapes"):
+        ab.plan("all", mask, mask[:, :1])
+    with pytest.raises(TypeError, match="bool"):
+        ab.plan("all", mask.long(), mask)
+
+
+@pytest.fixture
+def pictures():
+    feature = torch.randn(5, 4, 3, generator=gen())
+    seen = torch.ones(5, 4, dtype=torch.bool)
+    seen[0, 3] = False
+    taken = torch.zeros(5, 4, dtype=torch.bool)
+    taken[:3, 1] = True
+    return feature, seen, taken
+
+
+@pytest.mark.parametrize("replacement", ab.REPLACEMENTS)
+@pytest.mark.parametrize("index", [None, 0])
+def test_an_ablation_of_nothing_changes_nothing_to_the_bit(pictures, replacement, index):
+    feature, seen, taken = pictures
+    new, mask = ab.ablate_regions(feature, seen, taken & False, replacement=replacement, mean=torch.ones(3), global_index=index)  # fmt: skip
+    assert torch.equal(new, feature) and torch.equal(mask, seen)
+
+
+def test_only_what_is_taken_changes(pictures):
+    feature, seen, taken = pictures
+    before = feature.clone()
+    new, mask = ab.ablate_regions(feature, seen, taken, replacement="mean", mean=torch.tensor([1.0, 2, 3]))
+    assert torch.equal(feature, before) and torch.equal(mask, seen)
+    assert torch.equal(new[~taken], feature[~taken]) and (new[taken] == torch.tensor([1.0, 2, 3])).all()
+    new, mask = ab.ablate_regions(feature, seen, taken, replacement="drop")
+    assert torch.equal(new, feature) and torch.equal(mask, seen & ~taken)
+
+
+def test_global_region_is_the_mean_of_what_is_left_in_sight(pictures):
+    feature, seen, taken = pictures
+    zeroed, _ = ab.ablate_regions(feature, seen, taken, replacement="zero", global_index=0)
+    for i in range(3):
+        rows = [torch.zeros(3) if taken[i, r] else feature[i, r] for r in range(1, 4) if seen[i, r]]
+        torch.testing.assert_close(zeroed[i, 0], torch.stack(rows).mean(0), rtol=0, atol=1e-6)
+    assert torch.equal(zeroed[3:], feature[3:])  # nothing taken there: not even the mean is touched
+    stale, _ = ab.ablate_regions(feature, seen, taken, replacement="zero", global_index=0, recompute=False)
+    assert torch.equal(stale[:, 0], feature[:, 0])
+
+
+def test_replacement_errors(pictures):
+    feature, seen, taken = pictures
+    with pytest.raises(ValueError, match="no region"):
+        ab.ablate_regions(feature, seen & False, taken, replacement="zero")
+    with pytest.raises(ValueError, match="NaN"):
+        ab.ablate_regions(feature * math.nan, seen, taken, replacement="zero")
+    with pytest.raises(ValueError, match="exempt"):
+        ab.ablate_regions(feature, seen, taken | True, replacement="zero", global_index=0)
+    with pytest.raises(ValueError, match="mean"):
+        ab.ablate_regions(feature, seen, taken)
+    with pytest.raises(ValueError, match="replacement"):
+        ab.ablate_regions(feature, seen, taken, replacement="noise")
+
+
+def test_bits_in_closed_form():
+    where = torch.tensor([[True, False, False], [False, True, True]])
+    target = torch.tensor([[3, 0, 0], [0, 1, 2]])
+    assert ab.mlm_bits(torch.zeros(2, 3, 1601), target, where).tolist() == pytest.approx([math.log2(1601)] * 2, abs=1e-9)  # fmt: skip
+    logits = torch.zeros(2, 3, 4)
+    logits[1, 1, 1] = math.log(3)  # 3 / 6 on the right word: 1 bit; the other place 2 bits
+    assert ab.mlm_bits(logits, target, where).tolist() == pytest.approx([2.0, 1.5], abs=1e-6)
+
+
+def test_macro_and_micro_differ():
+    """Phrases of one piece (2 bits) and of four (0 bits): macro 1, micro .4."""
+    logits = torch.zeros(2, 4, 4)
+    logits[1, :, 0] = 100
+    where = torch.tensor([[True, False, False, False], [True] * 4])
+    bits = ab.mlm_bits(logits, torch.zeros(2, 4, dtype=torch.long), where)
+    micro = (bits * where.sum(1)).sum() / where.sum()
+    assert (bits.mean().item(), micro.item()) == pytest.approx((1.0, 0.4), abs=1e-9)
+
+
+def test_divergence_in_closed_form():
+    p = torch.softmax(torch.randn(6, 9, generator=gen()).double(), 1)
+    assert ab.mrc_kl_bits(p, p.log()).abs().max() < 1e-6
+    one = torch.eye(1601)[:1]
+    assert ab.mrc_kl_bits(one, torch.zeros(1, 1601)).item() == pytest.approx(10.645, abs=5e-4)
+    q = torch.softmax(torch.randn(6, 9, generator=gen(1)).double(), 1)
+    loops = [sum(a * math.log2(a / b) for a, b in zip(x, y, strict=True)) for x, y in zip(p.tolist(), q.tolist(), strict=True)]  # fmt: skip
+    assert ab.mrc_kl_bits(p, q.log() + 5).tolist() == pytest.approx(loops, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda: ab.mlm_bits(torch.zeros(1, 2, 3), torch.zeros(1, 2).long(), torch.zeros(1, 2).bool()), "length limit"),
+        (lambda: ab.mlm_bits(torch.zeros(1, 2, 3) * math.nan, torch.zeros(1, 2).long(), torch.ones(1, 2).bool()), "NaN"),
+        (lambda: ab.mlm_bits(torch.zeros(1, 2, 3), torch.zeros(1, 3).long(), torch.ones(1, 2).bool()), "expected"),
+        (lambda: ab.mrc_kl_bits(torch.ones(1, 3), torch.zeros(1, 3)), "sum to 1"),
+        (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 2)), "shape"),
+        (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 3) * math.nan), "NaN"),
+        (lambda: ab.relative_change(torch.zeros(2), torch.ones(2)), "above 0"),
+        (lambda: ab.share_of_ceiling(torch.ones(2), torch.ones(2), 0.0), "ceiling"),
+    ],
+)  # fmt: skip
+def test_losses_refuse(call, word):
+    with pytest.raises(ValueError, match=word):
+        call()
+
+
+def test_ceilings_are_what_the_best_blind_answer_costs():
+    draw = gen()
+    target, where = torch.randint(0, 6, (50, 4), generator=draw), torch.rand(50, 4, generator=draw) > 0.4
+    where[:, 0] = True
+    answer = torch.zeros(6, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([answer], max_iter=200, tolerance_grad=1e-10)
+
+    def cost():
+        optimiser.zero_grad()
+        weight = where.double() / where.sum(1, keepdim=True) / 50
+        loss = -(answer.log_softmax(0)[target] * weight).sum() / math.log(2)
+        loss.backward()
+        return loss
+
+    optimiser.step(cost)
+    assert ab.no_information_bits(target, where, 6) == pytest.approx(cost().item(), abs=1e-6)
+    label = torch.softmax(torch.randn(20, 5, generator=draw).double() * 2, 1)
+    ceiling = ab.no_information_kl(label)
+    others = [ab.mrc_kl_bits(label, q.log().expand_as(label)).mean().item() for q in torch.softmax(torch.randn(200, 5, generator=draw).double(), 1)]  # fmt: skip
+    assert ceiling < min(others) and ceiling == pytest.approx(ab.mrc_kl_bits(label, label.mean(0).log().expand_as(label)).mean().item(), abs=1e-9)  # fmt: skip
+
+
+# both directions, on models whose answers are known
+N, L, R, V = 40, 5, 4, 8
+
+
+def world():
+    """The word at place 2 is what region 2 shows; feature = one-hot of it."""
+    draw = gen(3)
+    shown = torch.randint(0, V - 2, (N, R), generator=draw)
+    tokens = torch.full((N, L), V - 2)
+    tokens[:, 2] = shown[:, 2]
+    phrase, aligned = torch.zeros(N, L, dtype=torch.bool), torch.zeros(N, R, dtype=torch.bool)
+    phrase[:, 2] = True
+    aligned[:, 2] = True
+    feature = torch.eye(V)[shown]
+    mask = torch.ones(N, R, dtype=torch.bool)
+    return ab.Inputs(tokens, torch.ones(N, L, dtype=torch.bool), feature, torch.zeros(N, R, 4), mask), phrase, aligned, shown  # fmt: skip
+
+
+def looks_at_region_2(tokens, token_mask, feature, box, region_mask):
+    words = 30 * feature[:, 2] * region_mask[:, 2, None]
+    told = torch.where(tokens[:, 2] < V - 1, tokens[:, 2], 0)
+    known = (tokens[:, 2] < V - 1)[:, None, None]  # not [MASK]
+    return words[:, None].expand(-1, L, -1), torch.where(known, 30 * torch.eye(V)[told][:, None], 0.0).expand(-1, R, -1)
+
+
+def test_a_model_that_looks_only_at_the_aligned_region_loses_all_with_it_and_nothing_else():
+    inputs, phrase, aligned, _ = world()
+    options = {"mask_id": V - 1, "generator": gen(), "replacement": "zero"}
+    bits = ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, **options)
+    assert bits["none"].max() < 1e-6 and torch.equal(bits["none"], bits["random"])
+    assert bits["aligned"].tolist() == pytest.approx([3.0] * N, abs=1e-6) and torch.equal(bits["aligned"], bits["all"])
+    assert torch.equal(ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, **options | {"replacement": "drop"})["aligned"], bits["aligned"])  # fmt: skip
+
+
+def test_the_other_direction_with_known_answers():
+    inputs, phrase, aligned, shown = world()
+    target, label = torch.full((N,), 2), torch.eye(V)[shown[:, 2]]
+    options = {"mask_id": V - 1, "generator": gen()}
+    bits = ab.language_for_vision(looks_at_region_2, inputs, phrase, aligned, target, label, **options)
+    assert bits["none"].max() < 1e-6 and torch.equal(bits["none"], bits["random"])
+    assert bits["aligned"].tolist() == pytest.approx([3.0] * N, abs=1e-6) and torch.equal(bits["aligned"], bits["all"])
+    with pytest.raises(ValueError, match="not among the aligned"):
+        ab.language_for_vision(looks_at_region_2, inputs, phrase, aligned, target * 0, label, **options)
+
+
+def test_special_words_stay_and_the_stale_global_region_leaks():
+    inputs, phrase, aligned, shown = world()
+    mean = inputs.feature[:, 1:].mean(1)
+    inputs = inputs._replace(feature=torch.cat([mean[:, None], inputs.feature[:, 1:]], 1))
+    seen_tokens = []
+
+    def subtracts(tokens, token_mask, feature, box, region_mask):
+        seen_tokens.append(tokens.clone())
+        hidden = 3 * feature[:, 0] - feature[:, 1:].sum(1)  # what the mean knows and the others do not show
+        return None, 30 * hidden[:, None].expand(-1, R, -1)
+
+    target, label = torch.full((N,), 2), torch.eye(V)[shown[:, 2]]
+    options = {"mask_id": V - 1, "generator": gen(), "special": [V - 2], "global_index": 0, "conditions": ["none", "all"]}  # fmt: skip
+    stale = ab.language_for_vision(subtracts, inputs, phrase, aligned, target, label, recompute=False, **options)
+    fresh = ab.language_for_vision(subtracts, inputs, phrase, aligned, target, label, **options)
+    assert stale["all"].max() < 1e-6 and fresh["none"].min() > 2.9
+    assert (seen_tokens[1] == V - 2).sum() == (inputs.tokens == V - 2).sum()  # of "all", only the phrase could go
+
+
+def test_a_text_only_model_is_exactly_indifferent_to_vision():
+    inputs, phrase, aligned, _ = world()
+    torch.manual_seed(0)
+    words = torch.nn.Embedding(V, V).eval()
+    bits = ab.vision_for_language(lambda tokens, *_: (words(tokens), None), inputs, phrase, aligned, mask_id=V - 1, generator=gen(), replacement="zero")  # fmt: skip
+    assert all(torch.equal(bits["none"], bits[c]) for c in bits)
+
+
+def test_batches_change_nothing_and_a_model_in_train_mode_is_refused():
+    inputs, phrase, aligned, _ = world()
+    one, other = (ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, mask_id=V - 1, generator=gen(), replacement="zero", batch_size=b) for b in (7, 1000))  # fmt: skip
+    assert all(torch.equal(one[c], other[c]) for c in one)
+    model = torch.nn.Embedding(V, V)
+    with pytest.raises(ValueError, match="train mode"):
+        ab.vision_for_language(lambda t, *_: (model(t), None), inputs, phrase, aligned, mask_id=7, generator=gen())
+    with pytest.raises(ValueError, match="no logits over words"):
+        ab.vision_for_language(lambda t, *_: (None, None), inputs, phrase, aligned, mask_id=7, generator=gen(), replacement="zero")  # fmt: skip
