@@ -1,10 +1,15 @@
 """What all tests share: no network but this computer, a cache folder inside `build/`, and the real remote files where they are."""
 
+import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCAL = {"127.0.0.1", "::1", "localhost", "", None}
@@ -63,3 +68,44 @@ def remote_files(monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     monkeypatch.setenv("MMNB_DATA", str(REMOTE_FILES))
     return REMOTE_FILES
+
+
+TINY_CLIP = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory):
+    """A model of 1 MB under a name of its own, and its random weights in a file."""
+    open_clip = pytest.importorskip("open_clip", reason='needs `pip install "mmnb[models]"`')
+    folder = tmp_path_factory.mktemp("clip")
+    (folder / "tiny-for-tests.json").write_text(json.dumps(TINY_CLIP), encoding="utf-8")
+    open_clip.add_model_config(folder)
+    torch.manual_seed(0)
+    model = open_clip.create_model("tiny-for-tests", pretrained=None)
+    torch.save(model.state_dict(), folder / "weights.pt")
+    return folder / "weights.pt", model.eval()
+
+
+COCO_CAPTIONS = [(7, "a cat on a mat"), (3, "two dogs"), (7, "the cat"), (3, "dogs that play"), (5, "a red square")]
+
+
+@pytest.fixture
+def coco_folder(tmp_path):
+    """Three pictures and five captions in COCO's layout, once as validation and once as training split."""
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "annotations").mkdir()
+    images = []
+    for number in (7, 3, 5):
+        pixels = np.full((20 + number, 30, 3), 20 * number, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "val2017" / f"{number:012d}.jpg")
+        images.append({"id": number, "file_name": f"{number:012d}.jpg", "height": 20 + number, "width": 30})
+    captions = [{"id": k, "image_id": number, "caption": text} for k, (number, text) in enumerate(COCO_CAPTIONS)]
+    content = {"info": {}, "licenses": [], "images": images, "annotations": captions}
+    for split in ("val2017", "train2017"):
+        (tmp_path / "annotations" / f"captions_{split}.json").write_text(json.dumps(content), encoding="utf-8")
+    shutil.copytree(tmp_path / "val2017", tmp_path / "train2017")
+    return tmp_path

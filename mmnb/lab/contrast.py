@@ -1,4 +1,6 @@
-"""Contrastive training on the spot: the symmetric loss of CLIP at a fixed temperature."""
+"""Contrastive training on the spot: the symmetric loss of CLIP, at a fixed temperature or with one that is learnt."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -9,10 +11,10 @@ from mmnb.lab.train import History, fit
 from mmnb.models.clip import SmallClip
 
 
-def symmetric_loss(image_features: Tensor, text_features: Tensor, tau: float) -> Tensor:
+def symmetric_loss(image_features: Tensor, text_features: Tensor, tau: float | Tensor) -> Tensor:
     """The symmetric InfoNCE loss of a batch, in nats, with gradient; the float64 instrument is `mmnb.gap.contrastive_loss`.
 
-    Args:    unit rows (b, d), pairs; tau, the temperature.
+    Args:    unit rows (b, d), pairs; tau, the temperature, a number or a tensor () with gradient.
     Example:
         >>> round(symmetric_loss(torch.eye(2), torch.eye(2), 1.0).item(), 4)  # ln(1 + 1/e)
         0.3133
@@ -34,11 +36,14 @@ def fit_contrastive(
     learning_rate: float = 3e-3,
     weight_decay: float = 0.1,
     largest_gradient: float | None = 1.0,
+    learn_tau: bool = False,
     progress: bool | None = None,
 ) -> History:
-    """Train `model` in place on pairs (images[i], tokens[i]) at a fixed temperature; the last weights are kept, in eval mode.
+    """Train `model` in place on pairs (images[i], tokens[i]); the last weights are kept, in eval mode.
 
-    Args:    images (n, size, size) uint8; tokens (n, length) int64; tau > 0; seed, of the order of the pairs; the rest goes to `fit`.
+    Args:    images (n, size, size) uint8; tokens (n, length) int64; tau > 0, the temperature; learn_tau, whether tau is only where training begins:
+             then -ln tau is trained with the rest, as in CLIP (no weight decay, and no bound); seed, of the order of the pairs; the rest goes to `fit`.
+             The model carries its temperature as `model.temperature`.
     Returns: a `History` with the mean loss per epoch.
     Raises:  ValueError when the numbers of images and texts differ, n is no multiple of batch_size (a short batch has an easier task), or tau <= 0.
     """
@@ -47,15 +52,25 @@ def fit_contrastive(
             f"fit_contrastive: got {len(images)} images, {len(tokens)} texts, batch_size {batch_size}, tau {tau}; expected pairs, a multiple of the "
             "batch size, and a temperature above 0"
         )
+    scale = model.model.logit_scale  # -ln tau
+    scale.requires_grad_(learn_tau)  # AdamW leaves alone what has no gradient
+    with torch.no_grad():
+        scale.fill_(-math.log(tau))
+
+    def loss(rows: Tensor) -> Tensor:
+        now = (-scale).exp() if learn_tau else tau
+        return symmetric_loss(model.encode_image(images[rows]), model.encode_text(tokens[rows]), now)
+
     return fit(
         model,
-        lambda rows: symmetric_loss(model.encode_image(images[rows]), model.encode_text(tokens[rows]), tau),
+        loss,
         len(images),
         epochs=epochs,
         generator=torch.Generator().manual_seed(seed),
         batch_size=batch_size,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        undecayed=scale if learn_tau else None,
         largest_gradient=largest_gradient,  # at a low temperature early gradients are a hundred times larger
         progress=progress,
     )

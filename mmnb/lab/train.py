@@ -34,6 +34,7 @@ def fit(
     learning_rate: float = 2e-3,
     weight_decay: float = 1e-4,
     largest_gradient: float | None = None,
+    undecayed: nn.Parameter | None = None,
     progress: bool | None = None,
 ) -> History:
     """Train `model` in place with AdamW and a one-cycle learning rate; it comes back in eval mode.
@@ -43,6 +44,7 @@ def fit(
             its questions.
         n: number of units. epochs, batch_size (units), learning_rate (peak), weight_decay: as usual.
         largest_gradient: norm that a step's gradient is cut down to; None leaves it.
+        undecayed: a parameter that weight decay leaves alone, such as a temperature.
         generator: draws the order of the units; the model's own randomness comes from torch's global seed.
         validate: called after each epoch in eval mode, without gradient; higher is better. The weights of the best epoch are restored, the
             earliest where several tie. None keeps the last.
@@ -55,7 +57,9 @@ def fit(
             raise ValueError(f"fit: got {name}={value}; expected at least 1")
     steps = epochs * -(-n // batch_size)
     # fused: one pass over all weights; the plain loop over small tensors took half of the training time
-    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+    groups = [{"params": [p for p in model.parameters() if p is not undecayed]}]
+    groups += [] if undecayed is None else [{"params": [undecayed], "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
     losses, scores = [], []
     best, weights = -1, None

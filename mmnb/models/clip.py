@@ -1,6 +1,7 @@
 """CLIP through open_clip: a small one to train on the spot, and public checkpoints for the profile `paper`."""
 
 import importlib.util
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -64,6 +65,11 @@ class SmallClip(nn.Module):
         ended = torch.cat([tokens, torch.zeros_like(tokens[:, :1])], dim=1)
         ended[torch.arange(len(ended)), (tokens != 0).sum(1)] = self.end
         return self.model.encode_text(ended, normalize=True) @ self.rotation
+
+    @property
+    def temperature(self) -> float:
+        """The temperature that the model carries: where training it began (open_clip: .07) or where it ended."""
+        return math.exp(-self.model.logit_scale.item())
 
     def set_rotation(self, rotation: Tensor) -> None:
         """Turn all texts by an orthogonal matrix, from now on. Raises: ValueError on another matrix."""

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -146,10 +147,10 @@ def test_normalising_the_means_would_be_noticed():
     assert abs(wrong - 1.1757) < 1e-3 and abs(gap.modality_gap(x, y) - wrong) > 0.3
 
 
-PAIRED = (gap.modality_gap, gap.gap_vector, gap.pair_distance, gap.mean_cosines, gap.relative_gap, gap.alignment, gap.uniformity, gap.share_per_dimension, gap.separability, gap.procrustes, gap.retrieval_recall)  # fmt: skip
+PAIRED = (gap.modality_gap, gap.gap_vector, gap.pair_distance, gap.mean_cosines, gap.relative_gap, gap.alignment, gap.uniformity, gap.share_per_dimension, gap.separability, gap.procrustes, gap.retrieval_recall, partial(gap.contrastive_loss, tau=0.1))  # fmt: skip
 
 
-@pytest.mark.parametrize("function", PAIRED, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", PAIRED, ids=lambda f: getattr(f, "__name__", "contrastive_loss"))
 def test_every_function_refuses_what_it_cannot_measure(function):
     x = unit(12, 4)
     cases = [

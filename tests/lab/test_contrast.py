@@ -1,5 +1,7 @@
 """Contrastive training: the loss against the instrument, learning on pairs that can be learnt, and refusals."""
 
+import math
+
 import pytest
 import torch
 
@@ -52,6 +54,30 @@ def test_it_learns_pairs_and_a_high_temperature_closes_the_gap():
 def test_equal_seeds_give_equal_models():
     one, two, other = (embed(train(0.1, seed, epochs=1)[0], *world())[0] for seed in (3, 3, 4))
     assert torch.equal(one, two) and not torch.equal(one, other)
+
+
+def test_a_learnt_temperature_moves_and_a_fixed_one_stays():
+    fixed, learnt = (train(0.2, epochs=10, learn_tau=learn)[0] for learn in (False, True))
+    assert abs(fixed.temperature - 0.2) < 1e-6  # float32
+    assert abs(learnt.temperature - 0.2) > 1e-4  # where to is the next test's question
+    assert not torch.equal(embed(fixed, *world())[0], embed(learnt, *world())[0])
+
+
+def test_the_first_step_of_a_learnt_temperature_is_adams_without_decay():
+    """One step of AdamW is the learning rate, against the sign of the gradient: here -ln tau grows or falls by it, whatever the decay."""
+    for decay in (0.0, 0.5):
+        model, _, _ = train(0.2, epochs=1, learn_tau=True, weight_decay=decay, learning_rate=1e-4)
+        images, tokens = world()
+        torch.manual_seed(0)
+        start = SmallClip(words=30, length=1, width=32, layers=1, dimensions=16).eval()
+        scale = torch.tensor(-math.log(0.2), requires_grad=True)
+        symmetric_loss(start.encode_image(images), start.encode_text(tokens), (-scale).exp()).backward()
+        change = model.model.logit_scale.item() - -math.log(0.2)
+        # two steps of a one-cycle schedule, each at most 1e-4; decay 0.5 would take off another 1.6 * 0.5 * 1e-4
+        assert 0 < -change * math.copysign(1, scale.grad.item()) < 2e-4
+        if decay == 0.0:
+            without = change
+    assert abs(change - without) < 1e-5
 
 
 @pytest.mark.parametrize("change", [{"tau": 0.0}, {"batch_size": 7}, {"tokens": torch.ones(3, 1, dtype=torch.int64)}])

@@ -1,12 +1,9 @@
 """The small CLIP, public checkpoints through open_clip's own `pretrained=`, and COCO in its official layout: tiny, random, real code paths."""
 
 import importlib.util
-import json
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from mmnb import DataUnavailable
 from mmnb.data import coco
@@ -60,27 +57,8 @@ def test_a_rotation_turns_texts_only_and_is_not_trained(small):
             small.set_rotation(wrong)
 
 
-CONFIG = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
-}
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """A model of 1 MB under a name of its own, and its random weights in a file."""
-    folder = tmp_path_factory.mktemp("clip")
-    (folder / "tiny-for-tests.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    open_clip.add_model_config(folder)
-    torch.manual_seed(0)
-    model = open_clip.create_model("tiny-for-tests", pretrained=None)
-    torch.save(model.state_dict(), folder / "weights.pt")
-    return folder / "weights.pt", model.eval()
-
-
-def test_a_checkpoint_comes_back_through_pretrained(tiny):
-    file, model = tiny
+def test_a_checkpoint_comes_back_through_pretrained(tiny_clip):
+    file, model = tiny_clip
     torch.manual_seed(1)
     loaded = clip.load("tiny-for-tests", file)
     other = clip.load("tiny-for-tests", None)
@@ -91,7 +69,7 @@ def test_a_checkpoint_comes_back_through_pretrained(tiny):
     assert not loaded.model.training
 
 
-def test_what_is_not_there_is_said(tmp_path, tiny, monkeypatch):
+def test_what_is_not_there_is_said(tmp_path, tiny_clip, monkeypatch):
     with pytest.raises(ValueError, match="list_models"):
         clip.load("no-such-model", None)
     with pytest.raises(DataUnavailable, match="there is no checkpoint"):
@@ -107,45 +85,29 @@ def test_what_is_not_there_is_said(tmp_path, tiny, monkeypatch):
         clip.load("ViT-B-32-quickgelu", "openai")
 
 
-CAPTIONS = [(7, "a cat on a mat"), (3, "two dogs"), (7, "the cat"), (3, "dogs that play"), (5, "a red square")]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Three pictures and five captions in COCO's layout."""
-    (tmp_path / "val2017").mkdir()
-    (tmp_path / "annotations").mkdir()
-    images = []
-    for number in (7, 3, 5):
-        pixels = np.full((20 + number, 30, 3), 20 * number, dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "val2017" / f"{number:012d}.jpg")
-        images.append({"id": number, "file_name": f"{number:012d}.jpg", "height": 20 + number, "width": 30})
-    captions = [{"id": k, "image_id": number, "caption": text} for k, (number, text) in enumerate(CAPTIONS)]
-    content = {"info": {}, "licenses": [], "images": images, "annotations": captions}
-    (tmp_path / "annotations" / "captions_val2017.json").write_text(json.dumps(content), encoding="utf-8")
-    return tmp_path
-
-
 needs_pycocotools = pytest.mark.skipif(
     importlib.util.find_spec("pycocotools") is None, reason='needs `pip install "mmnb[models]"`'
 )
 
 
 @needs_pycocotools
-def test_coco_pairs_in_the_order_of_their_numbers(folder, capsys):
-    first, last = coco.load(folder), coco.load(folder, which="last")
+def test_coco_pairs_in_the_order_of_their_numbers(coco_folder, capsys):
+    first, last = coco.load(coco_folder), coco.load(coco_folder, which="last")
     assert [first[k][1] for k in range(len(first))] == ["two dogs", "a red square", "a cat on a mat"]
     assert [last[k][1] for k in range(len(last))] == ["dogs that play", "a red square", "the cat"]
     assert [first[k][0].size for k in range(3)] == [(30, 23), (30, 25), (30, 27)]
     assert capsys.readouterr().out == ""  # pycocotools would print
+    assert [coco.load(coco_folder, split="train2017")[k][1] for k in range(3)] == [first[k][1] for k in range(3)]
     with pytest.raises(ValueError, match="'first' or 'last'"):
-        coco.load(folder, which="middle")
+        coco.load(coco_folder, which="middle")
+    with pytest.raises(ValueError, match="val2017, train2017"):
+        coco.load(coco_folder, split="test2017")
 
 
 @needs_pycocotools
-def test_embedding_coco_is_embedding_one_by_one(folder, tiny):
-    loaded = clip.load("tiny-for-tests", tiny[0])
-    pairs = coco.load(folder)
+def test_embedding_coco_is_embedding_one_by_one(coco_folder, tiny_clip):
+    loaded = clip.load("tiny-for-tests", tiny_clip[0])
+    pairs = coco.load(coco_folder)
     x, y = clip.embed_pairs(loaded, pairs, batch_size=2)
     for k in range(3):
         image, text = pairs[k]
@@ -167,3 +129,5 @@ def test_embedding_coco_is_embedding_one_by_one(folder, tiny):
 def test_coco_that_is_not_there(tmp_path):
     with pytest.raises(DataUnavailable, match=r"captions_val2017\.json, val2017 missing"):
         coco.load(tmp_path)
+    with pytest.raises(DataUnavailable, match=r"train2017\.zip \(18 GB\)"):
+        coco.load(tmp_path, split="train2017")
