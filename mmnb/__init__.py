@@ -18,6 +18,8 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "ablation": ("mmnb.instruments.ablation", None),
     "gap": ("mmnb.instruments.gap", None),
     "grounding": ("mmnb.instruments.grounding", None),
+    "complementarity": ("mmnb.instruments.complementarity", None),
+    "information": ("mmnb.instruments.information", None),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 

