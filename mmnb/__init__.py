@@ -16,10 +16,12 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
     "ablation": ("mmnb.instruments.ablation", None),
+    "blending": ("mmnb.instruments.blending", None),
+    "complementarity": ("mmnb.instruments.complementarity", None),
     "gap": ("mmnb.instruments.gap", None),
     "grounding": ("mmnb.instruments.grounding", None),
-    "complementarity": ("mmnb.instruments.complementarity", None),
     "information": ("mmnb.instruments.information", None),
+    "laziness": ("mmnb.instruments.laziness", None),
 }
 _SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
 

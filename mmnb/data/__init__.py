@@ -206,6 +206,26 @@ def _paper() -> list[Dataset]:
             present=(mnist / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file(),
             how=f"torchvision.datasets.MNIST({str(mnist)!r}, download=True)",
         ),
+        Dataset(
+            name="crema-d",
+            title="CREMA-D: 7,442 clips of 91 actors, six emotions",
+            kind="paper",
+            size_bytes=3_100_000_000,
+            licence="ODbL-1.0",
+            where=str(paths.cache() / "crema-d"),
+            present=all((paths.cache() / "crema-d" / name).is_dir() for name in ("AudioWAV", "frames")),
+            how=f"From https://github.com/CheyneyComputerScience/CREMA-D, sound and frames unpacked into {paths.cache() / 'crema-d'}",
+        ),
+        Dataset(
+            name="ucf-101",
+            title="UCF-101: 13,320 clips of 101 actions, about half of them with sound",
+            kind="paper",
+            size_bytes=6_500_000_000,
+            licence="for research",
+            where=str(paths.cache() / "ucf-101"),
+            present=all((paths.cache() / "ucf-101" / name).is_dir() for name in ("audio", "frames")),
+            how=f"From https://www.crcv.ucf.edu/data/UCF101.php, sound and frames unpacked into {paths.cache() / 'ucf-101'}",
+        ),
     ]
 
 

@@ -1,0 +1,42 @@
+"""Two noisy codes: small worlds for which it is known whether two encoders must be trained together."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+TASKS = ("paired", "apart")
+Part = tuple[dict[str, Tensor], Tensor]
+
+
+def sample(task: str, sizes: tuple[int, int, int], seed: int, noise: float = 0.2) -> tuple[Part, Part, Part]:
+    """Draw training, validation and test examples of two modalities `a` and `b`, each a one-hot digit plus normal noise.
+
+    "paired": two independent digits, the label is the parity of their sum: no encoder alone can learn anything.
+    "apart":  both show the label, but each is silent (all zeros) in half of the examples: nothing can be gained by looking at both at once
+              that an average of two predictions would not give.
+
+    Args:    task; sizes, numbers of examples, at least 1; seed; noise, standard deviation, not negative.
+    Returns: three times (inputs name -> (n, 10) float32, label (n,) int64).
+    Raises:  ValueError on another task, sizes below 1 or noise below 0.
+    Example:
+        >>> (inputs, label), *_ = sample("paired", (5, 1, 1), seed=0, noise=0.0)
+        >>> bool(((inputs["a"].argmax(1) + inputs["b"].argmax(1)) % 2 == label).all())
+        True
+    """
+    if task not in TASKS or len(sizes) != 3 or min(sizes) < 1 or noise < 0:
+        raise ValueError(
+            f"two_codes.sample: got task={task!r}, sizes={sizes}, noise={noise}; expected one of {', '.join(TASKS)}, three numbers >= 1, "
+            "noise >= 0"
+        )
+    draw = torch.Generator().manual_seed(seed)
+    parts = []
+    for n in sizes:
+        first, other = (torch.randint(10, (n,), generator=draw) for _ in "ab")
+        digits = {"a": first, "b": other if task == "paired" else first}
+        inputs = {
+            name: one_hot(d, 10).float() + noise * torch.randn(n, 10, generator=draw) for name, d in digits.items()
+        }
+        if task == "apart":
+            inputs = {name: x * (torch.rand(n, 1, generator=draw) < 0.5) for name, x in inputs.items()}
+        parts.append((inputs, (first + other) % 2 if task == "paired" else first))
+    return parts[0], parts[1], parts[2]

@@ -1,0 +1,99 @@
+"""The theory as a toy: features as sets of examples they explain, learners that stop as soon as the training set is covered.
+
+A feature gives the correct label of an example with probability p and is silent otherwise. A learner takes features one after another,
+the one that explains most of what is still open first, and stops when every training example is explained. One that sees all modalities
+at once needs no more features than the better of those that see one: k_1 + k_2 + k_paired <= min(b_1, b_2), so it learns fewer of each.
+Greedy covers need not be smallest, so the inequality can fail; `violated` says where it does.
+
+Source: Du et al., ICML 2023, our reading of second-hand descriptions; pools, order of learning and all sizes are ours.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Covers:
+    """alone (b_1, b_2), joint (k_1, k_2), paired k_paired: features learnt; *_test: share of new examples that some learnt feature explains."""
+
+    alone: tuple[int, int]
+    joint: tuple[int, int]
+    paired: int
+    ensemble_test: float
+    joint_test: float
+
+    @property
+    def violated(self) -> bool:
+        """Whether the joint learner needed more features than the better of the two alone."""
+        return sum(self.joint) + self.paired > min(self.alone)
+
+    @property
+    def lazy(self) -> tuple[int, int]:
+        """b_m - k_m: features of each modality that the joint learner left out."""
+        return self.alone[0] - self.joint[0], self.alone[1] - self.joint[1]
+
+
+def greedy_cover(explains: np.ndarray, *, order: np.ndarray | None = None) -> np.ndarray:
+    """Features in the order in which they are learnt, until every example is explained.
+
+    Args:    explains (features, examples) bool; order, None: always the feature that explains most open examples, the first of equals;
+             else a given order, in which features that explain nothing new are passed over.
+    Returns: indices of the learnt features. Raises: ValueError when some example is explained by none, or the array is not 2-D bool.
+    Example:
+        >>> greedy_cover(np.array([[1, 0, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=bool)).tolist()
+        [1, 2]
+    """
+    if explains.ndim != 2 or explains.dtype != bool or not explains.any(0).all():
+        raise ValueError(
+            f"greedy_cover: got {explains.dtype} of shape {explains.shape}; expected (features, examples) bool, every example explained"
+        )
+    open_, learnt = np.ones(explains.shape[1], dtype=bool), []
+    for step in range(len(explains)):
+        if not open_.any():
+            break
+        best = int(explains[:, open_].sum(1).argmax()) if order is None else int(order[step])
+        if explains[best, open_].any():
+            learnt.append(best)
+            open_ &= ~explains[best]
+    return np.array(learnt, dtype=int)
+
+
+def simulate(
+    rng: np.random.Generator,
+    *,
+    p: tuple[float, float, float] = (0.3, 0.3, 0.0),
+    pool: tuple[int, int, int] = (200, 200, 200),
+    n: int = 300,
+    n_test: int = 2000,
+    greedy: bool = True,
+) -> Covers:
+    """Draw features of two modalities and paired ones, and let three learners cover the same training examples.
+
+    Args:    p, probability that a feature of modality 1, of 2, or a paired one explains an example, 0 for none; pool, how many there are
+             (a pool must cover the n examples); n, n_test, examples; greedy, strongest first, or (False) in random order.
+    Returns: `Covers`.
+    Raises:  ValueError on probabilities outside [0, 1) (the first two above 0), sizes below 1, a pool that leaves an example unexplained.
+    """
+    if not (0 < p[0] < 1 and 0 < p[1] < 1 and 0 <= p[2] < 1) or min(n, n_test, *pool) < 1:
+        raise ValueError(
+            f"simulate: got p={p}, pool={pool}, n={n}, n_test={n_test}; expected p above 0 (third from 0) and below 1, sizes >= 1"
+        )
+    draws = [rng.random((size, n + n_test)) < share for size, share in zip(pool, p, strict=True)]
+    train, test = ([part[:, rows] for part in draws] for rows in (slice(n), slice(n, None)))
+
+    def learn(explains: np.ndarray) -> np.ndarray:
+        return greedy_cover(explains, order=None if greedy else rng.permutation(len(explains)))
+
+    alone = [learn(train[m]) for m in (0, 1)]
+    joint = learn(np.concatenate(train))
+    kinds = np.searchsorted(np.cumsum(pool), joint, side="right")
+    k = np.bincount(kinds, minlength=3)
+    ensemble = test[0][alone[0]].any(0) | test[1][alone[1]].any(0)
+    return Covers(
+        alone=(len(alone[0]), len(alone[1])),
+        joint=(int(k[0]), int(k[1])),
+        paired=int(k[2]),
+        ensemble_test=float(ensemble.mean()),
+        joint_test=float(np.concatenate(test)[joint].any(0).mean()),
+    )

@@ -1,0 +1,241 @@
+"""Probes, the choosing trick, OGM-GE's coefficients and the set-cover toy: closed forms, brute force, known worlds."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from mmnb import laziness
+from mmnb.data import two_codes
+from mmnb.lab import replicas
+
+
+# modulation
+@pytest.mark.parametrize(
+    ("alpha", "rho", "k"),
+    [
+        *[(0.8, 1.0001, 0.336), (0.8, 1.5, 0.166), (0.8, 2, 0.078), (0.8, 4, 0.003)],
+        *[(0.1, 1.0001, 0.900), (0.1, 1.5, 0.851), (0.1, 2, 0.803), (0.1, 4, 0.620)],
+        *[(0.3, 1.0001, 0.709), (0.3, 1.5, 0.578), (0.3, 2, 0.463), (0.3, 4, 0.166)],
+    ],
+)
+def test_k_follows_the_table(alpha, rho, k):
+    found = laziness.coefficients({"u": rho * 7.0, "v": 7.0}, alpha)
+    assert found["u"] == pytest.approx(k, rel=0, abs=1e-3)
+    assert found["v"] == 1
+
+
+def test_k_jumps_at_balance_and_takes_the_mean_ratio_of_three():
+    assert laziness.coefficients({"u": 2.0, "v": 2.0}, 0.8) == {"u": 1, "v": 1}
+    three = laziness.coefficients({"u": 6.0, "v": 3.0, "w": 2.0}, 0.5)
+    assert three["u"] == pytest.approx(1 - math.tanh(0.5 * (6 / 3 + 6 / 2) / 2), rel=0, abs=1e-12)
+    assert three["v"] == 1 and three["w"] == 1  # v: (3 / 6 + 3 / 2) / 2 = 1, not above
+    for scores, alpha in (
+        ({"u": 1.0}, 0.5),
+        ({"u": 1.0, "v": 0.0}, 0.5),
+        ({"u": 1.0, "v": math.nan}, 0.5),
+        ({"u": 1.0, "v": 1.0}, -1),
+    ):
+        with pytest.raises(ValueError, match="coefficients: got"):
+            laziness.coefficients(scores, alpha)
+
+
+def test_confidence_is_the_probability_of_the_truth():
+    logits, label = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]), torch.tensor([1, 0])
+    assert laziness.confidence(logits, label) == pytest.approx(0.75 + 0.5, rel=1e-6)
+
+
+def test_noise_has_the_spread_of_the_gradient():
+    parameter = nn.Parameter(torch.zeros(40_000))
+    gradient = 3 + 2 * torch.randn(40_000, generator=torch.Generator().manual_seed(0))
+    parameter.grad = gradient.clone()
+    draw = torch.Generator().manual_seed(1)
+    assert laziness.scale_gradients([parameter, nn.Parameter(torch.zeros(2))], 0.25, noise=True, generator=draw) == 1
+    added = parameter.grad - 0.25 * gradient
+    # of 40,000 draws with sd 2: mean 0 +- 0.01, sd 2 +- 0.007; four times as much
+    assert abs(added.mean().item()) < 0.04 and abs(added.std().item() - gradient.std().item()) < 0.03
+    with pytest.raises(ValueError, match="no parameter has a gradient"):
+        laziness.scale_gradients([nn.Parameter(torch.zeros(2))], 0.5, noise=False)
+
+
+# probes
+def test_probe_reads_what_is_linear_and_not_what_is_not():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2000, 4, generator=draw)
+    linear, xor = (x[:, 0] + x[:, 1] > 0).long(), ((x[:, 0] > 0) ^ (x[:, 1] > 0)).long()
+    halves = slice(0, 1000), slice(1000, 2000)
+    found = {
+        name: laziness.probe_features(x[halves[0]], y[halves[0]], x[halves[1]], y[halves[1]])
+        for name, y in (("linear", linear), ("xor", xor))
+    }
+    assert found["linear"].accuracy > 0.97
+    low, high = found["xor"].interval
+    assert low < 0.5 < high or abs(found["xor"].accuracy - 0.5) < 0.05
+    assert found["linear"].log_probabilities.exp().sum(1).sub(1).abs().max() < 1e-9
+    random = [
+        laziness.probe_features(
+            x[halves[0]], linear[torch.randperm(1000, generator=draw)], x[halves[1]], linear[halves[1]]
+        ).accuracy
+        for _ in range(40)
+    ]
+    assert abs(np.mean(random) - 0.5) < 4 * np.std(random) / 40**0.5  # labels permuted: chance, by its own spread
+
+
+def test_probe_minimises_its_formula():
+    """The gradient of C sum CE + |W|^2 / 2 in float64 is 0 at what the probe found, up to its stopping rule (1e-4 of a mean loss, times n)."""
+    draw = torch.Generator().manual_seed(1)
+    x, y = torch.randn(80, 3, generator=draw, dtype=torch.float64) * 5 + 2, torch.randint(3, (80,), generator=draw)
+    grid = torch.eye(3, dtype=torch.float64)
+    unit = x.std(0, correction=0)
+    asked = torch.cat([x.mean(0)[None], x.mean(0) + grid * unit])  # standardised: the origin and the axes
+    log_p = laziness.probe_features(x, y, asked, torch.zeros(4, dtype=torch.int64), strength=0.5).log_probabilities
+    logits = log_p - log_p.mean(1, keepdim=True)
+    bias, weight = logits[0], logits[1:] - logits[0]
+    z = (x - x.mean(0)) / unit
+    residual = torch.nn.functional.one_hot(y, 3) - (z @ weight + bias).softmax(1)
+    assert (0.5 * z.T @ residual - weight).abs().max() < 0.01 and residual.sum(0).abs().max() < 0.02
+
+
+def test_probe_refuses_train_mode_and_nonsense():
+    x, y = torch.eye(4), torch.arange(4) % 2
+    encoder = nn.Sequential(nn.Linear(4, 2), nn.Dropout())
+    with pytest.raises(ValueError, match="train mode"):
+        laziness.probe(encoder, (x, y), (x, y))
+    assert laziness.probe(encoder.eval(), (x, y), (x, y)).n == 4
+    encoder[1].train()  # a part is enough
+    with pytest.raises(ValueError, match="train mode"):
+        laziness.encode(encoder, x)
+    with pytest.raises(ValueError, match="all finite"):
+        laziness.encode(nn.Identity().eval(), x / 0)
+    for arguments, words in (
+        ((x, y[:3], x, y), "3 labels"),
+        ((x, y, x[:, :2], y), "test"),
+        ((x, y * 0, x, y * 0), "1 classes"),
+        ((x, y, x, y + 1), r"\[1, 2\] in testing"),
+        ((x, y, x[:0], y[:0]), "m > 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            laziness.probe_features(*arguments)
+
+
+def test_wilson_against_its_equation():
+    """Its ends are the shares p0 for which |p - p0| is z standard deviations of p0."""
+    for share, n in ((0.5, 100), (0.0, 20), (0.93, 57), (1.0, 3)):
+        for end in laziness.wilson(share, n):
+            distance = (share - end) ** 2 * n - stats.norm.ppf(0.975) ** 2 * end * (1 - end)
+            assert abs(distance) < 1e-9
+    with pytest.raises(ValueError, match="wilson: got"):
+        laziness.wilson(1.2, 10)
+
+
+# the trick
+def chosen(task):
+    seeds = range(10)
+    sizes = (300, 1, 600) if task == "paired" else (100, 1, 600)  # few for training, so that the encoders fit them
+    data = replicas.stack([two_codes.sample(task, sizes, seed) for seed in seeds], seeds)
+    model, _ = replicas.train(replicas.build(data, ["a", "b"]), data, laziness.Alone(), epochs=100)
+    return replicas.choices(model, data)
+
+
+def test_the_trick_knows_two_known_answers_in_nine_of_ten_seeds():
+    paired, apart = chosen("paired"), chosen("apart")
+    assert sum(c.verdict == "UMT" for c in paired) >= 9
+    assert sum(c.nothing for c in paired) >= 9  # by the exception alone: a linear head cannot see XOR
+    assert np.mean([c.fused for c in paired]) < 0.55
+    assert sum(c.verdict == "UME" and not c.nothing for c in apart) >= 9
+
+
+def test_the_trick_sends_features_that_only_work_together_to_umt():
+    """Each modality holds two of four bits of the class; its own classifier is half blind, the fused one sees all."""
+    draw = torch.Generator().manual_seed(0)
+    bits = torch.randint(2, (900, 4), generator=draw)
+    label = bits @ torch.tensor([1, 2, 4, 8])
+    views = {"a": bits[:, :2].float(), "b": bits[:, 2:].float()}
+    parts = [{n: v[rows] for n, v in views.items()} for rows in (slice(0, 450), slice(450, 900))]
+    # overconfident uni-modal models that guess the other two bits, always alike
+    logits = {
+        n: 9.0 * torch.nn.functional.one_hot(x[:, 0].long() + 2 * x[:, 1].long(), 16).float()
+        for n, x in parts[1].items()
+    }
+    choice = laziness.choose(parts[0], label[:450], parts[1], label[450:], logits)
+    assert choice.verdict == "UMT" and choice.fused == 1.0 and choice.sure > 0.99 and choice.p < 1e-6
+
+
+def test_choice_counts_are_exact():
+    """Six held-out examples whose outcomes are known: McNemar's p by enumeration, verdict at a tie."""
+    x, y = torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20)
+    test, label = torch.eye(2).repeat(50, 1), torch.tensor([0, 1]).repeat(50)
+    right = 10 * test
+    wrong_at = [0, 3, 4, 9, 10]
+    worse = right.clone()
+    worse[wrong_at] = worse[wrong_at].flip(1)
+    tie = laziness.choose({"a": x, "b": x}, y, {"a": test, "b": test}, label, {"a": right, "b": right})
+    assert (tie.verdict, tie.fused, tie.averaged, tie.p) == ("UME", 1.0, 1.0, 1.0) and tie.chance == 0.5
+    better = laziness.choose({"a": x, "b": x}, y, {"a": test, "b": test}, label, {"a": worse, "b": worse})
+    assert better.verdict == "UMT" and better.averaged == 0.95
+    assert better.p == pytest.approx(2 * 0.5**5, rel=0, abs=1e-12)  # five discordant, all one way
+    assert better.sure == pytest.approx(1 - 0.95**100, rel=0, abs=0.02)  # a draw without any of the five is a tie
+    for features, logits in (({"a": x}, {"a": right}), ({"a": x, "b": x}, {"a": right})):
+        with pytest.raises(ValueError, match="choose: got"):
+            laziness.choose(features, y, {"a": test, "b": test}, label, logits)
+
+
+# set cover
+def brute_greedy(explains):
+    """The same greedy rule with Python sets."""
+    sets = [set(np.flatnonzero(row)) for row in explains]
+    open_, learnt = set(range(explains.shape[1])), []
+    while open_:
+        gains = [len(s & open_) for s in sets]
+        learnt.append(gains.index(max(gains)))
+        open_ -= sets[learnt[-1]]
+    return learnt
+
+
+def test_greedy_cover_is_the_greedy_rule_and_covers():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        explains = rng.random((12, 9)) < 0.35
+        explains[:, ~explains.any(0)] = True
+        learnt = laziness.greedy_cover(explains).tolist()
+        assert learnt == brute_greedy(explains)
+        assert explains[learnt].any(0).all()
+        smallest = next(
+            k for k in range(1, 13) if any(explains[list(c)].any(0).all() for c in itertools.combinations(range(12), k))
+        )
+        assert smallest <= len(learnt)
+        order = rng.permutation(12)
+        assert explains[laziness.greedy_cover(explains, order=order)].any(0).all()
+    assert laziness.greedy_cover(
+        np.array([[True, False], [True, False], [False, True]]), order=np.array([1, 0, 2])
+    ).tolist() == [1, 2]
+
+
+def test_greedy_cover_and_simulate_refuse():
+    for wrong in (np.zeros((2, 3), dtype=bool), np.ones((2, 3)), np.ones(3, dtype=bool)):
+        with pytest.raises(ValueError, match="greedy_cover: got"):
+            laziness.greedy_cover(wrong)
+    for options in ({"p": (0.0, 0.3, 0.1)}, {"p": (0.3, 0.3, 1.0)}, {"pool": (0, 5, 5)}):
+        with pytest.raises(ValueError, match="simulate: got"):
+            laziness.simulate(np.random.default_rng(0), **options)
+
+
+def test_shares_of_new_examples_are_those_of_the_closed_form():
+    """k learnt features that explain with probability p explain 1 - (1 - p)^k of new examples; features are chosen by training examples only."""
+    draws = [laziness.simulate(np.random.default_rng(seed), p=(0.3, 0.3, 0.3), n_test=4000) for seed in range(30)]
+    expected = [1 - 0.7 ** sum([*d.joint, d.paired]) for d in draws]
+    ensemble = [1 - 0.7 ** sum(d.alone) for d in draws]
+    # per draw the share has a standard deviation near 0.02, which features the examples happen to get: 0.004 for the mean of 30
+    assert np.mean([d.joint_test for d in draws]) == pytest.approx(np.mean(expected), rel=0, abs=0.01)
+    assert np.mean([d.ensemble_test for d in draws]) == pytest.approx(np.mean(ensemble), rel=0, abs=0.01)
+    assert all(d.lazy == (d.alone[0] - d.joint[0], d.alone[1] - d.joint[1]) for d in draws)
+    assert np.mean([sum(d.lazy) for d in draws]) > 0
+
+
+def test_a_planted_violation_is_seen():
+    assert laziness.Covers((5, 6), (3, 2), 1, 0.9, 0.8).violated
+    assert not laziness.Covers((6, 7), (3, 2), 1, 0.9, 0.8).violated
