@@ -497,10 +497,11 @@ axes[1].plot(fine, [bayes[s] for s in fine], color="black", label="best possible
 for column, modality in {"retrained": "image", "mean-filled": "text"}.items():
     for world, line in {"readable": "--", WORLD: "-"}.items():
         some = swaps[swaps.world == world].groupby("std")[column].mean()
-        axes[1].plot(some, **(plot.look(modality) | {"linestyle": line}), label=f"{column}, {world}")
+        look = plot.look(modality) | {"linestyle": line, "fillstyle": "none" if line == "--" else "full"}
+        axes[1].plot(some, **look, label=f"{column}, {world}")
 axes[1].set(xlabel="standard deviation of the digits' difference", ylabel="accuracy with one modality", ylim=(0, 1.05))
 axes[0].legend(fontsize=7, loc="upper left")
-axes[1].legend(fontsize=7, loc="upper right")
+axes[1].legend(fontsize=7, loc="upper right", handlelength=3.5)
 
 # %%
 caption = "Readable digits follow the exact curve; pictures and speech add what the readers miss. Left: metric, bars are 95 % bootstrap intervals over pairs. Right: accuracy when one modality is gone, mean over both, retrained without it (blue) or its mean put in (orange)."

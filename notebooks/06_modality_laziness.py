@@ -10,7 +10,7 @@
 # # 06 · Do encoders grow lazy when they are trained together?
 #
 # **Answer.** Yes, and it can be measured: an encoder that was trained jointly tells less about its own modality than one trained alone, in handwritten
-# numerals as in pictures and recordings, and teachers (UMT) repair it. The fused prediction of the numerals hardly moves, though. With pictures and recordings, teachers, a classifier on frozen
+# numerals as in pictures and recordings, and teachers (UMT) repair it. The fused prediction of the numerals hardly moves, though. With pictures and recordings, teachers, G-Blend, a classifier on frozen
 # encoders and modality dropout survive a paired test against plain joint training; averaging two models is not shown to be better, and OGM-GE does worse. A copy of the same modality makes an encoder lazy as well.
 
 # %% [markdown]
