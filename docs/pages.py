@@ -84,7 +84,7 @@ def instrument(name: str) -> str:
 
 
 def _entry(name: str, value: Any) -> list[str]:
-    if not callable(value):
+    if not (inspect.isclass(value) or inspect.isroutine(value)):  # a constant, or the name of a type
         return [f"## {name}", f"```python\n{name} = {value!r}\n```"]
     parts = [f"## {name}", f"```python\n{_signature(name, value)}\n```", _text(value)]
     if inspect.isclass(value):
