@@ -194,6 +194,7 @@ def test_no_product_and_no_claims_without_a_notebook():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # one after another; each has its own budget of CPU seconds
 def test_every_notebook_runs_at_smoke_and_leaves_the_checkout_clean(tmp_path):
     """Strictly, through the command itself, all of them, with whatever data this computer has."""
     before = _git_status()

@@ -67,7 +67,7 @@ def mlp(hidden: Sequence[int] = (128,), **options: Any) -> Callable[[Any, np.nda
     Args:    hidden, widths of the hidden layers; options, as for `trained`.
     Example:
         >>> x = np.repeat([[0.0], [1.0]], 50, axis=0)
-        >>> predict = mlp((8,), epochs=30)(x, (x[:, 0] > 0).astype(int))
+        >>> predict = mlp((8,), epochs=100, batch_size=5)(x, (x[:, 0] > 0).astype(int))
         >>> bool(predict(np.array([[1.0]]))[0, 1] > 0.9)
         True
     """
