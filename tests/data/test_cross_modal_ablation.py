@@ -13,6 +13,7 @@ HEADLINE = {  # MLM none, object, all; KL none, phrase, all, to the digits print
 }
 
 
+@pytest.mark.usefixtures("remote_files")
 @pytest.mark.parametrize("model", cma.MODELS)
 def test_headline_rows(model):
     masks = ["none", "aligned", "all"]
@@ -22,6 +23,7 @@ def test_headline_rows(model):
         assert rows.loc[masks, measure].tolist() == pytest.approx(list(wanted), abs=width)
 
 
+@pytest.mark.usefixtures("remote_files")
 def test_ten_seeds_of_five_models_and_the_seed_behind_each_headline_row():
     words = cma.load("words")
     seeds = cma.by_seed(words, "MLM")
@@ -31,6 +33,7 @@ def test_ten_seeds_of_five_models_and_the_seed_behind_each_headline_row():
         assert seeds[model].loc[seed, "none"] == pytest.approx(headline, abs=1e-6)
 
 
+@pytest.mark.usefixtures("remote_files")
 def test_label_match_tables_and_text_only_models():
     for name in ("labelmatch", "labelmatch-agree"):
         assert set(cma.load(name).columns) == {"model", "seed", "mask", "MRC-KL", "MRC-XE-VG"}
@@ -54,6 +57,7 @@ def test_damaged_files(tmp_path, text, word):
         cma.read(file, ["MLM"])
 
 
+@pytest.mark.usefixtures("remote_files")
 def test_another_table_and_a_missing_seed_are_refused():
     with pytest.raises(ValueError, match="expected one of words"):
         cma.load("pixels")
