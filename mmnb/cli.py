@@ -133,15 +133,15 @@ def run(
 def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, timeout: float | None) -> None:
     """Run at profile laptop with seed 0 and refresh the committed products.
 
-    These are notebooks/*.ipynb, figures/, data/results/ and the tables of the README. A notebook whose run failed keeps its old
+    These are notebooks/*.ipynb, figures/, data/results/, the tables and badges of the README. A notebook whose run failed keeps its old
     products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
     plan, collected = _execute(notebooks, profile="laptop", seed=0, jobs=jobs, resume=resume, out=out, timeout=timeout)
-    from mmnb import build, paths, summary
+    from mmnb import badges, build, paths, summary
     from mmnb.lab import report
 
     summary.show(collected, summary.console())
-    code = summary.OK
+    code, published = summary.OK, False
     for result in collected:
         slug = result["notebook"]
         if result["status"] != "ok":
@@ -154,9 +154,12 @@ def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, t
             click.echo(f"Error: {error}", err=True)
             code = summary.FAILED
         else:
+            published = True
             click.echo(f"{slug}: wrote " + ", ".join(file.relative_to(paths.root()).as_posix() for file in written))
     try:
         report.update_readme(paths.root())
+        if published:
+            badges.write(paths.root())
     except (ValueError, FileNotFoundError) as error:
         click.echo(f"Error: {error}", err=True)
         code = summary.FAILED

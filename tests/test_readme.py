@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmnb import badges, selection
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
@@ -57,3 +59,40 @@ def test_the_command_for_a_cluster_has_options_that_exist():
     (command,) = re.findall(r"torchrun .* -m mmnb emap (.*)", README.read_text(encoding="utf-8"))
     options = re.findall(r"--[a-z-]+", command)
     assert set(options) <= {name for parameter in emap.params for name in parameter.opts} and len(options) == 3
+
+
+def test_the_badges_are_true():
+    assert {file: file.read_text(encoding="utf-8") for file in badges.draw()} == badges.draw()
+    shown = set(re.findall(r"\((figures/badges/[\w-]+\.svg)\)", README.read_text(encoding="utf-8")))
+    assert shown == {file.relative_to(README.parent).as_posix() for file in badges.draw()}
+
+
+def test_a_badge_counts_what_is_committed(tmp_path):
+    """Another set of results, another badge: the text comes from the files."""
+    real = README.parent
+    for name in ("pyproject.toml", "README.md"):
+        (tmp_path / name).write_bytes((real / name).read_bytes())
+    for folder in ("claims", "published", "results"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for file in (real / "data" / folder).glob("0[01]_*" if folder != "published" else "*"):
+            (tmp_path / "data" / folder / file.name).write_bytes(file.read_bytes())
+    few, all_ = badges.facts(tmp_path), badges.facts(real)
+    assert few["python"] == all_["python"] == ("python", "3.11 to 3.13", badges.PLAIN)
+    assert few["claims"][1] != all_["claims"][1] and few["notebooks"][1] != all_["notebooks"][1]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md", "CONTRIBUTING.md", "data/README.md"])
+def test_every_relative_link_leads_to_a_file(name):
+    file = README.parent / name
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
+    local = [link for link in links if not link.startswith("http")]
+    assert [link for link in local if not (file.parent / link).exists()] == []
+
+
+def test_the_chinese_readme_names_the_same_commands_and_every_notebook():
+    chinese = (README.parent / "README.zh.md").read_text(encoding="utf-8")
+    commands = re.findall(r"`?(make \w+|mmnb \w+)", chinese)
+    assert {"make reproduce", "make test", "mmnb grade"} <= set(commands)
+    assert [command for command in commands if command not in README.read_text(encoding="utf-8")] == []
+    for slug in selection.available():
+        assert chinese.count(f"(notebooks/{slug}.ipynb)") == 2  # what it asks, and its verdicts

@@ -9,7 +9,7 @@ import pytest
 import mmnb
 from mmnb.lab import plot, report
 
-MARKED = "# t\n<!-- verdicts:begin -->\nold\n<!-- verdicts:end -->\nbetween\n<!-- gallery:begin -->\n<!-- gallery:end -->\nend\n"
+MARKED = "# t\n<!-- summary:begin -->\n<!-- summary:end -->\n<!-- verdicts:begin -->\nold\n<!-- verdicts:end -->\nbetween\n<!-- gallery:begin -->\n<!-- gallery:end -->\nend\n"
 
 
 def build(checkout):
@@ -24,7 +24,8 @@ def build(checkout):
     (checkout.root / "data" / "results" / "07_toy.json").write_text(stored, encoding="utf-8")
     (checkout.root / "notebooks").mkdir()
     (checkout.root / "notebooks" / "07_toy.py").write_text(
-        "# %% [markdown]\n# # 07 · Is it a toy?\n#\n# Yes.\n", encoding="utf-8"
+        "# %% [markdown]\n# # 07 · Is it a toy?\n#\n# **Answer.** Yes,\n# it is.\n#\n# More.\n\n# %%\n1\n",
+        encoding="utf-8",
     )
     return json.loads(stored)
 
@@ -38,7 +39,7 @@ def test_the_readme_is_rendered_between_its_markers(checkout):
     assert report.update_readme(checkout.root) is True
     text = readme.read_text(encoding="utf-8")
     assert (
-        "### [07 · Is it a toy?](notebooks/07_toy.ipynb)\n\n1 reproduced, 1 not reproduced\n\n<details><summary>The 2 claims</summary>\n\n| claim"
+        "### [07 · Is it a toy?](notebooks/07_toy.ipynb)\n\nYes, it is.\n\n1 reproduced, 1 not reproduced\n\n<details><summary>The 2 claims</summary>\n\n| claim"
         in text
     )
     assert "| 29.78 points | 29.7, n = 15 |" in text
@@ -49,12 +50,39 @@ def test_the_readme_is_rendered_between_its_markers(checkout):
     )
     assert "two.png" not in text
     assert "a-three.png" not in text
-    assert text.startswith("# t\n<!-- verdicts:begin -->")
+    assert text.startswith("# t\n<!-- summary:begin -->\n| notebook ")
     assert "between" in text
     assert text.endswith("<!-- gallery:end -->\nend\n")
     assert "old" not in text
     assert report.update_readme(checkout.root) is False
     assert report.render_readme(text, checkout.root) == text
+
+
+def test_the_summary_counts_every_kind_of_verdict(checkout):
+    result = build(checkout)
+    assert report.render_summary(result).splitlines() == [
+        "| notebook | ✔ reproduced | ✘ not reproduced |",
+        "|:---|---:|---:|",
+        "| [07 · Is it a toy?](notebooks/07_toy.ipynb) | 1 | 1 |",
+        "| all | 1 | 1 |",
+    ]
+    del result["records"]["toy.sign"]
+    assert report.render_summary(result).splitlines()[-1] == "| all | 1 | 1 |"
+    assert report.render_summary(result).splitlines()[0].endswith("| ? not recorded |")
+    assert "No results yet" in report.render_summary()
+
+
+def test_the_chinese_readme_gets_the_summary_alone(checkout):
+    build(checkout)
+    (checkout.root / "README.md").write_text(MARKED, encoding="utf-8")
+    chinese = checkout.root / "README.zh.md"
+    chinese.write_text("# 题\n<!-- summary:begin -->\n<!-- summary:end -->\n", encoding="utf-8")
+    assert report.update_readme(checkout.root) is True
+    assert "| all | 1 | 1 |" in chinese.read_text(encoding="utf-8")
+    assert report.update_readme(checkout.root) is False
+    chinese.write_text("# 题\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README\.zh\.md: expected <!-- summary:begin -->"):
+        report.update_readme(checkout.root)
 
 
 def test_the_root_that_is_given_counts(checkout, tmp_path, monkeypatch):
@@ -76,10 +104,15 @@ def test_a_claim_without_a_record_shows(checkout):
 
 @pytest.mark.parametrize(
     "text",
-    ["", MARKED.replace("verdicts:end", "verdicts:over"), MARKED * 2, "<!-- verdicts:end --><!-- verdicts:begin -->"],
+    [
+        "",
+        MARKED.replace("summary:end", "summary:over"),
+        MARKED * 2,
+        MARKED.replace("summary:begin", "x").replace("summary:end", "summary:begin").replace("x", "summary:end"),
+    ],
 )
 def test_missing_markers_are_an_error(checkout, text):
-    with pytest.raises(ValueError, match="expected <!-- verdicts:begin -->"):
+    with pytest.raises(ValueError, match="expected <!-- summary:begin -->"):
         report.render_readme(text, checkout.root)
 
 

@@ -9,9 +9,7 @@ from mmnb import build, convert, fingerprint
 
 SLUG = "01_one"
 HOME, ROOT = "/home", "/root"  # apart from what follows, so that this file shows no path of a computer
-README = (
-    "# demo\n<!-- verdicts:begin -->\nold\n<!-- verdicts:end -->\n<!-- gallery:begin -->\nold\n<!-- gallery:end -->\n"
-)
+README = "# demo\n<!-- summary:begin -->\n<!-- summary:end -->\n<!-- verdicts:begin -->\nold\n<!-- verdicts:end -->\n<!-- gallery:begin -->\nold\n<!-- gallery:end -->\n"
 BODY = """\
 # %%
 import sys
@@ -36,6 +34,7 @@ def ran(project):
     """A project whose one notebook ran successfully; the run is made once and copied for each test."""
     project.add(SLUG, BODY)
     (project.root / "README.md").write_text(README, encoding="utf-8")
+    (project.root / "pyproject.toml").write_text('[project]\nlicense = "MIT"\nrequires-python = ">=3.11,<3.14"\n')
     return project
 
 
@@ -83,7 +82,8 @@ def test_build_refreshes_every_product_and_refuses_what_is_not_fit(built, monkey
     readme = (built.root / "README.md").read_text(encoding="utf-8")
     assert "One is one." in readme and "old" not in readme and f"figures/{SLUG}/gap.png" in readme
     assert fingerprint.status(SLUG) == fingerprint.Status(SLUG, "fresh")
-    assert [path.name for path in (built.root / "figures").iterdir()] == [SLUG]
+    assert sorted(path.name for path in (built.root / "figures").iterdir()) == [SLUG, "badges"]
+    assert "1 of 1 fresh" in (built.root / "figures" / "badges" / "notebooks.svg").read_text(encoding="utf-8")
 
     # publishing again gives the same bytes, and what a picture was replaces what it is
     folder, before = built.folder(SLUG), state(built)
