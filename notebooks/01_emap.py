@@ -481,7 +481,7 @@ run.figure(
 # %% [markdown]
 # ### Which examples interact?
 # The accuracy gap is one number for a data set. The residual $f-\tilde f$ is a vector for each example: how this picture changes the reading of *this* question.
-# A class on this paper proposed to cluster it; we know of nobody who has published that. We cluster it into six groups, without labels, in two ways: the residual
+# Course notes on this paper propose to cluster it; we know of no published result. We cluster it into six groups, without labels, in two ways: the residual
 # itself (its direction), and its **effect on the prediction**, $\mathrm{softmax}(f)-\mathrm{softmax}(\tilde f)$. Groups get their names afterwards, from the words that their questions
 # use more often than the rest. **Expect** groups that follow the kind of question, and shuffled kinds near 0.
 
@@ -816,7 +816,7 @@ mmnb.exercises.check("01c", additive_part)
 # * **Data.** The paper's seven social-media tasks are not here: their images must be collected again. easy-VQA is far simpler than VQA; that its models reach nearly 1 helps, because then
 #   a loss cannot be blamed on a bad model. Nothing here says how much *your* task needs interactions.
 # * **Models.** Ours are tiny and fuse late. LXMERT's numbers are the authors' own files, which we read and average; we did not run LXMERT.
-# * **Seeds.** Few, and intervals over seeds are wide; they cover training, not the choice of the task. Intervals over LXMERT's splits treat them as independent, though splits of one data set may share questions.
+# * **Seeds.** Few, and intervals over seeds are wide; where three seeds happen to lose equally many pairs the interval has no width, which says nothing about other pairs. They cover training, not the choice of the task. Intervals over LXMERT's splits treat them as independent, though splits of one data set may share questions.
 # * **Off the data.** EMAP scores pairs that never occur together; a model may behave oddly there, and the additive part inherits it. Where modalities depend on each other, the mean over the grid and
 #   the mean over true pairs are two different things.
 # * **Two numbers.** The accuracy gap depends on labels and on the metric, the share on the scale of the logits. They can disagree (control 4). Report both.
