@@ -26,7 +26,7 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make notebooks   rebuild what is committed: executed notebooks, figures, results, tables   (ONLY=01)"
 	@echo "make site        the same as one website in build/site; needs no network, executes nothing"
-	@echo "make lint        ruff: rules and format"
+	@echo "make lint        ruff: rules and format; codespell"
 	@echo "make setup       only prepare the environment"
 	@echo
 	@echo "The environment is made once in .venv (about 6 GB, some minutes). To use one of your own, say where it is:"
@@ -57,6 +57,7 @@ bench: $(READY)
 lint: $(READY)
 	@"$(PY)" -m ruff check .
 	@"$(PY)" -m ruff format --check .
+	@"$(PY)" -m codespell_lib notebooks mmnb docs README*.md CONTRIBUTING.md data/*.md data/claims
 
 notebooks: $(READY)
 	@"$(PY)" -m mmnb build $(ONLY)

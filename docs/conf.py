@@ -10,15 +10,18 @@ sys.path.insert(0, str(HERE))
 
 import mathml  # noqa: E402  the folder of this file is on the path only now
 import pages  # noqa: E402
+import teaching  # noqa: E402
 
 pages.write(HERE / "made")
+teaching.write(HERE / "made")
 
 project = "mmnb"
 author = "the mmnb authors"
 html_title = "Does a multimodal model use its modalities together?"
 language = "en"
 
-extensions = ["myst_nb", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx_copybutton", "sphinxcontrib.bibtex"]
+bibtex_bibfiles = ["references.bib"]
 exclude_patterns = ["_build"]
 templates_path: list[str] = []
 
