@@ -19,7 +19,7 @@
 # | **paper** | Hessel & Lee, *Does my multimodal model learn cross-modal interactions? It's harder to tell than you might think!* EMNLP 2020 |
 # | **claims** | all of `data/claims/01_emap.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 2 of 3 |
-# | **minutes** | smoke ½ · laptop 5 on one core · paper: a GPU and about an hour |
+# | **minutes** | smoke ½ · laptop 7 on one core · paper: a GPU and about an hour |
 # | **you will do** | take five models apart into "image", "question" and "only both together" |
 # | **you will learn to** | compute EMAP in five lines; read its shares; spot two published mistakes; tell a needed interaction from an unneeded one |
 # | **you need** | PyTorch, analysis of variance by name; no GPU, no download (seven claims are about two small files of the authors; without them they say so) |
@@ -146,6 +146,7 @@ run.table([
 # %% [markdown]
 # The same grid is a two-way analysis of variance: the squared deviations from µ split exactly into a part of the text, a part of the image and the
 # interaction. These **shares** sum to 1 and need no labels. They are our addition; the paper reports accuracies.
+# Notebook 05 sets them beside what the data need.
 
 # %% [markdown]
 # ## Data
@@ -604,7 +605,7 @@ bench = json.loads((mmnb.paths.root() / "data" / "results" / "bench_emap.json").
 measured = pd.DataFrame(bench["rows"])
 looks = {
     "one-pair": ("text", "one pair at a time"),
-    "index-list": ("audio", "index list in memory"),
+    "index-list": ("other", "index list in memory"),
     "ours": ("fused", "ours"),
     "bare": ("control", "bare passes"),
 }
@@ -814,7 +815,7 @@ mmnb.exercises.check("01c", additive_part)
 # %% [markdown]
 # ## Limits and what we changed
 # * **Data.** The paper's seven social-media tasks are not here: their images must be collected again. easy-VQA is far simpler than VQA; that its models reach nearly 1 helps, because then
-#   a loss cannot be blamed on a bad model. Nothing here says how much *your* task needs interactions.
+#   a loss cannot be blamed on a bad model. Nothing here says how much *your* task needs interactions; notebook 05 measures that from data.
 # * **Models.** Ours are tiny and fuse late. LXMERT's numbers are the authors' own files, which we read and average; we did not run LXMERT.
 # * **Seeds.** Few, and intervals over seeds are wide; where three seeds happen to lose equally many pairs the interval has no width, which says nothing about other pairs. They cover training, not the choice of the task. Intervals over LXMERT's splits treat them as independent, though splits of one data set may share questions.
 # * **Off the data.** EMAP scores pairs that never occur together; a model may behave oddly there, and the additive part inherits it. Where modalities depend on each other, the mean over the grid and

@@ -110,7 +110,7 @@ run.say(f"Gap {by_hand:.4f}, by both ways. Had we normalised the two means first
 # | world | what | from | n |
 # |---|---|---|---|
 # | released | embeddings of two modalities from four models, trained and with random weights | the authors' repository, MIT | 500, 500, 100, 99 pairs each |
-# | glyphs | pictures of characters in 12 typefaces, each with its Unicode name | DejaVu fonts inside matplotlib; names from Python | see below |
+# | glyphs | pictures of characters, each with its Unicode name | as in notebook 01 | see below |
 # | two photographs | crops, as natural pictures | scikit-learn | drawn here |
 #
 # For training we want pairs *without* ambiguity first, so that ambiguity can be added: one picture for each group of characters that look alike. Held out are
@@ -812,10 +812,10 @@ run.table(table, caption=f"Gap before and after training, on held-out typefaces;
 fig, axes = plot.subplots("page", cols=2, height=3.2, sharey=True, width_ratios=(1, 1.3))
 fixed = [name for name in SETTINGS if name.startswith("τ")]
 for name in fixed:
-    axes[0].plot(np.full(len(of[name]), SETTINGS[name][0]), of[name].after, "o", color=plot.COLOURS["image"], markersize=4)  # fmt: skip
-axes[0].plot([SETTINGS[name][0] for name in fixed], [after[name] for name in fixed], color=plot.COLOURS["image"], label="fixed τ")  # fmt: skip
+    axes[0].plot(np.full(len(of[name]), SETTINGS[name][0]), of[name].after, "o", color="black", markersize=4)  # fmt: skip
+axes[0].plot([SETTINGS[name][0] for name in fixed], [after[name] for name in fixed], color="black", label="fixed τ")  # fmt: skip
 for name, marker in (("learnt from .07", "v"), ("learnt from 1/100", "^")):
-    axes[0].plot(of[name]["1/τ at the end"], of[name].after, marker, color=plot.COLOURS["audio"], markersize=5, label=f"τ {name}")  # fmt: skip
+    axes[0].plot(of[name]["1/τ at the end"], of[name].after, marker, color=plot.COLOURS["other"], markersize=5, label=f"τ {name}")  # fmt: skip
 for k, value in zip(reversed(TAUS), published.look_up("modality_gap.finetuned").value, strict=True):
     plot.published_point(axes[0], k, value, "paper, fig. S8: fine-tuned" if k == 1 else "_")
 plot.chance_line(axes[0], plain.before.mean(), "before training", side="left")
@@ -824,7 +824,7 @@ axes[0].set_xticks([1, 10, 20, 50, 100], ["1", "10", "20", "50", "100"])
 axes[0].minorticks_off()
 axes[0].set_title("after training")
 axes[0].legend(fontsize=7, loc="upper left", bbox_to_anchor=(0, 0.72))
-looks = {"τ = 1/100": "image", "turned start": "fused", "natural pairs": "control", "a fifth wrong": "text", "learnt from 1/100": "audio", "learnt from .07": "audio"}  # fmt: skip
+looks = {"τ = 1/100": "fused", "turned start": "fused", "natural pairs": "control", "a fifth wrong": "third", "learnt from 1/100": "other", "learnt from .07": "other"}  # fmt: skip
 for place, (name, modality) in enumerate(looks.items()):
     for row in of[name].itertuples():
         x = place + np.array([-0.2, 0.2])
@@ -1041,12 +1041,13 @@ mmnb.exercises.check("04c", close)
 # * **Fine-tuning** (profile `paper`) starts from the same weights with the same optimiser as the released code, on as many pairs of train2017 with the last of their captions; *which* pairs, and their order, are drawn anew.
 #   The text of the paper gives no spread for it.
 # * **Zero-shot.** Scripts of characters, not the paper's data sets, and a classifier too weak for more than a hint; its own accuracies are quoted, not re-run. FairFace is quoted.
+# * **Not asked here** is whether a head lets the two sides *interact*: that is EMAP's question (notebook 01).
 # * **Not here.** ImageNet and CC3M, the many seeds of ResNet-18 and of trained networks, downstream accuracy after fine-tuning.
 #
 # ## References
 # * Liang et al. 2022, NeurIPS, [arXiv 2203.02053](https://arxiv.org/abs/2203.02053); features and code: [Modality-Gap](https://github.com/Weixin-Liang/Modality-Gap), MIT.
 # * Schrodi et al. 2025, *Two Effects, One Trigger*; Fahim et al. 2024, *It's Not a Modality Gap*; Zhang et al. 2024, *C3*; Wang & Isola 2020, *alignment and uniformity*; Cho & Saul 2009, *arc-cosine kernels*; Roy & Vetterli 2007, *effective rank*.
-# * Radford et al. 2021, *CLIP*; Ilharco et al., *open_clip*; Wang et al. 2020, *MiniLM*; Tan & Le 2019, *EfficientNet*; Lin et al. 2014, *COCO*.
+# * Radford et al. 2021, *CLIP*; Ilharco et al. 2021, *open_clip*; Wang et al. 2020, *MiniLM*; Tan & Le 2019, *EfficientNet*; Lin et al. 2014, *COCO*.
 #
 # ## Environment
 

@@ -18,8 +18,9 @@ from PIL import Image
 from mmnb.instruments.intervals import mean_interval
 
 COLOURS = {"image": "#0072B2", "text": "#D55E00", "audio": "#009E73", "fused": "#CC79A7", "control": "#7F7F7F"}
-MARKERS = {"image": "o", "text": "s", "audio": "^", "fused": "D", "control": "x"}
-LINES = {"image": "-", "text": "-", "audio": "-", "fused": "-", "control": "--"}
+COLOURS |= {"other": "#E69F00", "third": "#56B4E9"}  # for what is no modality: a second model, another method
+MARKERS = {"image": "o", "text": "s", "audio": "^", "fused": "D", "control": "x", "other": "p", "third": "v"}
+LINES = {"image": "-", "text": "-", "audio": "-", "fused": "-", "control": "--", "other": "-", "third": "-"}
 WIDTHS = {"column": 3.4, "page": 7.0}  # inches
 DPI = 110
 UNSEEN = 12  # of 255: a difference in one colour channel that nobody sees at an edge of a line or letter
@@ -42,7 +43,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
-    "axes.prop_cycle": mpl.cycler(color=[*list(COLOURS.values())[:4], "#56B4E9", "#E69F00"]),
+    "axes.prop_cycle": mpl.cycler(color=[COLOURS[k] for k in ("image", "text", "audio", "fused", "third", "other")]),
     "axes.axisbelow": True,
     "image.cmap": "cividis",
     "image.interpolation": "nearest",

@@ -74,7 +74,10 @@ def test_colours_and_markers_are_those_of_the_style_guide():
         "audio": "#009E73",
         "fused": "#CC79A7",
         "control": "#7F7F7F",
+        "other": "#E69F00",
+        "third": "#56B4E9",
     }
+    assert plot.MARKERS.keys() == plot.LINES.keys() == plot.COLOURS.keys()
     assert [plot.MARKERS[name] for name in ("image", "text", "audio", "fused")] == ["o", "s", "^", "D"]
     assert plot.look("control")["linestyle"] == "--"
     with pytest.raises(ValueError, match="expected one of image, text"):
