@@ -13,7 +13,7 @@ from mmnb.lab import plot
 def draw(seed=0):
     figure, axes = plot.subplots("page", cols=2)
     rng = np.random.default_rng(seed)
-    for modality in plot.COLOURS:
+    for modality in ("image", "text", "audio", "fused", "control"):
         axes[0].plot(rng.random(6), **plot.look(modality), label=modality)
     axes[0].legend()
     points = rng.random((3, 5))
