@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test bench lint notebooks site lab
+.PHONY: help setup reproduce test bench lint notebooks site browser lab
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,6 +26,7 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make notebooks   rebuild what is committed: executed notebooks, figures, results, tables   (ONLY=01)"
 	@echo "make site        the same as one website in build/site; needs no network, executes nothing"
+	@echo "make browser     the website in a real Chromium or Chrome, which must be installed   (MMNB_CHROMIUM=/path/to/it)"
 	@echo "make lint        ruff: rules and format; codespell"
 	@echo "make setup       only prepare the environment"
 	@echo
@@ -65,6 +66,9 @@ notebooks: $(READY)
 site: $(READY)
 	@"$(PY)" -m sphinx -W --keep-going -q -b html docs build/site
 	@echo "build/site/index.html"
+
+browser: $(READY)
+	@MMNB_BROWSER=required "$(PY)" -m pytest tests/site
 
 lab: $(READY)
 	@"$(PY)" -m jupyter lab notebooks

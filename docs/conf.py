@@ -17,13 +17,13 @@ teaching.write(HERE / "made")
 
 project = "mmnb"
 author = "the mmnb authors"
-html_title = "Does a multimodal model use its modalities together?"
+html_title = "mmnb"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_copybutton", "sphinxcontrib.bibtex"]
 bibtex_bibfiles = ["references.bib"]
 exclude_patterns = ["_build"]
-templates_path: list[str] = []
+templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "html_image"]
 myst_heading_anchors = 3
@@ -35,7 +35,16 @@ nb_mime_priority_overrides = [("html", "text/html", 0), ("html", "text/markdown"
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_css_files = ["mmnb.css"]
-html_theme_options = {"show_toc_level": 2, "use_download_button": False, "use_fullscreen_button": False}
+html_js_files = ["mmnb.js"]
+html_favicon = "_static/mark.svg"
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
+html_theme_options = {
+    "logo": {"text": "Does a multimodal model use its modalities together?"},
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+}
 html_show_sphinx = False
 html_copy_source = False
 html_math_renderer = "mathml"

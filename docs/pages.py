@@ -1,19 +1,24 @@
 """The pages that are rendered from what the repository holds: notebooks, verdicts, pictures, times, instruments."""
 
-import importlib
-import inspect
 import json
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import api
+import docstrings
 import nbformat
 
-from mmnb import listing, paths, selection
-from mmnb.lab import report
+from mmnb import listing, paths
+from mmnb.lab import claims, report, verdicts
+from mmnb.lab.tables import Table
 
-_INSTRUMENTS = "mmnb.instruments"
+_ABOUT_TIMES = (
+    "At profile `laptop`, one thread, when the notebook was last built. Minutes are those of the processor, so a busy computer takes longer by the clock; "
+    "memory is that of the whole kernel, of which importing torch takes the first half gigabyte. A run at profile `smoke` takes less than a minute each."
+)
 
 
 def write(folder: Path) -> None:
@@ -22,28 +27,19 @@ def write(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("notebooks", "instruments", "figures"):
         (folder / part).mkdir(parents=True)
-    built = [slug for slug in selection.available() if (root / "notebooks" / f"{slug}.ipynb").is_file()]
-    for slug in built:
+    for slug in api.built():
         _write(folder / "notebooks" / f"{slug}.ipynb", notebook(root / "notebooks" / f"{slug}.ipynb"))
         if (root / "figures" / slug).is_dir():
             shutil.copytree(root / "figures" / slug, folder / "figures" / slug)
     found = report.results(root)
-    table = re.sub("^### ", "## ", report.render_verdict_table(*found, root=root), flags=re.MULTILINE)
-    _write(folder / "verdicts.md", f"# Verdicts\n\n{_VERDICTS}\n\n{table}\n")
-    _write(folder / "gallery.md", f"# Pictures\n\n{report.render_gallery(*found)}\n")
-    _write(folder / "times.md", times(root, built))
-    names = instruments()
+    _write(folder / "verdicts.md", verdict_page(found))
+    _write(folder / "gallery.md", gallery(found))
+    _write(folder / "times.md", times(root))
+    names = api.instruments()
     for name in names:
-        _write(folder / "instruments" / f"{name}.md", instrument(name))
-    toc = "\n".join(f"instruments/{name}" for name in names)
-    _write(
-        folder / "instruments.md",
-        f"# Instruments\n\n{_ABOUT_INSTRUMENTS}\n\n```{{toctree}}\n:maxdepth: 1\n\n{toc}\n```\n",
-    )
-    toc = "\n".join(f"notebooks/{slug}" for slug in built)
-    _write(
-        folder / "notebooks.md", f"# Notebooks\n\n{_ABOUT_NOTEBOOKS}\n\n```{{toctree}}\n:maxdepth: 1\n\n{toc}\n```\n"
-    )
+        _write(folder / "instruments" / f"{name}.md", api.instrument(name))
+    _write(folder / "instruments.md", api.overview(names))
+    _write(folder / "notebooks.md", notebooks(found))
 
 
 _VERDICTS = (
@@ -51,7 +47,83 @@ _VERDICTS = (
     "give. A negative result is a result."
 )
 _ABOUT_NOTEBOOKS = "Each asks one question, and shows next to every claim the paper's number, ours, and a verdict. They are shown as they were executed."
-_ABOUT_INSTRUMENTS = "Pure functions on tensors and callables. They know nothing of notebooks, data or plots, so they work on your model as they do on ours."
+
+
+def notebooks(found: Sequence[Mapping[str, Any]]) -> str:
+    """All notebooks: question, answer, its first figure, what it takes, and the instruments that it uses."""
+    results = {result["notebook"]: result for result in found}
+    parts = [f"# Notebooks\n\n{_ABOUT_NOTEBOOKS}"]
+    for slug in api.built():
+        row = listing.notebook(slug)
+        links = [
+            f"[{name}](instruments/{name}.md)"
+            for name in api.instruments()
+            if name in {one for one, _ in api.uses(slug)}
+        ]
+        facts = [
+            f"{row['cpu_minutes']} CPU minutes",
+            f"{row['claims']} claims" if row["claims"] else "",
+            "instruments: " + ", ".join(links) if links else "",
+        ]
+        parts.append(
+            f"## [{slug[:2]} · {row['question']}](notebooks/{slug}.ipynb)\n\n{row['answer']}\n\n{' · '.join(fact for fact in facts if fact)}"
+        )
+        figures = results.get(slug, {}).get("figures", {})
+        if figures:
+            name, figure = min(figures.items(), key=lambda item: place(item[1]))
+            parts.append(
+                f"```{{image}} figures/{slug}/{name}.png\n:alt: {figure['alt']}\n:width: 480px\n:target: notebooks/{slug}.html\n```"
+            )
+    toc = "\n".join(f"notebooks/{slug}" for slug in api.built())
+    return "\n\n".join(parts) + f"\n\n```{{toctree}}\n:hidden:\n\n{toc}\n```\n"
+
+
+def verdict_page(found: Sequence[Mapping[str, Any]]) -> str:
+    """The counts of all notebooks side by side, what did not come out, and every claim, folded."""
+    kinds = list(verdicts.MARKS)
+    counts = [
+        "| notebook | " + " | ".join(f"{verdicts.MARKS[kind]} {kind}" for kind in kinds) + " |",
+        "|:---|" + "---:|" * len(kinds),
+    ]
+    failed = []
+    for result in found:
+        slug, records = result["notebook"], result["records"]
+        told = [record["verdict"] for record in records.values()]
+        counts.append(
+            f"| [{report.title(slug)}](notebooks/{slug}.ipynb) | "
+            + " | ".join(str(told.count(kind) or "–") for kind in kinds)
+            + " |"
+        )
+        for claim in claims.load(slug):
+            if records.get(claim.id, {}).get("verdict") == claims.NOT_REPRODUCED:
+                row = verdicts.row(claim, records[claim.id])
+                failed.append((f"{row.claim}\n`{row.id}` · {row.place}", row.published, row.ours, row.rule))
+    table = re.sub("^### ", "## ", report.render_verdict_table(*found, root=paths.root()), flags=re.MULTILINE)
+    not_ours = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Everything did."
+    parts = ["# Verdicts", _VERDICTS, "\n".join(counts), "## What did not reproduce", not_ours, table]
+    return "\n\n".join(parts) + "\n"
+
+
+def gallery(found: Sequence[Mapping[str, Any]]) -> str:
+    """Every figure of every notebook with its caption, by number."""
+    parts = [
+        "# Pictures",
+        "Every figure of the executed notebooks. Image is blue, text vermilion, audio green, fused purple, controls grey.",
+    ]
+    for result in found:
+        slug = result["notebook"]
+        parts.append(f"## {report.title(slug)}")
+        for name, figure in sorted(result["figures"].items(), key=lambda item: place(item[1])):
+            caption = docstrings.plain(figure["caption"])
+            parts.append(
+                f":::{{figure}} figures/{slug}/{name}.png\n:alt: {figure['alt']}\n\n**Figure {figure['number']}.** {caption} · [notebook](notebooks/{slug}.ipynb)\n:::"
+            )
+    return "\n\n".join(parts) + "\n"
+
+
+def place(figure: Mapping[str, Any]) -> list[int]:
+    """The number of a figure, as numbers: 1.10 comes after 1.9."""
+    return [int(number) for number in figure["number"].split(".")]
 
 
 def notebook(file: Path) -> str:
@@ -65,56 +137,25 @@ def notebook(file: Path) -> str:
     return nbformat.writes(content)
 
 
-def instruments() -> list[str]:
-    """The public instruments: modules and packages directly on floor 1."""
-    folder = Path(importlib.import_module(_INSTRUMENTS).__path__[0])
-    names = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    return sorted(name for name in names if not name.startswith("_"))
-
-
-def instrument(name: str) -> str:
-    """One page: what the module is about, then each public function or class with its signature and its docstring."""
-    module = importlib.import_module(f"{_INSTRUMENTS}.{name}")
-    public = getattr(module, "__all__", None) or [
-        key for key, value in vars(module).items()
-        if not key.startswith("_") and getattr(value, "__module__", None) == module.__name__ and callable(value)
-    ]  # fmt: skip
-    parts = [f"# {name}", _text(module), *(part for key in public for part in _entry(key, getattr(module, key)))]
-    return "\n\n".join(parts) + "\n"
-
-
-def _entry(name: str, value: Any) -> list[str]:
-    if not (inspect.isclass(value) or inspect.isroutine(value)):  # a constant, or the name of a type
-        return [f"## {name}", f"```python\n{name} = {value!r}\n```"]
-    parts = [f"## {name}", f"```python\n{_signature(name, value)}\n```", _text(value)]
-    if inspect.isclass(value):
-        for key, member in vars(value).items():
-            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-            if not key.startswith("_") and inspect.isfunction(function) and inspect.getdoc(function):
-                shown = f"{name}.{key}" if isinstance(member, property) else _signature(f"{name}.{key}", function)
-                parts += [f"### {name}.{key}", f"```python\n{shown}\n```", _text(function)]
-    return parts
-
-
-def _signature(name: str, value: Any) -> str:
-    return name + re.sub(r"<(?:function|object|class)[^>]*>", "...", str(inspect.signature(value)))
-
-
-def _text(value: Any) -> str:
-    return f"```text\n{inspect.getdoc(value) or 'Not described.'}\n```"
-
-
-def times(root: Path, built: list[str]) -> str:
-    """CPU seconds of every notebook at its last build, and what EMAP costs by the recorded bench."""
-    rows = [listing.notebook(slug) for slug in built]
+def times(root: Path) -> str:
+    """CPU minutes and memory of every notebook at its last build, and what EMAP costs by the recorded bench."""
     lines = [
         "# Times and memory",
         "",
-        "CPU minutes at profile laptop, one thread, when the notebook was last built.",
+        _ABOUT_TIMES,
         "",
+        "| notebook | CPU minutes | peak memory | claims |",
+        "|:---|---:|---:|---:|",
     ]
-    lines += ["| notebook | CPU minutes | claims |", "|:---|---:|---:|"]
-    lines += [f"| {row['question']} | {row['cpu_minutes']} | {row['claims']} |" for row in rows]
+    for slug in api.built():
+        row = listing.notebook(slug)
+        kept = json.loads((root / "notebooks" / f"{slug}.ipynb").read_text(encoding="utf-8"))["metadata"].get(
+            "mmnb", {}
+        )
+        memory = f"{kept['peak_memory_mb'] / 1000:.1f} GB" if "peak_memory_mb" in kept else "–"
+        lines.append(
+            f"| [{slug[:2]} · {row['question']}](notebooks/{slug}.ipynb) | {row['cpu_minutes']} | {memory} | {row['claims']} |"
+        )
     bench = json.loads((root / "data" / "results" / "bench_emap.json").read_text(encoding="utf-8"))
     lines += ["", "## What EMAP costs", "", "Ratios measured in one run of `make bench`.", ""]
     lines += ["| what | measured | must be |", "|:---|---:|:---|"]

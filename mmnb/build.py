@@ -49,6 +49,7 @@ def publish(slug: str, folder: Path) -> list[Path]:
         "seed": result["seed"],
         "versions": records["versions"],
         "cpu_seconds": round(result["cpu_seconds"]),
+        "peak_memory_mb": round(result["peak_memory_mb"], -1),
         "results_sha256": fingerprint.sha256_bytes(results_text.encode()),
     }
     text = convert.dumps(notebook)

@@ -5,13 +5,14 @@ collect and grade them there instead of with `mmnb grade`.
 """
 
 import ast
+import base64
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 
-from mmnb import convert, paths
+from mmnb import convert, exercises, expected, paths
 from mmnb.exercises.solutions import strip_solutions
 
 _TAG = "exercise-"
@@ -74,7 +75,7 @@ def student_notebook(slug: str) -> nbformat.NotebookNode:
     """The notebook without solutions and outputs: each exercise is a stub that raises `NotAttempted` when the cell below it checks it."""
     notebook = convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py")
     points = {task.id: task.points for task in tasks(slug)}
-    expected = _shown(slug)
+    figures = _shown(slug, list(points))
     cells = []
     for cell in notebook.cells:
         exercise_id = exercise_of(cell)
@@ -84,8 +85,8 @@ def student_notebook(slug: str) -> nbformat.NotebookNode:
         function, check, _ = split_check(cell.source, exercise_id)
         stub = strip_solutions(function, exercise_id)
         cells.append(_cell(stub, exercise_id, f"{_TAG}{exercise_id}", solution=True))
-        if exercise_id in expected:
-            cells.append(expected[exercise_id])
+        if exercise_id in figures:
+            cells.append(figures[exercise_id])
         cells.append(_cell(check, exercise_id, f"check-{exercise_id}", points=points[exercise_id]))
     notebook.cells = cells
     notebook.metadata["mmnb"] = {"notebook": slug, "for": "students"}
@@ -109,24 +110,34 @@ def _cell(
     return nbformat.v4.new_code_cell(source, id=name, metadata={"tags": [name], "nbgrader": marks})
 
 
-def _shown(slug: str) -> dict[str, nbformat.NotebookNode]:
-    """Per exercise whose solution draws a figure: a cell that shows it, from the executed notebook, if that was built."""
-    built = paths.root() / "notebooks" / f"{slug}.ipynb"
+def _shown(slug: str, wanted: list[str]) -> dict[str, nbformat.NotebookNode]:
+    """Per exercise a cell with its expected figure: what the solution drew in the executed notebook, else what a right answer returns."""
     found: dict[str, nbformat.NotebookNode] = {}
-    if not built.is_file():
-        return found
-    for cell in nbformat.reads(built.read_text(encoding="utf-8"), as_version=4).cells:
+    built = paths.root() / "notebooks" / f"{slug}.ipynb"
+    cells = nbformat.reads(built.read_text(encoding="utf-8"), as_version=4).cells if built.is_file() else []
+    for cell in cells:
         exercise_id = exercise_of(cell)
         pictures = [
             output.data["image/png"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
         ]
         if exercise_id is not None and pictures:
-            names = [f"expected-{number}.png" for number in range(1, len(pictures) + 1)]
-            shown = "\n\n".join(f"![what the solution of {exercise_id} draws](attachment:{name})" for name in names)
-            note = nbformat.v4.new_markdown_cell(f"**What you should see:**\n\n{shown}", id=f"expected-{exercise_id}")
-            note["attachments"] = {name: {"image/png": picture} for name, picture in zip(names, pictures, strict=True)}
-            found[exercise_id] = note
+            found[exercise_id] = _expected(exercise_id, pictures, f"what the solution of {exercise_id} draws")
+    known = exercises.registered()
+    for exercise_id in wanted:
+        if exercise_id not in found and exercise_id in known:
+            drawn = expected.picture(exercise_id)
+            png = base64.b64encode(drawn.png).decode() + "\n"
+            found[exercise_id] = _expected(exercise_id, [png], drawn.alt)
     return found
+
+
+def _expected(exercise_id: str, pictures: list[str], alt: str) -> nbformat.NotebookNode:
+    names = [f"expected-{number}.png" for number in range(1, len(pictures) + 1)]
+    alt = alt.replace("[", "(").replace("]", ")")
+    shown = "\n\n".join(f"![{alt}](attachment:{name})" for name in names)
+    note = nbformat.v4.new_markdown_cell(f"**What you should get:**\n\n{shown}", id=f"expected-{exercise_id}")
+    note["attachments"] = {name: {"image/png": picture} for name, picture in zip(names, pictures, strict=True)}
+    return note
 
 
 def write_student(slug: str, folder: Path) -> Path:

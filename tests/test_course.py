@@ -2,13 +2,15 @@
 
 import ast
 import json
+import re
 
 import nbformat
 import pytest
 
-from mmnb import convert, course, exercises, paths, selection
+from mmnb import convert, course, exercises, expected, paths, selection
 
 SLUGS = selection.available()
+SHORTEST = "02_vision_for_language"
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -39,6 +41,9 @@ def test_the_students_version_has_stubs_and_no_solution(slug, tmp_path):
             next(cell for cell in notebook.cells if cell.id == f"{kind}-{task.id}") for kind in ("exercise", "check")
         )
         assert f'raise mmnb.NotAttempted("{task.id}")' in stub.source
+        shown = next(cell for cell in notebook.cells if cell.id == f"expected-{task.id}")
+        assert notebook.cells.index(stub) < notebook.cells.index(shown) < notebook.cells.index(check)
+        assert shown.attachments and len(re.search(r"!\[(.*)\]\(attachment:", shown.source)[1]) > 40
         assert "mmnb.exercises.check" not in stub.source
         assert (stub.metadata["nbgrader"]["solution"], stub.metadata["nbgrader"]["locked"]) == (True, False)
         assert (check.metadata["nbgrader"]["grade"], check.metadata["nbgrader"]["locked"]) == (True, True)
@@ -55,6 +60,40 @@ def test_nothing_after_an_exercise_needs_it(slug):
             used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
             assert not used & seen
             seen |= {wanted[found] for found in [course.exercise_of(cell)] if found}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_hints_are_folded(slug):
+    for cell in convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py").cells:
+        if cell.cell_type == "markdown":
+            outside = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL)
+            assert not re.search(r"^(\*\*)?Hint", outside, re.MULTILINE)
+            assert cell.source.count("<details>") == cell.source.count("</details>")
+
+
+@pytest.mark.slow
+def test_the_students_version_runs_and_only_its_checks_stop(tmp_path):
+    """The shortest notebook, really executed: each exercise stops in the cell of its own check, as not attempted."""
+    pytest.importorskip("nbclient", reason="the extra `notebooks` is not installed")
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(course.write_student(SHORTEST, tmp_path), as_version=4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    assert '"laptop"' in cell.source
+    cell.source = cell.source.replace('"laptop"', '"smoke"', 1)
+    NotebookClient(notebook, timeout=250, kernel_name="python3", allow_errors=True).execute()
+    stopped = {cell.id: [found.ename for found in cell.outputs if found.output_type == "error"] for cell in notebook.cells if cell.cell_type == "code"}  # fmt: skip
+    wanted = {f"check-{task.id}": ["NotAttempted"] for task in course.tasks(SHORTEST)}
+    assert {name: errors for name, errors in stopped.items() if errors} == wanted
+
+
+def test_the_expected_figure_shows_the_visible_answers():
+    drawn = expected.picture("05b")
+    assert drawn.png.startswith(b"\x89PNG") and drawn.png == expected.picture.__wrapped__("05b").png
+    assert "nothing is known: None; " in drawn.alt and "exclusive or: 2; " in drawn.alt
+    assert "shape (8, 4)" in expected.picture("01a").alt
+    with pytest.raises(KeyError):
+        expected.picture("99z")
 
 
 def test_a_figure_of_the_solution_is_shown_beside_the_stub(tmp_path, monkeypatch):
