@@ -1,4 +1,4 @@
-"""Worlds with a known amount of complementarity: the paper's synthetic generator, averaged pairs of digits, and small discrete tables."""
+"""Worlds with a known amount of complementarity: the paper's synthetic generator, and averaged pairs of digits."""
 
 from dataclasses import dataclass
 
@@ -133,41 +133,6 @@ def draw_pairs(
         count = np.bincount(digit, minlength=10)
         rows.append(torch.from_numpy(order[(np.cumsum(count) - count)[wanted] + rng.integers(count[wanted])]))
     return rows[0], rows[1], torch.from_numpy(averaged_label(x, y))
-
-
-def bits(
-    *,
-    redundant: float | None = None,
-    unique_a: float | None = None,
-    unique_b: float | None = None,
-    synergy: float | None = None,
-) -> np.ndarray:
-    """Joint table of two modalities and a label made of independent bits, each with a known kind of interaction.
-
-    Formula: the label holds one bit for each kind that is given: `redundant`, in both modalities; `unique_a`, `unique_b`, in one of them; `synergy`, the
-    exclusive or of a bit in a and a bit in b. Each bit of the label is flipped with the given probability e, so its kind carries log 2 - h(e) nats.
-
-    Args:    flip probabilities from 0 to 1/2, None leaves a kind out.
-    Returns: (n_a, n_b, n_y) probabilities.
-    Raises:  ValueError on no kind, or a probability outside.
-    Example:
-        >>> bits(redundant=0.0).tolist()
-        [[[0.5, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.5]]]
-    """
-    kinds = {"redundant": redundant, "unique_a": unique_a, "unique_b": unique_b, "synergy": synergy}
-    kinds = {name: e for name, e in kinds.items() if e is not None}
-    if not kinds or not all(0 <= e <= 0.5 for e in kinds.values()):
-        raise ValueError(f"bits: got {kinds}; expected at least one kind, each with a probability from 0 to 1/2")
-    table = np.ones((1, 1, 1))
-    for name, e in kinds.items():
-        part = np.zeros((1 if name == "unique_b" else 2, 1 if name == "unique_a" else 2, 2))
-        for a, b in np.ndindex(part.shape[:2]):
-            if name == "redundant" and a != b:
-                continue
-            said = a ^ b if name == "synergy" else b if name == "unique_b" else a
-            part[a, b, said], part[a, b, 1 - said] = 1 - e, e
-        table = np.kron(table, part / part.sum())
-    return table
 
 
 def _unit(x: np.ndarray) -> np.ndarray:

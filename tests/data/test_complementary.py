@@ -1,6 +1,4 @@
-"""Worlds of known complementarity: the generator's ends and its guarded loop, averaged digits by simulation, bits by their atoms."""
-
-import math
+"""Worlds of known complementarity: the generator's ends and its guarded loop, averaged digits by simulation."""
 
 import numpy as np
 import pytest
@@ -59,16 +57,6 @@ def test_drawn_pairs_show_the_digits_of_the_table():
     assert len(of_a.unique()) == 40 and len(of_b.unique()) == 70
 
 
-def test_bits_have_the_information_of_their_flips():
-    def left(e):
-        return math.log(2) + sum(p * math.log(p) for p in (e, 1 - e) if p > 0)
-
-    flips = dict(redundant=0.2, unique_a=0.1, unique_b=0.05, synergy=0.0)
-    found = information.pid(complementary.bits(**flips))
-    atoms = (found.redundancy, found.unique_a, found.unique_b, found.synergy)
-    assert all(abs(atom - left(e)) < 1e-5 for atom, e in zip(atoms, flips.values(), strict=True))
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -77,8 +65,6 @@ def test_bits_have_the_information_of_their_flips():
         (lambda rng: complementary.averaged_pairs(-1.0), "std=-1.0"),
         (lambda rng: complementary.averaged_pairs(1.0, half="odd"), "half='odd'"),
         (lambda rng: complementary.draw_pairs(torch.arange(9), torch.arange(10), 1.0, 5, rng), "all ten digits"),
-        (lambda rng: complementary.bits(), "expected at least one kind"),
-        (lambda rng: complementary.bits(synergy=0.7), "0.7"),
     ],
 )
 def test_errors_say_what_was_given(call, message):

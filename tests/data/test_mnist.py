@@ -7,6 +7,8 @@ import pytest
 
 from mmnb import DataUnavailable
 from mmnb.data import mnist
+from mmnb.instruments import complementarity, information
+from mmnb.models.lenet import LeNet5
 
 
 def write(folder, n_train=12, n_test=5, labels_short=0):
@@ -55,3 +57,17 @@ def test_unknown_split(folder):
     write(folder)
     with pytest.raises(ValueError, match="got 'dev'"):
         mnist.load().rows("dev")
+
+
+def test_the_paper_profile_trains_lenet_on_them_and_feeds_the_papers_pipeline(folder):
+    """Two phases, as published: readers of single digits, then MINE on their outputs, here with the same pictures in reversed order as second modality."""
+    write(folder, n_train=240, n_test=80)
+    data = mnist.load()
+    known, rest = data.rows("train"), (data.split > 0).nonzero().squeeze(1)
+    read = information.trained(lambda x, classes: LeNet5(classes), epochs=1, batch_size=64)
+    predict = read(data.images[known], data.digit[known].numpy())
+    features = np.log(predict(data.images[rest]).clip(3e-4, 1))
+    assert features.shape == (len(rest), 10) and np.allclose(np.exp(features).sum(1), 1, rtol=0, atol=0.01)
+    options = dict(steps=40, batch=32, held_out=0.0, seeds=1)
+    found = complementarity.from_three_terms(features, features[::-1].copy(), data.digit[rest].numpy(), **options)
+    assert found.denominator == "labels" and found.method == "mine" and np.isfinite(found.metric)

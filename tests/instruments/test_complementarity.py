@@ -8,7 +8,6 @@ import torch
 
 import mmnb
 from mmnb import complementarity as cm
-from mmnb.data import complementary
 from mmnb.instruments import information
 
 LOG2 = math.log(2)
@@ -48,6 +47,11 @@ def test_no_information_has_no_ratio():
         found.metric  # noqa: B018
 
 
+def random_table(seed):
+    """(3, 3, 3) with all four atoms above 0 and a label that both sides together leave open."""
+    return np.random.default_rng(seed).dirichlet(np.full(27, 0.5)).reshape(3, 3, 3)
+
+
 def exact_losses(table, codes):
     """-log p(y | what is seen) of each sampled row, from the table itself."""
     a, b, y = codes
@@ -62,7 +66,7 @@ def sampled(table, n, seed):
 
 def test_losses_of_perfect_classifiers_give_the_exact_metric_and_an_interval_that_covers_it():
     """20 samples of 300 rows: a 95 % interval misses 6 or more times with probability 3e-4."""
-    table = complementary.bits(redundant=0.1, unique_a=0.05, synergy=0.15)
+    table = random_table(11)
     truth = cm.from_table(table).metric
     covered = 0
     for seed in range(20):
@@ -76,7 +80,7 @@ def test_losses_of_perfect_classifiers_give_the_exact_metric_and_an_interval_tha
 
 
 def test_denominators():
-    table = complementary.bits(unique_a=0.1, synergy=0.2)
+    table = random_table(12)
     codes = sampled(table, 20_000, 0)
     losses = exact_losses(table, codes)
     by_information, by_labels = (cm.from_losses(codes[2], *losses, denominator=d) for d in ("information", "labels"))
@@ -186,6 +190,22 @@ def test_noise_has_the_stated_variance():
     assert len(variances) == 2 and all(abs(v - 0.5) < 0.06 for v in variances)  # sd of the variance .011
 
 
+def test_retrained_models_lose_the_information_and_no_more():
+    """y is the sign of b: without a nothing is lost, without b everything; by a plain rule in place of a network."""
+
+    def fit(x, y):
+        sign = 1 if np.corrcoef(x[:, 0], y)[0, 1] > 0 else -1
+        return lambda new: np.stack([-sign * new[:, 0], sign * new[:, 0]], 1)
+
+    b = np.array([[-1.0], [1.0], [-2.0], [2.0], [-1.5], [1.5]])
+    a, y, test = np.array([[1.0], [2.0], [2.0], [1.0], [1.0], [1.0]]), (b[:, 0] > 0).astype(int), np.arange(6) > 3
+    without_a, without_b = cm.retrained(fit, a, b, y, test=test)
+    assert (without_a, without_b) == (1.0, 0.5)
+    assert cm.retrained(fit, b, a, y, test=test) == (0.5, 1.0)
+    found = cm.Robustness(1.0, {"retrained": (without_a, without_b)})
+    assert found.ratio("retrained") == 0.75
+
+
 class Dropping(torch.nn.Module):
     def forward(self, a, b):
         return torch.stack([a[:, 0], b[:, 0]], 1)
@@ -209,6 +229,12 @@ class Dropping(torch.nn.Module):
         (lambda: cm.fano(0.1, 1), ValueError, "classes >= 2"),
         (lambda: cm.feder_merhav(-0.1), ValueError, "got -0.1 nats"),
         (lambda: cm.squared_error_gap(0.1, 0), ValueError, "width > 0"),
+        (
+            lambda: cm.retrained(None, XOR, XOR, [0, 1], test=np.array([True, True])),
+            ValueError,
+            "2 of 2 to test; expected one length",
+        ),
+        (lambda: cm.retrained(None, XOR, XOR, [0, 1], test=np.array([0, 1])), TypeError, "expected bool"),
         (lambda: cm.Robustness(0.0, {"missing": (0.0, 0.0)}).ratio("missing"), ValueError, "clean accuracy 0.0"),
         (lambda: cm.Robustness(1.0, {"missing": (0.0, 0.0)}).ratio("gone"), ValueError, "got kind 'gone'"),
     ],

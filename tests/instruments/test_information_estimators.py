@@ -10,7 +10,7 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 from mmnb.data import known_information as known
-from mmnb.instruments.information import entropy, held_out_losses, mi, mlp
+from mmnb.instruments.information import entropy, held_out_losses, mi, mlp, tempered_losses
 from mmnb.instruments.information.critics import Critics, Mine, Side, infonce, log_mean_exp, value
 
 SUITE = known.suite()
@@ -65,20 +65,49 @@ def test_known_values():
         known.suite(1)
 
 
-# every task of at most five dimensions: the method that was best on other seeds (500 to 504)
-BEST = {name: "ksg" for name in SUITE} | {"gaussian, d = 5": "copula"}
-EASY = [name for name, task in SUITE.items() if task.dimension <= 5 and name != "uniform noise, .001"]
+# every task of at most five dimensions: the method that was best on other seeds (500 and 501)
+HARD = ("gaussian, d = 5", "uniform noise, .001")  # plain neighbours miss them by .41 and .27
+BEST = {name: "residual" if name in HARD else "ksg" for name in SUITE}
+EASY = [name for name, task in SUITE.items() if task.dimension <= 5]
 
 
 @pytest.mark.parametrize("name", EASY)
 def test_the_best_method_is_within_a_twentieth_of_a_nat(name):
-    """Mean of 5 seeds of 5,000 rows. On other seeds |bias| was at most .02 with a standard deviation of at most .02 per seed."""
+    """Mean of 5 seeds of 5,000 rows, 3,000 where neighbours in ten dimensions are dear. On other seeds |bias| was at most .02, sd at most .03 per seed."""
     found = []
     for seed in range(5):
-        x, y = draw(name, 5000, seed)
+        x, y = draw(name, 3000 if name in HARD else 5000, seed)
         x, y = (y, x) if x.ndim == 1 else (x, y)
         found.append(mi(x, y, method=BEST[name]).value)
     assert abs(np.mean(found) - SUITE[name].nats) <= 0.05
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_neighbours_alone_miss_what_neighbours_of_the_residual_find(name):
+    x, y = draw(name, 3000, 7)
+    assert abs(mi(x, y, method="ksg").value - SUITE[name].nats) > 0.2
+    found = mi(x, y, method="residual")
+    assert found.interval[0] < found.value < found.interval[1] and abs(found.value - SUITE[name].nats) < 0.1
+
+
+def test_residual_information_does_not_change_under_affine_maps_and_hardly_under_exchange():
+    """The residual is made white and x enters only through it and its own neighbours: shifts and scales of either side change rounding alone."""
+    x, y = draw("gaussian, d = 5", 1500, 8)
+    value = mi(x, y, method="residual").value
+    scales = np.array([1.0, 10.0, 0.1, 3.0, 7.0])
+    assert abs(mi(5 + x * scales, -2 * y + 1, method="residual").value - value) < 1e-6
+    assert abs(mi(y, x, method="residual").value - value) < 0.1
+
+
+def test_residual_information_of_a_parabola_is_that_of_its_neighbours():
+    """y = x^2 + noise has no linear part: the fit takes nothing out. True value by quadrature of h(Y) - h(noise), x uniform on (-1, 1)."""
+    rng = np.random.default_rng(9)
+    x, sd = rng.uniform(-1, 1, size=(4000, 1)), 0.1
+    y = x**2 + sd * rng.normal(size=(4000, 1))
+    grid, u = np.linspace(-0.6, 1.6, 2001), np.linspace(0, 1, 4001)
+    density = integrate.simpson(stats.norm.pdf(grid[:, None], u**2, sd), x=u, axis=1)
+    truth = -integrate.simpson(density * np.log(density), x=grid) - 0.5 * math.log(2 * math.pi * math.e * sd**2)
+    assert abs(mi(x, y, method="residual").value - truth) < 0.05 and truth > 0.5
 
 
 @pytest.mark.parametrize("method", ["mine", "smile", "nwj"])
@@ -179,12 +208,15 @@ def test_neighbours_equal_scikit_learn_for_a_label_and_one_number():
 
 
 def test_conditional_neighbours_and_copulas_see_a_common_cause():
-    """x and y are noisy copies of z: dependent, but not given z. Then x + y = z makes them dependent given z alone."""
+    """x and y are noisy copies of z: dependent, but not given z. Then x + y = z makes them dependent given z alone.
+
+    The residual method given z is a difference of two estimates: twelve other samples had mean .005 and sd .026, so its width is four of these.
+    """
     rng = np.random.default_rng(1)
     z = rng.normal(size=(3000, 1))
     x, y = z + rng.normal(size=(3000, 1)), z + rng.normal(size=(3000, 1))
     truth = known.gaussian_nats(0.5)
-    for method, width in (("ksg", 0.05), ("copula", 0.03)):
+    for method, width in (("ksg", 0.05), ("residual", 0.1), ("copula", 0.03)):
         assert abs(mi(x, y, method=method).value - truth) < width
         assert abs(mi(x, y, z, method=method).value) < width
         noise = rng.normal(size=(3000, 1))
@@ -223,6 +255,22 @@ def test_held_out_losses_are_at_most_those_of_knowing_nothing_and_temper_an_over
     assert plain > 0.75 and tempered < math.log(2) + 0.02
 
 
+def test_tempered_losses_are_those_of_the_best_exponent_by_search():
+    rng = np.random.default_rng(6)
+    y, shares = rng.integers(3, size=500), np.array([0.5, 0.3, 0.2])
+    log_p = np.log(rng.dirichlet(np.ones(3), size=500)) + 1.5 * np.eye(3)[y] * (rng.random((500, 1)) < 0.6)
+    losses = tempered_losses(log_p[:100], y[:100], shares, on=(log_p[100:], y[100:]))
+
+    def with_exponent(beta, rows):
+        p = shares * np.exp(beta * (log_p[rows] - np.log(shares)))
+        return -np.log(p[np.arange(len(p)), y[rows]] / p.sum(1))
+
+    betas = np.linspace(0, 3, 3001)
+    best = min(betas, key=lambda beta: with_exponent(beta, slice(100, None)).mean())
+    assert np.abs(losses - with_exponent(best, slice(None, 100))).max() < 0.01  # the search is 1e-3 fine
+    assert 0 < best < 3
+
+
 def test_folds_may_be_given_so_that_twins_stay_together():
     """Each row twice, label random: with twins apart a nearest neighbour knows every label, with twins together none."""
     from sklearn.neighbors import KNeighborsClassifier
@@ -259,6 +307,14 @@ LABELS, NUMBERS = np.array([0, 1] * 20), np.linspace(0, 1, 40)
         (lambda: mi(NUMBERS[:3], NUMBERS[:3], method="ksg"), ValueError, "got n=3, k=3"),
         (lambda: mi(LABELS.astype(float), NUMBERS.round(0), method="ksg"), ValueError, "have 3 copies"),
         (lambda: mi(NUMBERS, LABELS, method="copula"), ValueError, "got labels"),
+        (lambda: mi(NUMBERS, LABELS, method="residual"), ValueError, "residual: got labels"),
+        (lambda: mi(NUMBERS[:3], NUMBERS[:3] ** 2, method="residual"), ValueError, "residual: got 3 rows, k=3"),
+        (lambda: mi(NUMBERS, 2 * NUMBERS, method="residual"), ValueError, "some columns determine others"),
+        (
+            lambda: tempered_losses(np.zeros((3, 2)), LABELS[:3], np.ones(3), on=(np.zeros((3, 2)), LABELS[:3])),
+            ValueError,
+            "shares above 0",
+        ),
         (lambda: mi(NUMBERS[:3], NUMBERS[:3], method="copula"), ValueError, "more rows than columns"),
         (lambda: mi(NUMBERS, LABELS, NUMBERS, method="mine"), ValueError, "has no conditional form"),
         (lambda: mi(LABELS, LABELS, method="mine"), ValueError, "labels on both sides"),

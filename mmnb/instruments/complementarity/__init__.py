@@ -14,7 +14,7 @@ from mmnb.instruments.complementarity.metric import (
     from_table,
     from_three_terms,
 )
-from mmnb.instruments.complementarity.robustness import Robustness, robustness
+from mmnb.instruments.complementarity.robustness import Robustness, retrained, robustness
 
 __all__ = [
     "Complementarity",
@@ -27,6 +27,7 @@ __all__ = [
     "from_losses",
     "from_table",
     "from_three_terms",
+    "retrained",
     "robustness",
     "squared_error_gap",
 ]

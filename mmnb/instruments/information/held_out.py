@@ -74,11 +74,35 @@ def held_out_losses(
     losses = np.empty(len(y))
     for k in np.unique(fold):
         others = fold != k
-        beta = minimize_scalar(
-            lambda b, o=others: _tempered(log_p[o], y[o], shares, b).mean(), bounds=(0, 3), method="bounded"
-        ).x
-        losses[~others] = _tempered(log_p[~others], y[~others], shares, float(beta))
+        losses[~others] = tempered_losses(log_p[~others], y[~others], shares, on=(log_p[others], y[others]))
     return losses
+
+
+def tempered_losses(
+    log_p: np.ndarray, y: np.ndarray, shares: np.ndarray, *, on: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Losses -log p'(y) after drawing probabilities towards the class shares, by as much as serves other rows best.
+
+    Formula: p' ~ shares (p / shares)^beta, beta from 0 to 3 with the least mean loss on the rows `on`.
+
+    Args:    log_p (n, classes); y (n,) labels from 0; shares (classes,), all above 0; on, the same two of other rows, such as validation.
+    Returns: (n,) nats.
+    Raises:  ValueError on shapes that differ, or shares that are not above 0.
+    Example:
+        >>> sure, half = np.log([[0.999, 0.001]] * 4), np.array([0.5, 0.5])
+        >>> tempered_losses(sure, np.array([0, 1, 0, 1]), half, on=(sure, np.array([0, 0, 1, 1]))).round(2)  # right every second time
+        array([0.69, 0.69, 0.69, 0.69])
+
+    Source:  temperature scaling (Guo et al. 2017), which draws towards equal shares instead.
+    """
+    shares = np.asarray(shares, dtype=np.float64)
+    if any(len(p) != len(label) or p.shape[1:] != shares.shape for p, label in ((log_p, y), on)) or shares.min() <= 0:
+        raise ValueError(
+            f"tempered_losses: got log_p {log_p.shape}, {len(y)} labels, on {on[0].shape}, {len(on[1])} labels, shares {shares}; "
+            "expected (n, classes), (n,) twice, and shares above 0"
+        )
+    beta = minimize_scalar(lambda b: _tempered(*on, shares, b).mean(), bounds=(0, 3), method="bounded").x
+    return _tempered(log_p, y, shares, float(beta))
 
 
 def _tempered(log_p: np.ndarray, y: np.ndarray, shares: np.ndarray, beta: float) -> np.ndarray:

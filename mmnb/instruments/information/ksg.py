@@ -35,16 +35,21 @@ def ksg(x: Variable, y: Variable, z: Variable | None = None, *, k: int = 3) -> E
     if y.discrete:
         terms = _labelled(a, y.code(), k)
     elif z is None:
-        b = _standard(y.numbers)
-        radius = _radius(np.concatenate([a, b], 1), k)
-        terms = digamma(k) + digamma(x.n) - digamma(_within(a, radius)) - digamma(_within(b, radius))
+        terms = pair_terms(x.numbers, y.numbers, k)
     else:
         b, c = _standard(y.numbers), _standard(z.numbers)
-        radius = _radius(np.concatenate([a, b, c], 1), k)
+        radius = neighbour_distance(np.concatenate([a, b, c], 1), k)
         inner = [_within(np.concatenate(parts, 1), radius) for parts in ((c,), (a, c), (b, c))]
         terms = digamma(k) + digamma(inner[0]) - digamma(inner[1]) - digamma(inner[2])
     value, half = float(terms.mean()), float(1.96 * terms.std(ddof=1) / len(terms) ** 0.5)
     return Estimate(value, (value - half, value + half), np.array([value]), "ksg", x.n)
+
+
+def pair_terms(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
+    """(n,) nats whose mean is the estimate of I(X;Y) from columns of numbers. Raises: ValueError on many repeated rows."""
+    a, b = _standard(x), _standard(y)
+    radius = neighbour_distance(np.concatenate([a, b], 1), k)
+    return digamma(k) + digamma(len(a)) - digamma(_within(a, radius)) - digamma(_within(b, radius))
 
 
 def _labelled(a: np.ndarray, code: np.ndarray, k: int) -> np.ndarray:
@@ -53,7 +58,7 @@ def _labelled(a: np.ndarray, code: np.ndarray, k: int) -> np.ndarray:
         raise ValueError(f"ksg: a class has {count.min()} rows; expected more than k={k} of each class")
     radius = np.empty(len(a))
     for label in range(len(count)):
-        radius[code == label] = _radius(a[code == label], k)
+        radius[code == label] = neighbour_distance(a[code == label], k)
     return digamma(k) + digamma(len(a)) - digamma(count[code]) - digamma(_within(a, radius))
 
 
@@ -62,7 +67,8 @@ def _standard(columns: np.ndarray) -> np.ndarray:
     return (columns - columns.mean(0)) / np.where(scale > 0, scale, 1)
 
 
-def _radius(points: np.ndarray, k: int) -> np.ndarray:
+def neighbour_distance(points: np.ndarray, k: int) -> np.ndarray:
+    """(n,) distance, by the largest coordinate, to the k-th neighbour. Raises: ValueError where many rows are repeated."""
     radius = cKDTree(points).query(points, k + 1, p=np.inf)[0][:, -1]
     if (radius == 0).mean() > _SAME:
         raise ValueError(

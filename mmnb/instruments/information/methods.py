@@ -10,10 +10,11 @@ from mmnb.instruments.information.held_out import held_out_losses
 from mmnb.instruments.information.ksg import ksg
 from mmnb.instruments.information.neural import METHODS as NEURAL
 from mmnb.instruments.information.neural import neural
+from mmnb.instruments.information.residual import residual
 from mmnb.instruments.information.trained import mlp
 from mmnb.instruments.information.variables import Estimate, Variable, labels, variable
 
-METHODS = ("table", "classifier", "ksg", "copula", *NEURAL)
+METHODS = ("table", "classifier", "ksg", "residual", "copula", *NEURAL)
 DRAWS = 500  # of the bootstrap
 
 
@@ -25,6 +26,7 @@ def mi(x: Any, y: Any, z: Any = None, *, method: str, seed: int = 0, **options: 
     | table | labels | labels | labels | bootstrap of the rows | `bias_corrected` (Miller-Madow, default True) |
     | classifier | anything | labels | anything | bootstrap of the held-out losses | `classifier`, `folds`, `floor` |
     | ksg | numbers | numbers or labels | numbers (then Y numbers, too) | standard error of its terms | `k` |
+    | residual | numbers | numbers | numbers | standard error of its terms | `k` |
     | copula | numbers | numbers | numbers | – | – |
     | mine, nwj, infonce, smile | anything | anything, numbers on one side | – | Student-t over critics | see `neural` |
 
@@ -53,8 +55,8 @@ def mi(x: Any, y: Any, z: Any = None, *, method: str, seed: int = 0, **options: 
         return _table(*read, seed=seed, **options)
     if method == "classifier":
         return _classifier(x, y, z, seed=seed, **options)
-    if method in ("ksg", "copula"):
-        return {"ksg": ksg, "copula": copula}[method](*read, **options)
+    if method in ("ksg", "residual", "copula"):
+        return {"ksg": ksg, "residual": residual, "copula": copula}[method](*read, **options)
     if z is not None:
         raise ValueError(
             f"mi: method {method!r} has no conditional form; expected no z. Take mi(x, (y, z)) - mi(x, z), as the complementarity paper does"

@@ -13,7 +13,7 @@ EVALUATIONS = 40  # held-out values taken during training; the answer is the mea
 LAST = EVALUATIONS // 5
 LARGEST_GRADIENT = 1.0
 SHUFFLES = 5
-MOST_HELD_OUT = 4096  # rows: more would make evaluation dearer than training
+MOST_HELD_OUT = 2048  # rows: more would make evaluation dearer than training
 
 
 def neural(
@@ -40,7 +40,7 @@ def neural(
 
     Args:    x, y, variables, numbers standardised here, at least one of them with numbers; labels enter one-hot in the middle of the critic.
              seeds, critics with their own weights, split and batches, whose answers are averaged; steps and batch, of Adam; hidden, width of
-             both layers; learning_rate; held_out, share of rows kept for evaluation (4,096 of them are used at most), 0: evaluate on the training rows, as the
+             both layers; learning_rate; held_out, share of rows kept for evaluation (2,048 of them are used at most), 0: evaluate on the training rows, as the
              complementarity paper does; seed of everything; device, of torch.
     Returns: `Estimate`: mean over critics; interval = 95 % Student-t over critics (None for one), which covers neither the bias nor what
              another sample would give; trace = mean held-out value at 40 moments. The answer is the mean of the last fifth of the trace, a
