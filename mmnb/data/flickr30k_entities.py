@@ -44,11 +44,13 @@ class Boxes:
 
 @dataclass(frozen=True)
 class RegionFeatures:
-    """features (R, d) float32 · boxes (R, 4) float32 in shares of the picture · probabilities (R, C) float32 of the detector's classes, or None."""
+    """features (R, d) float32 · boxes (R, 4) float32 in shares of the picture · probabilities (R, C) float32 of the detector's classes, or None ·
+    confidence (R,) float32 of the class found, or None."""
 
     features: np.ndarray
     boxes: np.ndarray
     probabilities: np.ndarray | None
+    confidence: np.ndarray | None = None
 
 
 def sentence(line: str) -> Sentence:
@@ -104,7 +106,7 @@ def annotation(file: Path) -> Boxes:
 
 def read_regions(file: Path, picture: str) -> RegionFeatures:
     """Regions of one picture in VOLTA's layout: an H5 file with one group per picture, or a folder with one NPZ file per picture, holding
-    `features`, `boxes` (pixels), `img_w`, `img_h`, and perhaps `cls_prob`.
+    `features`, `boxes` (pixels), `img_w`, `img_h`, and perhaps `cls_prob` and `obj_conf`; other arrays (`obj_id`, `attr_id`, …) are left alone.
 
     Raises: DataUnavailable without the picture, or without h5py for an H5 file; ValueError on missing arrays, shapes, NaN, or boxes outside.
     """
@@ -146,8 +148,15 @@ def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
         raise ValueError(
             f"regions of {picture}: a box leaves the picture or has no area; expected pixels inside {extent[:2].tolist()}"
         )
-    classes = None if "cls_prob" not in raw else np.asarray(raw["cls_prob"], np.float32)
-    return RegionFeatures(features, boxes.clip(0, 1), classes)
+    classes, sure = (np.asarray(raw[k], np.float32) if k in raw else None for k in ("cls_prob", "obj_conf"))
+    for name, value, shape in (("cls_prob", classes, "(R, C)"), ("obj_conf", sure, "(R,)")):
+        if value is not None and (len(value) != len(features) or value.ndim != shape.count("R") + shape.count("C")):
+            raise ValueError(
+                f"regions of {picture}: got {name} {value.shape}; expected {shape} with R = {len(features)}"
+            )
+        if value is not None and not np.isfinite(value).all():
+            raise ValueError(f"regions of {picture}: {name} is NaN or infinite; expected numbers")
+    return RegionFeatures(features, boxes.clip(0, 1), classes, sure)
 
 
 def load(folder: Path | str | None = None, split: str = "val") -> dict[str, tuple[list[Sentence], Boxes]]:

@@ -64,22 +64,47 @@ def test_regions_from_npz(folder):
     assert found.boxes[0].tolist() == [0, 0, 0.5, 1]
 
 
-def test_regions_from_h5_or_what_it_needs(folder):
-    file = folder / "regions.h5"
-    try:
-        import h5py
-    except ImportError:
-        file.write_bytes(b"")
-        with pytest.raises(DataUnavailable, match="h5py"):
-            f30k.read_regions(file, "65567")
-        return
+def voltas(draw, n=36, width=2048):
+    """The arrays of one picture as VOLTA's extraction writes them: float32, classes and attributes as int64, width and height as scalars."""
+    corner = draw.uniform(0, 0.5, (n, 2))
+    boxes = np.concatenate([corner, corner + draw.uniform(0.1, 0.5, (n, 2))], 1) * [200, 300, 200, 300]
+    arrays = {"features": draw.normal(size=(n, width)).astype(np.float32), "boxes": boxes.astype(np.float32), "img_w": 200, "img_h": 300}  # fmt: skip
+    for kind, most in (("obj", 1600), ("attr", 400)):
+        arrays |= {f"{kind}_id": draw.integers(0, most, n), f"{kind}_conf": draw.uniform(0, 1, n).astype(np.float32)}
+    return arrays
+
+
+def test_the_same_regions_from_h5_and_from_npz(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    draw, file = np.random.default_rng(1), tmp_path / "regions.h5"
+    (tmp_path / "regions").mkdir()
+    written = {number: voltas(draw) for number in ("36979", "65567", "72008")}
     with h5py.File(file, "w") as made:
-        group = made.create_group("65567")
-        for name, value in {"features": np.ones((2, 3)), "boxes": [[0, 0, 10, 10], [5, 5, 20, 30]], "img_w": 20, "img_h": 30}.items():  # fmt: skip
-            group[name] = value
-    assert f30k.read_regions(file, "65567").boxes[1].tolist() == [0.25, pytest.approx(1 / 6, abs=1e-6), 1, 1]
-    with pytest.raises(DataUnavailable, match="36979"):
+        for number, arrays in written.items():
+            group = made.create_group(number)
+            for name, value in arrays.items():
+                group[name] = value
+            np.savez(tmp_path / "regions" / f"{number}.npz", **arrays)
+    for number, arrays in written.items():
+        one, two = (f30k.read_regions(place, number) for place in (file, tmp_path / "regions"))
+        for found in (one, two):
+            assert found.features.dtype == found.boxes.dtype == np.float32 and found.probabilities is None
+            assert np.array_equal(found.features, arrays["features"]) and np.array_equal(found.confidence, arrays["obj_conf"])  # fmt: skip
+            assert found.boxes[:, 0] == pytest.approx(arrays["boxes"][:, 0] / 200, abs=1e-6)
+            assert found.boxes[:, 3] == pytest.approx(arrays["boxes"][:, 3] / 300, abs=1e-6)
+        assert np.array_equal(one.boxes, two.boxes)
+    with pytest.raises(DataUnavailable, match="1234"):
+        f30k.read_regions(file, "1234")
+    with h5py.File(file, "a") as made:
+        del made["36979"]["boxes"]
+    with pytest.raises(ValueError, match="boxes missing"):
         f30k.read_regions(file, "36979")
+
+
+def test_without_h5py_the_message_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(f30k.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataUnavailable, match="pip install h5py"):
+        f30k.read_regions(tmp_path / "regions.h5", "65567")
 
 
 GOOD = {"features": np.ones((2, 3)), "boxes": np.array([[0, 0, 10, 10], [5, 5, 20, 30]]), "img_w": 20, "img_h": 30}
@@ -93,6 +118,9 @@ GOOD = {"features": np.ones((2, 3)), "boxes": np.array([[0, 0, 10, 10], [5, 5, 2
         ({"boxes": np.array([[0, 0, 10, 10], [5, 5, 40, 30]])}, "leaves the picture"),
         ({"boxes": np.array([[0, 0, 10, 10], [5, 5, 5, 30]])}, "no area"),
         ({"boxes": np.ones((3, 4))}, "expected"),
+        ({"obj_conf": np.ones(3)}, "obj_conf"),
+        ({"obj_conf": np.ones((2, 1))}, "obj_conf"),
+        ({"cls_prob": np.full((2, 9), np.inf)}, "cls_prob"),
     ],
 )
 def test_bad_regions(change, word):
