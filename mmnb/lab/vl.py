@@ -1,5 +1,6 @@
 """Training of small vision-and-language models on scenes: masked words, masked regions, and matching."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -24,24 +25,26 @@ class Recipe:
     global_    the first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from before, or None
     blind      True withholds all boxes
     together   True masks with an object's region all other regions of the same object
+    beside     weight of the losses of masked regions and of matching, beside that of masked words
     """
 
     kind: str = "visualbert"
-    width: int = 64
-    layers: int = 2
+    width: int = 48
+    layers: int = 3
     heads: int = 4
     inputs: str = "both"
     phrases: float = 0.1
-    words: float = 0.3
-    regions: float = 0.15
+    words: float = 0.25
+    regions: float = 0.1
     mismatch: float = 0.03
     shuffled: bool = False
     global_: str | None = "recomputed"
     blind: bool = False
     together: bool = False
-    epochs: int = 14
+    beside: float = 0.3
+    epochs: int = 5
     batch_size: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
 
 
 def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -51,40 +54,65 @@ def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     return torch.cat([mean[:, None], feature], 1), torch.cat([whole, box], 1), torch.cat([mask[:, :1] | True, mask], 1)
 
 
-def new(recipe: Recipe) -> VisionLanguage:
-    """The untrained model of a recipe, from torch's global generator."""
+def new(recipe: Recipe, feature_size: int = scenes.CODE) -> VisionLanguage:
+    """The untrained model of a recipe, for regions of so many numbers, from torch's global generator."""
     sizes = {"width": recipe.width, "layers": recipe.layers, "heads": recipe.heads}
-    return small(recipe.kind, vocabulary=len(scenes.WORDS), n_classes=scenes.N_CLASSES, feature_size=scenes.CODE, **sizes)  # fmt: skip
+    return small(recipe.kind, vocabulary=len(scenes.WORDS), n_classes=scenes.N_CLASSES, feature_size=feature_size, **sizes)  # fmt: skip
 
 
 def fit_vl(
-    recipe: Recipe, world: Scenes, regions: Regions, *, seed: int, watch: dict | None = None, **options
+    recipe: Recipe,
+    world: Scenes,
+    regions: Regions,
+    *,
+    seed: int,
+    start: VisionLanguage | None = None,
+    look: Callable[[VisionLanguage, int], None] | None = None,
+    every: int = 100,
+    **options,
 ) -> tuple[VisionLanguage, History]:
-    """A model trained on a world; `options` go to `fit`, whose `validate` finds the model under `watch["model"]`. The same seed gives the same model.
+    """A model trained on a world. The same seed gives the same model, looked at or not.
 
-    Raises: ValueError on unknown inputs or global_, or as `fit` does.
+    Args:    recipe; world, regions, of the same scenes; start, a model of the same shape whose weights the training begins with, instead of
+             random ones; look, called with the model in eval mode and the number of steps done, before the first step, after each `every` of
+             them, and at the end; options go to `fit`.
+    Raises:  ValueError on unknown inputs or global_, on every below 1, or as `fit` does.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
         raise ValueError(f"fit_vl: got inputs={recipe.inputs!r}, global_={recipe.global_!r}; expected both, text or vision, and recomputed, stale or None")  # fmt: skip
+    if every < 1:
+        raise ValueError(f"fit_vl: got every={every}; expected at least one step")
     torch.manual_seed(seed)
-    model, draw = new(recipe), torch.Generator().manual_seed(seed)
-    if watch is not None:
-        watch["model"] = model
+    model, draw = new(recipe, regions.feature.shape[2]), torch.Generator().manual_seed(seed)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    steps = 0
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
     captions = phrases_of(world)
 
+    def seen(last: bool = False) -> None:
+        if look is not None and (last or steps % every == 0):
+            with torch.no_grad():
+                look(model.eval(), steps)
+            model.train()
+
     def loss(index: Tensor) -> Tensor:
+        nonlocal steps
+        seen()
+        steps += 1
         batch = masked_batch(recipe, world.tokens, captions, regions, index, order, draw)
         out = model(*batch.inputs)
         words = (
             functional.cross_entropy(out.words[batch.word_at], batch.word) if len(batch.word) else out.words.sum() * 0
         )
         region = -(batch.label * out.regions[batch.region_at].log_softmax(-1)).sum(-1)
-        return words + region.sum() / max(len(region), 1) + functional.cross_entropy(out.match, batch.match)
+        rest = region.sum() / max(len(region), 1) + functional.cross_entropy(out.match, batch.match)
+        return words + recipe.beside * rest
 
     settings = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate}
     history = fit(model, loss, len(world), generator=draw, **{"largest_gradient": 1.0, "progress": False} | settings | options)  # fmt: skip
-    return model, history
+    seen(last=True)
+    return model.eval(), history
 
 
 @dataclass(frozen=True)
