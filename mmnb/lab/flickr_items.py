@@ -56,6 +56,27 @@ def flickr_items(
     return _padded(rows[:most])
 
 
+def without_background(label: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """Detector classes as a model with `n_classes` outputs names them: where the detector has one class more, its first, background, is left out.
+
+    VOLTA's detector gives 1,601 classes, background first; LXMERT's public head names the 1,600 others in the same order (our reading of both codes).
+    Args:    label (n, C), distributions; n_classes, C or C - 1. Returns: (n, n_classes), each row a distribution.
+    Raises:  ValueError on another number of classes, or a row that is background alone.
+    Example:
+        >>> without_background(torch.tensor([[0.5, 0.25, 0.25]]), 2).tolist()
+        [[0.5, 0.5]]
+    """
+    if label.shape[1] == n_classes:
+        return label
+    if label.shape[1] != n_classes + 1:
+        raise ValueError(f"without_background: got labels over {label.shape[1]} classes for a model of {n_classes} classes; expected as many, or one more")  # fmt: skip
+    kept = label[:, 1:]
+    total = kept.sum(1, keepdim=True)
+    if (total <= 0).any():
+        raise ValueError("without_background: a label is background alone; expected some object class")
+    return kept / total
+
+
 def _padded(rows: list[tuple[Any, ...]]) -> Items:
     n, length, most = len(rows), max(len(row[0]) for row in rows), 1 + max(len(row[2]) for row in rows)
     tokens, feature = torch.zeros(n, length, dtype=torch.long), torch.zeros(n, most, rows[0][2].shape[1])

@@ -208,3 +208,51 @@ def test_twenty_thousand_scenes_with_pictures_in_a_minute():
 def test_refusals(call, word):
     with pytest.raises(ValueError, match=word):
         call()
+
+
+def test_other_captions_for_the_same_pictures(world):
+    other, again = scenes.recaption(world, seed=1), scenes.recaption(world, seed=1)
+    for name in ("shape", "colour", "size", "cell", "centre", "box"):
+        assert torch.equal(getattr(world, name), getattr(other, name))
+    assert torch.equal(other.tokens, again.tokens)
+    assert sum(world.caption(i) == other.caption(i) for i in range(300)) < 15
+    named = torch.gather(world.identity, 1, other.phrase[..., 2].clamp(min=0))
+    assert torch.equal(named[other.phrase[..., 2] >= 0], other.told[other.phrase[..., 2] >= 0])  # they are true
+    assert not torch.equal(other.tokens, scenes.recaption(world, seed=2).tokens)
+
+
+def test_principal_components_against_numpy():
+    from mmnb.data.scenes.pixels import principal
+
+    rows = torch.randn(400, 12, generator=torch.Generator().manual_seed(0)) @ torch.randn(12, 12, generator=torch.Generator().manual_seed(1)) + 3  # fmt: skip
+    found = principal(rows, 5)
+    _, vectors = np.linalg.eigh(np.cov(rows.double().numpy().T))
+    best = torch.from_numpy(vectors[:, ::-1][:, :5].copy())
+    ours = torch.nn.functional.normalize(found.axes.double(), dim=0)
+    torch.testing.assert_close((ours * best).sum(0).abs(), torch.ones(5, dtype=torch.float64), rtol=0, atol=1e-4)
+    out = found(rows)
+    torch.testing.assert_close(torch.cov(out.T).double(), 0.25 * torch.eye(5, dtype=torch.float64), rtol=0, atol=5e-3)
+    torch.testing.assert_close(
+        out.mean(0), torch.zeros(5), rtol=0, atol=0.02
+    )  # mean and axes are kept in half precision
+    assert found.mean.dtype == found.axes.dtype == torch.float16
+    with pytest.raises(ValueError, match="m > d"):
+        principal(rows[:5], 5)
+
+
+def test_projected_features_are_kept_and_read_again(tmp_path, monkeypatch):
+    from mmnb.data.scenes import pixels
+
+    monkeypatch.setenv("MMNB_CACHE", str(tmp_path))
+    few = scenes.make(6, seed=5)
+    regions = scenes.detect(few, scenes.Detector(parts=1, jitter=0.1, background=1), seed=5)
+    raw = pixels.seen(few, regions)
+    projection = pixels.principal(raw[regions.mask], 8)
+    made = pixels.projected(few, regions, projection, seed=5)
+    torch.testing.assert_close(made.feature[regions.mask], projection(raw[regions.mask]), rtol=0, atol=2e-3)
+    assert not made.feature[~regions.mask].any() and torch.equal(made.box, regions.box)
+    assert [file.name.rpartition("-")[0] for file in tmp_path.iterdir()] == ["scene-regions"]
+    monkeypatch.setattr(pixels, "seen", None)  # a second time nothing is computed
+    assert torch.equal(pixels.projected(few, regions, projection, seed=5).feature, made.feature)
+    with pytest.raises(TypeError):
+        pixels.projected(few, regions, projection, seed=6)

@@ -16,7 +16,7 @@ from mmnb.data.scenes.vocabulary import (
     SIZES,
     WORDS,
 )
-from mmnb.data.scenes.world import Knobs, Scenes, make
+from mmnb.data.scenes.world import Knobs, Scenes, make, recaption
 
 __all__ = [
     "ARCS",
@@ -40,4 +40,5 @@ __all__ = [
     "detect",
     "grammar",
     "make",
+    "recaption",
 ]

@@ -1,6 +1,6 @@
 """Scenes: three to eight objects on a plane, a caption that names some of them, and what is where, all known by construction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -104,6 +104,32 @@ def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
     box = np.concatenate(
         [centre - reach, centre + reach], -1
     )  # every shape fills its square: a box tells the size, not the shape
+    padded = {"shape": shape, "colour": colour, "size": size, "cell": cell}
+    return Scenes(
+        **{name: torch.from_numpy(np.where(absent, -1, values)) for name, values in padded.items()},
+        centre=torch.from_numpy(np.where(absent[..., None], 0.0, centre)),
+        box=torch.from_numpy(np.where(absent[..., None], 0.0, box)),
+        **_captions(np.where(absent, -1, shape), colour, size, cell, knobs, rng),
+        knobs=knobs,
+    )
+
+
+def recaption(scenes: Scenes, *, seed: int) -> Scenes:
+    """The same scenes with other captions, drawn anew: several captions for a picture, as photographs have them. The same seed gives the same captions.
+
+    Example:
+        >>> made = make(50, seed=0)
+        >>> other = recaption(made, seed=1)
+        >>> bool((other.box == made.box).all()), other.caption(0) == made.caption(0)
+        (True, False)
+    """
+    objects = (getattr(scenes, name).numpy() for name in ("shape", "colour", "size", "cell"))
+    return replace(scenes, **_captions(*objects, scenes.knobs, np.random.default_rng([seed, 2])))
+
+
+def _captions(shape: np.ndarray, colour: np.ndarray, size: np.ndarray, cell: np.ndarray, knobs: Knobs, rng: np.random.Generator) -> dict[str, Tensor]:  # fmt: skip
+    """One caption per scene: tokens, phrase, head, arc, told."""
+    n, count = len(shape), (shape >= 0).sum(1)
     named = rng.permuted(np.tile(np.arange(8), (n, 1)), axis=1)  # the order in which a caption goes through the objects
     captions, told = [], []
     draws = rng.random((n, 8, 2)), rng.integers(0, len(SHAPES), (n, 8)), rng.integers(0, len(COLOURS), (n, 8))
@@ -117,18 +143,13 @@ def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
             mentions.append((k, int(told_shape), int(told_colour), told_size, int(cell[i, k])))
         captions.append(compose(mentions, int(verbs[i])))
         told.append([m[1] * len(COLOURS) + m[2] for m in mentions])
-    padded = {"shape": shape, "colour": colour, "size": size, "cell": cell}
-    return Scenes(
-        **{name: torch.from_numpy(np.where(absent, -1, values)) for name, values in padded.items()},
-        centre=torch.from_numpy(np.where(absent[..., None], 0.0, centre)),
-        box=torch.from_numpy(np.where(absent[..., None], 0.0, box)),
-        tokens=_padded([c.tokens for c in captions], 0),
-        phrase=_padded([c.phrases for c in captions], (-1, -1, -1)),
-        head=_padded([c.heads for c in captions], -1),
-        arc=_padded([c.arcs for c in captions], -1),
-        told=_padded(told, -1),
-        knobs=knobs,
-    )
+    return {
+        "tokens": _padded([c.tokens for c in captions], 0),
+        "phrase": _padded([c.phrases for c in captions], (-1, -1, -1)),
+        "head": _padded([c.heads for c in captions], -1),
+        "arc": _padded([c.arcs for c in captions], -1),
+        "told": _padded(told, -1),
+    }
 
 
 def _padded(rows: list[list], value) -> Tensor:

@@ -1,6 +1,6 @@
 """The two directions: take vision away and predict words, take words away and predict a region."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,10 +61,12 @@ def vision_for_language(
         taken = plan(condition, aligned, present, generator=generator)
         options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
         feature, seen = ablate_regions(inputs.feature, inputs.region_mask, taken, **options)
-        words, _ = _batches(predict, (masked, inputs.token_mask, feature, inputs.box, seen), batch_size)
-        if words is None:
-            raise ValueError("vision_for_language: the model gave no logits over words; expected (b, L, V)")
-        found[condition] = mlm_bits(words, inputs.tokens, phrase)
+        bits = []
+        for rows, (words, _) in _batches(predict, (masked, inputs.token_mask, feature, inputs.box, seen), batch_size):
+            if words is None:
+                raise ValueError("vision_for_language: the model gave no logits over words; expected (b, L, V)")
+            bits.append(mlm_bits(words.cpu(), inputs.tokens[rows], phrase[rows]))
+        found[condition] = torch.cat(bits)
     return found
 
 
@@ -96,8 +98,7 @@ def language_for_vision(
     Source:  Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
     """
     refuse_train_mode(predict, "language_for_vision")
-    rows = torch.arange(len(inputs.tokens))
-    if not aligned[rows, target].all():
+    if not aligned.gather(1, target[:, None]).all():
         raise ValueError("language_for_vision: a target is not among the aligned regions; expected one of them")
     options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
     feature, seen = ablate_regions(inputs.feature, inputs.region_mask, aligned & _without_global(inputs.region_mask, global_index), **options)  # fmt: skip
@@ -105,10 +106,13 @@ def language_for_vision(
     found = {}
     for condition in conditions:
         tokens = torch.where(plan(condition, phrase, words, generator=generator), mask_id, inputs.tokens)
-        _, regions = _batches(predict, (tokens, inputs.token_mask, feature, inputs.box, seen), batch_size)
-        if regions is None:
-            raise ValueError("language_for_vision: the model gave no logits over regions; expected (b, R, C)")
-        found[condition] = mrc_kl_bits(label, regions[rows, target])
+        bits = []
+        for rows, (_, regions) in _batches(predict, (tokens, inputs.token_mask, feature, inputs.box, seen), batch_size):
+            if regions is None:
+                raise ValueError("language_for_vision: the model gave no logits over regions; expected (b, R, C)")
+            own = torch.arange(len(regions), device=regions.device), target[rows].to(regions.device)
+            bits.append(mrc_kl_bits(label[rows], regions[own].cpu()))
+        found[condition] = torch.cat(bits)
     return found
 
 
@@ -119,9 +123,10 @@ def _without_global(region_mask: Tensor, global_index: int | None) -> Tensor:
     return present
 
 
-def _batches(predict: Predict, inputs: tuple[Tensor, ...], size: int) -> tuple[Tensor | None, Tensor | None]:
-    parts = []
-    with torch.no_grad():
-        for batch in zip(*(part.split(size) for part in inputs), strict=True):
-            parts.append(predict(*batch))
-    return tuple(None if side[0] is None else torch.cat(side) for side in zip(*parts, strict=True))
+def _batches(predict: Predict, inputs: tuple[Tensor, ...], size: int) -> Iterator[tuple[slice, tuple[Tensor | None, Tensor | None]]]:  # fmt: skip
+    """Rows and what the model says of them, one batch after the other: logits over a large vocabulary are never kept."""
+    for start in range(0, len(inputs[0]), size):
+        rows = slice(start, start + size)
+        with torch.no_grad():
+            answer = predict(*(part[rows] for part in inputs))
+        yield rows, answer

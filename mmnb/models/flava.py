@@ -1,0 +1,138 @@
+"""FLAVA as a model of words and patches: both directions of a cross-modal ablation with its own two pretraining losses.
+
+Patches are the regions: the feature of a patch is its pixels, its box is its cell of the grid. A word is hidden by [MASK], a patch by FLAVA's own mask
+token. Its multimodal heads name the words, and for each patch one of the 8,192 entries of an image codebook.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmnb.errors import DataUnavailable
+
+CHECKPOINT = "facebook/flava-full"
+
+
+def grid_boxes(side: int) -> Tensor:
+    """Boxes (side · side, 4) of the cells of a grid, row by row, in shares of the picture.
+
+    Example:
+        >>> grid_boxes(2)[1].tolist()
+        [0.5, 0.0, 1.0, 0.5]
+    """
+    row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    corner = torch.stack([column, row], dim=-1).reshape(-1, 2)
+    return torch.cat([corner, corner + 1], dim=1) / side
+
+
+class Flava(nn.Module):
+    """FLAVA behind the call that the ablation expects: words and patches in, logits over words and over the codebook out.
+
+    Args:    model, a `FlavaForPreTraining`; image_processor, its `FlavaImageProcessor`. Put in eval mode, its weights frozen.
+    Raises:  ValueError when the processor crops (boxes would no longer fit the grid), or its sizes are not those of the model.
+    Source:  Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; we leave out its other five losses.
+    """
+
+    def __init__(self, model: nn.Module, image_processor: Any) -> None:
+        super().__init__()
+        vision = model.config.image_config
+        self.side, self.patch = vision.image_size // vision.patch_size, vision.patch_size
+        wanted_of = {"": vision.image_size, "codebook_": 8 * self.side}  # the codebook halves a picture three times
+        for name, wanted in wanted_of.items():
+            shown = [dict(getattr(image_processor, f"{name}{kind}")) for kind in ("size", "crop_size")]
+            if any(extent != {"height": wanted, "width": wanted} for extent in shown):
+                raise ValueError(f"Flava: the processor's {name}size and {name}crop_size are {shown}; expected {wanted} × {wanted}, without cropping")  # fmt: skip
+        self.model = model.eval().requires_grad_(False)
+        self.image_processor = image_processor
+        self.eval()
+
+    @property
+    def box(self) -> Tensor:
+        """(patches, 4), see `grid_boxes`."""
+        return grid_boxes(self.side)
+
+    @torch.no_grad()
+    def prepare(self, pictures: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
+        """Features (n, patches, 3 · p · p) float32, the normalised pixels of every patch, and codes (n, patches) int64, its entry of the codebook.
+
+        Pictures are squeezed into a square, as in pretraining.
+        Raises:  TypeError for anything but pictures, ValueError for none, or when the checkpoint has no codebook.
+        """
+        wrong = [type(picture).__name__ for picture in pictures if not isinstance(picture, Image.Image)]
+        if wrong:
+            raise TypeError(f"Flava.prepare: got {', '.join(sorted(set(wrong)))}; expected PIL images")
+        if not pictures or self.model.image_codebook is None:
+            raise ValueError(f"Flava.prepare: got {len(pictures)} pictures and {'no' if self.model.image_codebook is None else 'a'} codebook; expected at least one, and one")  # fmt: skip
+        squares = [picture.convert("RGB") for picture in pictures]
+        ready = self.image_processor(squares, return_codebook_pixels=True, return_tensors="pt")
+        feature = functional.unfold(ready["pixel_values"].float(), self.patch, stride=self.patch).transpose(1, 2)
+        codes = self.model.image_codebook.get_codebook_indices(ready["codebook_pixel_values"].to(self._device))
+        return feature.contiguous(), codes.flatten(1).cpu()
+
+    def one_hot(self, codes: Tensor) -> Tensor:
+        """Codes (n,) as distributions (n, entries of the codebook): with them a divergence is the cross-entropy of FLAVA's own loss."""
+        return functional.one_hot(codes, self.model.image_vocab_size).float()
+
+    @torch.no_grad()
+    def forward(self, tokens: Tensor, token_mask: Tensor, feature: Tensor, box: Tensor, region_mask: Tensor) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Logits over words (b, L, V) and over the codebook (b, patches, entries).
+
+        Args:    tokens (b, L) int64 and token_mask (b, L) bool; feature (b, patches, 3 · p · p) and box (b, patches, 4) as `prepare` and `box` give them;
+                 region_mask (b, patches) bool: where it is False FLAVA sees its mask token.
+        Raises:  ValueError in train mode, or when the patches are not those of the whole grid.
+        """
+        if self.training or self.model.training:
+            raise ValueError("Flava: the model is in train mode; expected eval mode, call `.eval()`")
+        if feature.shape[1:] != (self.side**2, 3 * self.patch**2) or not torch.allclose(box.cpu().float(), self.box.expand(len(box), -1, -1)):  # fmt: skip
+            raise ValueError(f"Flava: got features {tuple(feature.shape)}, boxes {tuple(box.shape)}; expected (b, {self.side**2}, {3 * self.patch**2}) in the order of grid_boxes")  # fmt: skip
+        extent = (self.side * self.patch, self.side * self.patch)
+        pixels = functional.fold(feature.transpose(1, 2), extent, self.patch, stride=self.patch)
+        device = self._device
+        seen = self.model.flava(
+            input_ids=tokens.to(device),
+            attention_mask=token_mask.to(device, torch.float32),
+            pixel_values=pixels.to(device),
+            bool_masked_pos=~region_mask.to(device),
+            return_dict=True,
+        ).multimodal_embeddings
+        # behind the class tokens, of all and of the picture
+        first = 1 + self.model.flava.multimodal_model.use_cls_token
+        return self.model.mmm_text_head(seen[:, -tokens.shape[1] :]), self.model.mmm_image_head(seen[:, first : first + self.side**2])  # fmt: skip
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.flava.logit_scale.device
+
+
+def load(name: str | Path = CHECKPOINT) -> Flava:
+    """FLAVA from the Hugging Face hub, its cache, or a folder written by `save_pretrained`.
+
+    Raises:  DataUnavailable when it is neither here nor to be fetched; ValueError when it is another model, or lacks weights.
+    Source:  `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192; about 1.4 GB, BSD-3-Clause.
+    """
+    try:
+        from transformers import FlavaConfig, FlavaForPreTraining, FlavaImageProcessor
+    except ImportError as missing:
+        raise DataUnavailable("FLAVA needs the package transformers: pip install transformers") from missing
+    try:
+        config, _ = FlavaConfig.get_config_dict(name)
+        if "model_type" not in config:
+            raise FileNotFoundError(f"no config.json in {name}")
+        if config["model_type"] != "flava":
+            raise ValueError(f"flava.load: {name} holds a model of type {config['model_type']!r}; expected 'flava'")
+        model, report = FlavaForPreTraining.from_pretrained(name, output_loading_info=True)
+        processor = FlavaImageProcessor.from_pretrained(name)
+    except OSError as missing:
+        raise DataUnavailable(
+            f"The weights {name} (about 1.4 GB, on the Hugging Face hub, BSD-3-Clause) are neither cached nor to be fetched: hf download {name}"
+        ) from missing
+    tied = "head.bias"  # the decoders' biases
+    absent = sorted(key for key in report["missing_keys"] if not key.endswith(tied))
+    if absent:
+        raise ValueError(f"flava.load: {name} lacks weights: {', '.join(absent[:3])} ({len(absent)} in all); expected a FLAVA with its pretraining heads")  # fmt: skip
+    return Flava(model, processor)
