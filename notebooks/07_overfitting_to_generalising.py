@@ -33,8 +33,8 @@ SEED = 0
 
 # %% [markdown]
 # ## Set-up
-# All that differs between the profiles: `seeds`, trainings behind every interval; `epochs`; `online`, super-epochs of the online version; `pairs`, training pairs; `crema`, epochs of
-# ResNet-18 on CREMA-D, 0 for none.
+# All that differs between the profiles: `seeds`, trainings behind every interval; `epochs`; `online`, super-epochs of the online version; `pairs`, training pairs; `clips`, how ResNet-18
+# is trained on folders of clips (empty: not at all).
 
 # %%
 import numpy as np
@@ -52,9 +52,9 @@ from mmnb.lab import av_late, late_resnet, plot, published
 run = mmnb.start("07_overfitting_to_generalising", profile=PROFILE, seed=SEED)
 torch.set_num_threads(1)  # models this small run no faster on two cores, and sums come out the same on every machine
 size = run.sizes(
-    smoke=dict(seeds=2, epochs=4, online=[2, 1, 1], pairs=300, crema=0),
-    laptop=dict(seeds=10, epochs=40, online=[16, 8, 8, 8], pairs=300, crema=0),
-    paper=dict(seeds=10, epochs=60, online=[20, 10, 10, 10, 10], pairs=300, crema=100),
+    smoke=dict(seeds=2, epochs=4, online=[2, 1, 1], pairs=300, clips={}),
+    laptop=dict(seeds=10, epochs=40, online=[16, 8, 8, 8], pairs=300, clips={}),
+    paper=dict(seeds=10, epochs=60, online=[20, 10, 10, 10, 10], pairs=300, clips=dict(epochs=100, drop_at=0.7)),
 )
 SEEDS = tuple(100 * SEED + k for k in range(size.seeds))
 
@@ -369,23 +369,30 @@ names = {"online": "G-Blend online", "offline": "G-Blend offline", "dropout": "d
 run.table([{"training, A + RGB": name, "Kinetics, % (naive 71.7)": published.look_up(f"blending.ablation.{key}").value} for key, name in names.items()], caption="Other ways, as published", digits=1)  # fmt: skip
 
 # %% [markdown]
-# The profile `paper` repeats the offline estimate with ResNet-18 on CREMA-D.
+# The profile `paper` repeats the offline estimate with ResNet-18 on two folders of clips, CREMA-D (six emotions) and the half of UCF-101 that has sound; the schedule stands in the table of sizes.
 
 
 # %%
-def crema():
-    """Test accuracies of naive joint training and G-Blend offline on CREMA-D."""
-    if size.crema == 0:
-        raise mmnb.DataUnavailable(
-            "CREMA-D is trained in the profile `paper` only: 7,442 clips, ODbL 1.0, a GPU and a day"
-        )
-    return late_resnet.blend(audio_visual.crema_d(), epochs=size.crema, seed=SEED)
+FOLDERS = {
+    "crema": ("CREMA-D: 7,442 clips, 3 GB, ODbL 1.0, to be put into the folder crema-d", audio_visual.crema_d),
+    "ucf": ("UCF-101: 13,320 clips, 6.5 GB, for research, to be put into the folder ucf-101", audio_visual.ucf_101),
+}
 
 
-resnet = run.need(crema, claims=["blend.crema"])
-if resnet:
-    run.record("blend.crema", resnet["G-Blend"] - resnet["joint"], n=1)
-    display(run.table([resnet], caption="ResNet-18 on CREMA-D, test accuracy and weights"))
+def on_clips(name, what, load):
+    """Test accuracies of naive joint training and G-Blend offline on one folder of clips."""
+    if not size.clips:
+        raise mmnb.DataUnavailable(f"Clips are trained in the profile `paper` only, on a GPU in a day. {what}")
+    return late_resnet.blend(load(), seed=SEED, checkpoints=str(run.out / name), **size.clips)
+
+
+resnet = []
+for name, (what, load) in FOLDERS.items():
+    found = run.need(lambda args=(name, what, load): on_clips(*args), claims=[f"blend.{name}"])
+    if found:
+        run.record(f"blend.{name}", found["G-Blend"] - found["joint"], n=1)
+        resnet.append({"clips": name} | found)
+run.table(resnet, caption="ResNet-18 on clips, test accuracy and weights") if resnet else None
 
 # %% [markdown]
 # ## Negative controls
@@ -490,6 +497,7 @@ mmnb.exercises.check("07c", expected_ratio)
 # * **Held out means other speakers.** Validation has one unheard speaker, so the sound's held-out loss says how it transfers to *him*. This is harsher than the paper's random hold-out, and makes the sound's $G$ fall below 0, where the floor and the sign rule decide, not the formula.
 # * **Adam, no tuning.** Same rate and epochs for all; the paper shows smaller and larger gains with other optimisers. The online version starts a new optimiser in every super-epoch. The offline estimate runs over the whole training, long after the sound has overfitted; a shorter one would give it more weight.
 # * **Our decisions** on $G\le0$ and the floor are not the paper's; its estimation code was never released. In the online version the first of them takes all weight from the joint loss in some seeds; that it fails there speaks against our decision, not against the paper. Which head it tests is not certain in what we read; ours is the joint one.
+# * **One seed more.** With another `SEED`, that is ten other trainings, all verdicts stayed but one: against equal weights G-Blend was then not shown to be better. Small gains over auxiliary losses need more than ten seeds.
 # * **Not here.** Kinetics, mini-Sports, AudioSet, EPIC-Kitchens; LMF and other fusions; accuracy in place of loss.
 #
 # ## References

@@ -1,6 +1,6 @@
 """ResNet-18 late fusion on clips: sound as a log-mel picture, a few frames; jointly, alone, and with teachers. For the profile `paper`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -65,6 +65,11 @@ def sgd(parameters) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9, weight_decay=1e-4)
 
 
+def step_down(epochs: int, drop_at: float) -> Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]:
+    """A schedule for `laziness.fit`: the learning rate falls to a tenth after the share `drop_at` of the epochs."""
+    return lambda optimiser: torch.optim.lr_scheduler.StepLR(optimiser, max(1, int(drop_at * epochs)), 0.1)
+
+
 def compare(
     clips: Clips,
     *,
@@ -85,9 +90,7 @@ def compare(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train = batches(clips, "train", batch_size=batch_size, seed=seed, device=device, **options)
     test = batches(clips, "test", batch_size=batch_size, seed=seed, device=device, **options)
-
-    def schedule(optimiser: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
-        return torch.optim.lr_scheduler.StepLR(optimiser, max(1, int(drop_at * epochs)), 0.1)
+    schedule = step_down(epochs, drop_at)
 
     def trained(name: str, way: laziness.Way) -> laziness.LateModel:
         model = build(len(clips.classes), seed, device)
@@ -101,10 +104,20 @@ def compare(
     return {name: _accuracy(model, test, name) for name, model in found.items()}
 
 
-def blend(clips: Clips, *, epochs: int, seed: int, batch_size: int = 64, **options) -> dict[str, float]:
+def blend(
+    clips: Clips,
+    *,
+    epochs: int,
+    seed: int,
+    drop_at: float = 0.7,
+    batch_size: int = 64,
+    checkpoints: str | None = None,
+    **options,
+) -> dict[str, float]:
     """Naive joint training, the offline Gradient-Blending estimate from it, and a training with its weights.
 
-    Args:    epochs of each training; seed; options of `Clips.batch`. The held-out split is `validation`; training loss is measured on `train`.
+    Args:    epochs of each training; seed; drop_at, checkpoints and options as in `compare` (the estimate itself keeps no checkpoint). The
+             held-out split is `validation`; training loss is measured on `train`.
     Returns: name -> test accuracy of "joint" and "G-Blend", and the weights as "weight NAME".
     Raises:  ValueError when nothing generalised, see `mmnb.blending.weights`.
     """
@@ -114,12 +127,14 @@ def blend(clips: Clips, *, epochs: int, seed: int, batch_size: int = 64, **optio
         for split in ("train", "validation", "test")
     )
     start = build(len(clips.classes), seed, device)
-    points = blending.estimate(start, train, lambda: held_out(0), epochs, seed=seed, optimiser=sgd)
+    schedule = step_down(epochs, drop_at)
+    points = blending.estimate(start, train, lambda: held_out(0), epochs, seed=seed, optimiser=sgd, schedule=schedule)
     weights = blending.weights(points)
     found = {f"weight {name}": value for name, value in weights.items()}
     for name, way in (("joint", laziness.Joint()), ("G-Blend", laziness.Blended(weights))):
         model = build(len(clips.classes), seed, device)
-        laziness.fit(model, train, way, epochs=epochs, seed=seed, optimiser=sgd)
+        file = None if checkpoints is None else f"{checkpoints}-{name}.safetensors"
+        laziness.fit(model, train, way, epochs=epochs, seed=seed, optimiser=sgd, schedule=schedule, checkpoint=file)
         found[name] = _accuracy(model, test, "joint")
     return found
 

@@ -126,10 +126,17 @@ def predict(model: laziness.LateModel, inputs: Mapping[str, Tensor]) -> dict[str
 
 
 @torch.no_grad()
-def choices(model: laziness.LateModel, data: Replicas, **options) -> list[laziness.Choice]:
-    """The choosing trick for each seed, from encoders trained alone; judged on the test split. Options go to `laziness.choose`."""
-    features, test = (model.features({n: part[0][n] for n in model.names}) for part in (data.train, data.test))
+def choices(
+    model: laziness.LateModel, data: Replicas, together: laziness.LateModel | None = None, **options
+) -> list[laziness.Choice]:
+    """The choosing trick for each seed, from encoders trained alone; judged on the test split.
+
+    `together`, if given, is the jointly trained rival of the average. Options go to `laziness.choose`.
+    """
+    inputs, inputs_test = ({n: part[0][n] for n in model.names} for part in (data.train, data.test))
+    features, test = model.features(inputs), model.features(inputs_test)
     logits = {name: model.heads[name](test[name]) for name in model.names}
+    joint = None if together is None else together(inputs_test)
     return [
         laziness.choose(
             {n: f[k] for n, f in features.items()},
@@ -137,6 +144,7 @@ def choices(model: laziness.LateModel, data: Replicas, **options) -> list[lazine
             {n: f[k] for n, f in test.items()},
             data.test[1][k],
             {n: z[k] for n, z in logits.items()},
+            joint=None if joint is None else joint[k],
             **options,
         )
         for k in range(len(data.seeds))

@@ -1,5 +1,6 @@
-"""Clips in the real layouts of CREMA-D and UCF-101, made on the spot; ResNet-18 late fusion trained on them for a step."""
+"""Clips in the real layouts of CREMA-D and UCF-101, made on the spot; ResNet-18 late fusion and the notebooks' cells trained on them for a step."""
 
+import ast
 import wave
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mmnb import DataUnavailable
+import mmnb
+from mmnb import DataUnavailable, convert, paths
 from mmnb.data import audio_visual
 from mmnb.lab import late_resnet
 
@@ -27,6 +29,7 @@ def write_clip(sound, frames, pitch, colour, rate=16_000, seconds=0.5, n=4):
 
 @pytest.fixture
 def crema(tmp_path):
+    tmp_path = tmp_path / "crema-d"
     for actor in range(1001, 1011):
         for k, emotion in enumerate(audio_visual.EMOTIONS):
             name = f"{actor}_DFA_{emotion}_XX"
@@ -36,6 +39,7 @@ def crema(tmp_path):
 
 @pytest.fixture
 def ucf(tmp_path):
+    tmp_path = tmp_path / "ucf-101"
     lines = {"train": [], "test": []}
     for number, action in enumerate(("Archery", "BabyCrawling")):
         for group in (1, 9, 24):
@@ -124,8 +128,63 @@ def test_resnet_late_fusion_trains_all_ways_and_resumes(crema, tmp_path):
     assert late_resnet.compare(clips, **options) == found  # from the checkpoints, without training
 
 
-def test_blending_runs_on_clips(crema):
-    clips = audio_visual.crema_d(crema)
-    found = late_resnet.blend(clips, epochs=1, seed=0, batch_size=21, frames=1, side=32, bands=32)
+def test_blending_runs_on_clips_and_goes_on_from_its_checkpoints(ucf, tmp_path):
+    options = dict(epochs=1, seed=0, batch_size=4, frames=1, side=32, bands=32, checkpoints=str(tmp_path / "run"))
+    found = late_resnet.blend(audio_visual.ucf_101(ucf), **options)
     assert set(found) == {"weight audio", "weight image", "weight joint", "joint", "G-Blend"}
     assert abs(sum(value for name, value in found.items() if name.startswith("weight")) - 1) < 1e-9
+    assert {file.name for file in tmp_path.glob("*.safetensors")} == {
+        "run-joint.safetensors",
+        "run-G-Blend.safetensors",
+    }
+    assert late_resnet.blend(audio_visual.ucf_101(ucf), **options) == found
+
+
+# what the notebooks do with such folders in the profile `paper`
+def paper_cell(slug, clips, monkeypatch, tmp_path):
+    """Run a notebook's imports and its cell that calls `late_resnet`, with the sizes `clips`; the run's records."""
+    monkeypatch.setenv("MMNB_DATA", str(tmp_path))
+    monkeypatch.setenv("MMNB_OUT", str(tmp_path / "out"))
+    cells = [cell.source for cell in convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py").cells if cell.cell_type == "code"]  # fmt: skip
+    imports = [node for cell in cells for node in ast.parse(cell).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    [cell] = [cell for cell in cells if "late_resnet." in cell]
+    run = mmnb.start(slug, profile="paper", seed=0)
+    space = {"run": run, "SEED": 0, "size": type("Size", (), {"clips": clips})()}
+    exec(compile(ast.Module(body=imports, type_ignores=[]), slug, "exec"), space)
+    exec(compile(cell, slug, "exec"), space)
+    return run._records
+
+
+TINY = dict(epochs=1, drop_at=0.7, batch_size=21, frames=1, side=32, bands=32)
+
+
+@pytest.mark.slow
+def test_notebook_06_trains_on_both_folders_and_goes_on(crema, ucf, monkeypatch, tmp_path):
+    clips = TINY | {"lam": 0.5}
+    first = paper_cell("06_modality_laziness", clips, monkeypatch, tmp_path)
+    kept = sorted(file.name for file in (tmp_path / "out").glob("*.safetensors"))
+    assert kept == [f"{name}-{way}.safetensors" for name in ("crema", "ucf") for way in ("alone", "joint", "umt")]
+    found = late_resnet.compare(audio_visual.ucf_101(), seed=0, **clips)
+    assert first["lazy.ucf"]["value"] == pytest.approx(found["UMT"] - found["joint"], rel=0, abs=1e-12)
+    again = paper_cell("06_modality_laziness", clips, monkeypatch, tmp_path)  # from the checkpoints
+    assert again["lazy.crema"]["value"] == first["lazy.crema"]["value"]
+
+
+@pytest.mark.slow
+def test_notebook_07_blends_on_both_folders(crema, ucf, monkeypatch, tmp_path):
+    records = paper_cell("07_overfitting_to_generalising", TINY, monkeypatch, tmp_path)
+    assert {"blend.crema", "blend.ucf"} <= set(records)
+    assert all(-1 <= records[f"blend.{name}"]["value"] <= 1 for name in ("crema", "ucf"))
+
+
+@pytest.mark.parametrize(
+    ("slug", "prefix"), [("06_modality_laziness", "lazy"), ("07_overfitting_to_generalising", "blend")]
+)
+def test_without_the_folders_the_cells_say_what_to_get(slug, prefix, monkeypatch, tmp_path):
+    records = paper_cell(slug, TINY, monkeypatch, tmp_path)
+    assert "UCF-101 (13,320 clips) is not complete" in records[f"{prefix}.ucf"]["unavailable"]
+    assert "CREMA-D (7,442 clips, 91 actors) is not complete" in records[f"{prefix}.crema"]["unavailable"]
+    for profile in ({}, None):
+        assert (
+            "profile `paper` only" in paper_cell(slug, profile, monkeypatch, tmp_path)[f"{prefix}.ucf"]["unavailable"]
+        )

@@ -22,10 +22,16 @@ def file(path: str | os.PathLike) -> Path:
 
 
 def save(
-    path: Path, identity: dict[str, Any], model: nn.Module, optimiser: torch.optim.Optimizer, progress: dict[str, Any]
+    path: Path,
+    identity: dict[str, Any],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progress: dict[str, Any],
+    kept: dict[str, Tensor],
 ) -> None:
-    """Write weights, optimiser state and progress; the file takes its name only when it is whole."""
+    """Write weights, optimiser state, progress and what early stopping has `kept`; the file takes its name only when it is whole."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"kept.{name}": value for name, value in kept.items()}
     plain: dict[str, Any] = {}
     state = optimiser.state_dict()
     for index, entries in state["state"].items():
@@ -51,7 +57,7 @@ def save(
 def load(
     path: Path, identity: dict[str, Any], model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> dict[str, Any] | None:
-    """Put the weights and the optimiser's state back, and return the progress; None where there is no file yet.
+    """Put the weights and the optimiser's state back, and return the progress with what was "kept"; None where there is no file yet.
 
     Raises: ValueError when the file is something else, damaged, or of another training, saying what differs.
     """
@@ -82,4 +88,5 @@ def load(
     for group, kept in zip(state["param_groups"], header["groups"], strict=True):
         group.update({k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
     optimiser.load_state_dict(state)
-    return header["progress"]
+    kept = {name.removeprefix("kept."): value for name, value in tensors.items() if name.startswith("kept.")}
+    return header["progress"] | {"kept": kept}

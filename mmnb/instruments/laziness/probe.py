@@ -1,5 +1,6 @@
 """What a linear classifier can read from an encoder's features: the measure of how much of its modality an encoder has learnt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from mmnb.instruments import nested
+from mmnb.instruments.intervals import Interval, mean_interval
 from mmnb.instruments.refusals import refuse_train_mode
 
 
@@ -94,6 +96,57 @@ def probe_features(
     log_p[:, known] = scores.log_softmax(1)
     accuracy = float((log_p.argmax(1) == test_label).double().mean())
     return Probe(accuracy, wilson(accuracy, len(test)), len(test), log_p)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """joint, alone: what the probe reads from an encoder trained jointly and from one trained alone; difference: joint minus alone.
+
+    The interval of the difference is paired over the test examples of this one training: seeds are for the caller to repeat.
+    """
+
+    joint: Probe
+    alone: Probe
+    difference: Interval
+
+
+def diagnose(
+    joint: Mapping[str, nn.Module],
+    alone: Mapping[str, nn.Module],
+    train: tuple[Mapping[str, Any], Tensor],
+    test: tuple[Mapping[str, Any], Tensor],
+    *,
+    strength: float = 1.0,
+) -> dict[str, Diagnosis]:
+    """Probe every encoder of a jointly trained model beside its counterpart trained alone: below 0 it is lazy.
+
+    Formula: difference = mean_i (right_joint(i) - right_alone(i)) with its t interval over the test examples i.
+
+    Args:    joint, alone, name -> encoder in eval mode, the same names; train, test, each (inputs name -> n examples, label (n,)).
+    Returns: name -> `Diagnosis`.
+    Raises:  ValueError on different names or none, names without inputs, an encoder in train mode, and as `probe`.
+    Example:
+        >>> x = torch.eye(4).repeat(5, 1)
+        >>> blind = nn.Sequential(nn.Linear(4, 4)).eval()
+        >>> _ = [nn.init.zeros_(parameter) for parameter in blind.parameters()]
+        >>> part = ({"a": x}, x.argmax(1))
+        >>> diagnose({"a": blind}, {"a": nn.Identity().eval()}, part, part)["a"].difference.mean
+        -0.75
+
+    Source:  Du et al., ICML 2023, compare such accuracies; the paired interval is ours.
+    """
+    if not joint or set(joint) != set(alone) or not set(joint) <= set(train[0]) & set(test[0]):
+        raise ValueError(
+            f"diagnose: got joint {sorted(joint)}, alone {sorted(alone)}, inputs {sorted(train[0])} and {sorted(test[0])}; expected the same "
+            "encoders in both, one or more, and inputs for each"
+        )
+    found = {}
+    for name in joint:
+        parts = (train[0][name], train[1]), (test[0][name], test[1])
+        ours, theirs = (probe(encoders[name], *parts, strength=strength) for encoders in (joint, alone))
+        right = [(p.log_probabilities.argmax(1) == test[1]).double() for p in (ours, theirs)]
+        found[name] = Diagnosis(ours, theirs, mean_interval((right[0] - right[1]).tolist()))
+    return found
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from mmnb.instruments import nested
 from mmnb.instruments.laziness import checkpoint as on_disk
 from mmnb.instruments.laziness.late import LateModel
+from mmnb.instruments.laziness.stopping import EarlyStop, Keeper
 from mmnb.instruments.laziness.ways import Joint, Way
 
 Batches = Callable[[int], Iterable[tuple[Mapping[str, Any], Tensor]]]
@@ -36,6 +37,7 @@ def fit(
     optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = adam,
     schedule: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler] | None = None,
     watch: Callable[[LateModel], Mapping[str, float]] | None = None,
+    stop: EarlyStop | None = None,
     checkpoint: Any = None,
     save_every: int = 1,
     progress: bool | None = None,
@@ -48,6 +50,7 @@ def fit(
         epochs, at least 1; seed, 0 or above, of dropout and noise (the order of the examples belongs to `batches`).
         optimiser: parameters -> optimiser, `adam` by default. schedule: optimiser -> learning-rate schedule, stepped after every epoch.
         watch: called after every epoch in eval mode without gradient; its numbers join the curves.
+        stop: early stopping: the best epoch's weights come back, and the training may end before `epochs`; "held out NAME" joins the curves.
         checkpoint: path of a safetensors file, written whole every `save_every` epochs and at the end; if it is there, the training goes on from it.
         progress: True shows a bar, False never does, None does on a terminal.
     Returns: curves, name -> one number an epoch: the mean over the epoch's examples (and replicates) of "loss" and of its parts, and whatever `watch` gives.
@@ -65,6 +68,9 @@ def fit(
     plan = schedule(stepper) if schedule else None
     shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
     identity = {"way": repr(way), "seed": seed, "epochs": epochs, "shapes": shapes, "optimiser": type(stepper).__name__}
+    keeper = None if stop is None else Keeper(stop, way.units(model))
+    if stop is not None:
+        identity["stop"] = repr(stop)
     file = None if checkpoint is None else on_disk.file(checkpoint)
     curves: Curves = {}
     start = 0
@@ -72,22 +78,30 @@ def fit(
         start, curves = done["epochs"], done["curves"]
         if plan is not None:
             plan.load_state_dict(done["plan"])
+        if keeper is not None:
+            keeper.load(done["kept"])
     hidden = None if progress is None else not progress
     for epoch in tqdm(
         range(start, epochs), initial=start, total=epochs, desc="fit", unit="epoch", disable=hidden, leave=False
     ):
+        if keeper is not None and keeper.over(epoch):
+            break
         for name, value in _epoch(model, batches, way, stepper, epoch, seed).items():
             curves.setdefault(name, []).append(value)
         if plan is not None:
             plan.step()
         model.eval()
-        if watch is not None:
-            with torch.no_grad():
-                for name, value in watch(model).items():
-                    curves.setdefault(name, []).append(float(value))
-        if file is not None and ((epoch + 1) % save_every == 0 or epoch + 1 == epochs):
+        with torch.no_grad():
+            seen = keeper.look(model, epoch) if keeper is not None else {}
+            seen |= watch(model) if watch is not None else {}
+        for name, value in seen.items():
+            curves.setdefault(name, []).append(float(value))
+        last = epoch + 1 == epochs or (keeper is not None and keeper.over(epoch + 1))
+        if file is not None and (last or (epoch + 1) % save_every == 0):
             state = {"epochs": epoch + 1, "curves": curves, "plan": plan.state_dict() if plan is not None else None}
-            on_disk.save(file, identity, model, stepper, state)
+            on_disk.save(file, identity, model, stepper, state, keeper.state() if keeper is not None else {})
+    if keeper is not None:
+        keeper.restore()
     model.eval()
     return curves
 

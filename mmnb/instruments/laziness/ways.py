@@ -39,6 +39,10 @@ class Way:
         """Train mode, where it belongs."""
         model.train()
 
+    def units(self, model: LateModel) -> dict[str, nn.Module]:
+        """What early stopping stops together, under the name of the loss that decides."""
+        return {JOINT: model}
+
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
         """What is minimised, and its parts for the learning curves: "joint", and each modality's part of the logits where the head has parts."""
         features = model.features(inputs)
@@ -65,6 +69,9 @@ class Alone(Way):
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
         yield from model.encoders.parameters()
         yield from model.heads.parameters()
+
+    def units(self, model: LateModel) -> dict[str, nn.Module]:
+        return {name: nn.ModuleList([model.encoders[name], model.heads[name]]) for name in model.names}
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
         features = model.features(inputs)
