@@ -327,7 +327,7 @@ if bits:
 if bits:
     fig, axes = plot.subplots("page", cols=2, height=2.8)
     for ax, side in zip(axes, ("words", "regions"), strict=True):
-        for k, (kind, look) in enumerate((("visualbert", "fused"), ("lxmert", "audio"))):
+        for k, (kind, look) in enumerate((("visualbert", "fused"), ("lxmert", "other"))):
             for seed in range(size.models):
                 values = [bits[f"{kind}-{seed}"][side][c].mean() for c in ablation.CONDITIONS]
                 ax.plot(np.arange(4) + 0.12 * (k - 0.5), values, linestyle="none", marker=plot.MARKERS[look], color=plot.COLOURS[look], markersize=4, label={"visualbert": "VisualBERT", "lxmert": "LXMERT"}[kind] if seed == 0 else "_")  # fmt: skip
@@ -454,7 +454,7 @@ if stale and turned:
 # %% [markdown]
 # ### Do three instruments agree?
 # Ablation was criticised as a measure of what a model uses. Two others, on the same models and items, for the words' side: the **perceptual score** (how much worse with another item's picture) and **token shares** after MM-SHAP (Shapley values of all words
-# and regions for the phrase's log-probability, estimated over permutations; the share of the regions in the sum of absolute values).
+# and regions for the phrase's log-probability, estimated over permutations; the share of the regions in the sum of absolute values). Notebook 05 compares two more, EMAP's share and complementarity.
 
 
 # %%

