@@ -1,12 +1,14 @@
 """Models of turned worlds and of pixels with proposals: smoke-size trainings, what comes with the repository, and refusals."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from mmnb.data import scenes
-from mmnb.instruments.ablation import language_for_vision, vision_for_language
+from mmnb.errors import DataUnavailable
+from mmnb.instruments.ablation import language_for_vision, no_information_bits, no_information_kl, vision_for_language
 from mmnb.lab import vl_pixels, vl_worlds, vl_zoo
 from mmnb.lab.vl_items import items
 
@@ -47,13 +49,39 @@ def test_a_smoke_size_training_goes_on_from_the_plain_model_and_can_be_repeated(
 
 
 def test_the_weights_of_turned_worlds_that_come_with_the_repository():
-    kept = [name for world in vl_worlds.WORLDS | vl_worlds.LATER for name in vl_worlds.names(world)]
-    assert sorted(kept) == vl_worlds.stored()
-    assert all(vl_worlds.names(world) for world in ("parts", "theme", "confused", "unreadable", "later", "blind"))
-    assert vl_worlds.file().stat().st_size <= 3_000_000
+    assert sorted(vl_worlds.KEPT) == vl_worlds.stored()
+    weights = (vl_zoo.file(), vl_worlds.file(), vl_pixels.file())
+    assert sum(file.stat().st_size for file in weights) <= 3_000_000
     own = items(*vl_worlds.entry("parts-0").world(100, seed=77))
     found = bits(vl_worlds.load("parts-0"), own)
     assert found["words"]["none"].mean() + 1 < found["words"]["all"].mean()  # words look at the picture
+
+
+def test_further_seeds_are_kept_with_what_makes_them_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(vl_worlds, "seeds_file", lambda: tmp_path / "worlds.json")
+    with pytest.raises(DataUnavailable, match="keep"):
+        vl_worlds.further("parts")
+    vl_worlds.keep("sparse-3", n=128, epochs=1)
+    vl_worlds.keep("parts-7", vl_worlds.load("parts-0"))
+    (found,) = vl_worlds.further("sparse").values()
+    assert found["seed"] == 3 and found["knobs"]["mentions"] == 1 and found["scenes"] == vl_worlds.entry("sparse-3").n
+    assert -0.2 < found["words"] < 1.2 and list(vl_worlds.further("parts")) == ["parts-7"]
+
+
+def test_what_was_kept_of_a_further_seed_is_what_its_recipe_says():
+    for world in vl_worlds.WORLDS:
+        for name, found in vl_worlds.further(world).items():
+            own = vl_worlds.entry(name)
+            said = {"recipe": asdict(own.recipe), "knobs": asdict(own.knobs), "detector": asdict(own.detector), "scenes": own.n, "seed": own.seed}  # fmt: skip
+            assert {key: found[key] for key in said} == json.loads(json.dumps(said))
+
+
+def test_the_shares_are_those_of_the_losses_by_hand():
+    own = items(*vl_worlds.entry("parts-0").world(200, seed=5))
+    model = vl_worlds.load("parts-0")
+    found, lost = bits(model, own), vl_worlds.measure("parts-0", model, 200, 5)
+    assert lost["words"] == pytest.approx(float((found["words"]["all"] - found["words"]["none"]).mean()) / no_information_bits(own.inputs.tokens, own.phrase, len(scenes.WORDS)), abs=1e-6)  # fmt: skip
+    assert lost["regions"] == pytest.approx(float((found["regions"]["all"] - found["regions"]["none"]).mean()) / no_information_kl(own.label), abs=1e-6)  # fmt: skip
 
 
 def test_worlds_that_are_none():
