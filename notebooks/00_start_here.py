@@ -48,7 +48,7 @@ from sklearn.neural_network import MLPClassifier
 
 import mmnb
 from mmnb import ablation, blending, complementarity, gap, grounding, information, laziness
-from mmnb.data import complementary, naming
+from mmnb.data import naming
 from mmnb.instruments.intervals import mean_interval
 from mmnb.lab import claim, plot, rules
 
@@ -132,11 +132,12 @@ run.figure(
 # Four of the kinds in their purest form, as tables of probabilities of a, b and a label y, each carrying one bit. **Look for** one full bit in one column.
 
 # %%
-kinds = {
-    "equivalence": complementary.bits(redundant=0.0),
-    "specialization, a": complementary.bits(unique_a=0.0),
-    "specialization, b": complementary.bits(unique_b=0.0),
-    "complementarity": complementary.bits(synergy=0.0),
+bit = np.eye(2) / 2  # a fair coin, and the label that repeats it: [[1/2, 0], [0, 1/2]]
+kinds = {  # p[a, b, y]; a modality with one value says nothing
+    "equivalence": np.array([[[0.5, 0], [0, 0]], [[0, 0], [0, 0.5]]]),
+    "specialization, a": bit[:, None, :],
+    "specialization, b": bit[None, :, :],
+    "complementarity": np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]]]) / 4,  # exclusive or
 }
 atoms = {kind: information.pid(p) for kind, p in kinds.items()}
 names = ("redundancy", "unique_a", "unique_b", "synergy")
