@@ -10,7 +10,7 @@
 # # 02 · Vision-and-language or vision-for-language?
 #
 # **Answer.** In the authors' five models words lean on the picture far more than regions lean on words, in every one of ten seeds. In a small world where captions are true and detectors right it is mostly the other way round. Three causes bring vision-for-language back, each alone: parts of
-# the target that stay in sight, neighbours that look like it, a detector that is often wrong; proposals and pixels do so together. But history counts: a model that has learned to use words goes on using them when the parts come later. Not confirmed: that withheld boxes make words useless, and that three instruments rank the worlds alike.
+# the target that stay in sight, neighbours that look like it, a detector that is often wrong; captions that name little do not. Proposals and pixels do so together. But history counts: a model that has learned to use words goes on using them when the parts come later. Not confirmed: that withheld boxes make words useless, and that three instruments rank the worlds alike.
 
 # %% [markdown]
 # | card | |
