@@ -407,7 +407,7 @@ if turned:
     plot.chance_line(ax, 0, "nothing lost", side="left")
     ax.set_xticks(range(len(lost)), lost)
     ax.set(ylabel="share of the ceiling lost")
-    ax.legend()
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     shown = run.figure(
         fig,
         "knobs",
