@@ -150,7 +150,7 @@ for column, digit in enumerate((0, 1, 2, 3)):
     if speech:
         rows = np.flatnonzero(speech.digit.numpy() == digit)
         axes[1, column].imshow(speech.log_mel[rng.choice(rows), 0], cmap="magma", origin="lower")
-        axes[1, column].set_title(f"speech: “{digit}”", fontsize=8, loc="center")
+        axes[1, column].set_title(f"spoken “{digit}”", fontsize=8, loc="center")
 shown = [(0, 4, "a “nine”", 1830, 0), (0, 5, "turned", 1830, 2), (1, 5, "a six", 1310, 0)] if views else []
 for line, column, title, row, quarters in shown:
     axes[line, column].imshow(np.rot90(views.images[row].numpy(), quarters), cmap="Greys")
@@ -609,7 +609,7 @@ if views:
 # %% [markdown]
 # ### Where do real tasks lie, and does the model use it?
 # The metric describes data; EMAP's interaction share (notebook 01) describes a model. First **scenes whose answer key we hold**: what a picture shows and what its caption tells are drawn from a known
-# table, and seven questions make their answer redundant, unique or synergistic, or a mixture. Perceptrons see the largest region of the rendered pixels and the words of the caption.
+# table, and seven questions make their answer redundant, unique or synergistic, or a mixture. MLPs see the largest region of the rendered pixels and the words of the caption.
 # Then easy-VQA and two glyph tasks, where nobody knows the answer: three models (image only, text only, both with an MLP head) are trained anew, and their test losses, tempered on
 # validation rows, give the metric. **Look for** the distance of the estimates from the stars, and for questions that need both modalities while their model hardly interacts.
 
