@@ -53,3 +53,12 @@ html_math_renderer = "mathml"
 def setup(app):
     """Formulas as MathML, which browsers draw themselves: no script, no font, no network."""
     app.add_html_math_renderer("mathml", inline_renderers=(mathml.inline, None), block_renderers=(mathml.block, None))
+    app.connect("html-page-context", _no_list_of_citations)
+
+
+def _no_list_of_citations(app, page, template, context, doctree):
+    """Docutils calls a bibliography a list whose children are no list items; screen readers then announce an empty list."""
+    if "body" in context:
+        context["body"] = context["body"].replace(
+            '<div role="list" class="citation-list">', '<div class="citation-list">'
+        )

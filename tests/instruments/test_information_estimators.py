@@ -309,7 +309,16 @@ LABELS, NUMBERS = np.array([0, 1] * 20), np.linspace(0, 1, 40)
         (lambda: mi(NUMBERS, LABELS, method="copula"), ValueError, "got labels"),
         (lambda: mi(NUMBERS, LABELS, method="residual"), ValueError, "residual: got labels"),
         (lambda: mi(NUMBERS[:3], NUMBERS[:3] ** 2, method="residual"), ValueError, "residual: got 3 rows, k=3"),
-        (lambda: mi(NUMBERS, 2 * NUMBERS, method="residual"), ValueError, "some columns determine others"),
+        (
+            lambda: mi(NUMBERS, np.stack([NUMBERS, 2 * NUMBERS], 1), method="residual"),
+            ValueError,
+            "some columns determine others",
+        ),
+        (
+            lambda: mi(NUMBERS, 2 * NUMBERS, method="residual"),
+            ValueError,
+            "determine others|have [0-9]+ copies",
+        ),  # a rest of rounding errors
         (
             lambda: tempered_losses(np.zeros((3, 2)), LABELS[:3], np.ones(3), on=(np.zeros((3, 2)), LABELS[:3])),
             ValueError,
