@@ -111,7 +111,7 @@ def test_what_counts_as_a_registry():
         f"https:{SLASH * 2}pypi.org/simple/a",
     ):
         assert REGISTRY.search(text), text
-    assert not REGISTRY.search("see https://pypi.org/project/easy-vqa, a simple package")
+    assert not REGISTRY.search(f"see https:{SLASH * 2}pypi.org/project/easy-vqa, a simple package")
 
 
 # packages
