@@ -44,7 +44,7 @@ def overlap(
         >>> world.a.shape, world.b.shape, sorted(world.y.unique().tolist())
         (torch.Size([100, 100]), torch.Size([100, 50]), [0, 1])
 
-    Source:  section 5.1 of the complementarity paper. Sizes are ours (it prints none), and both vectors are redrawn unless asked otherwise.
+    Source:  section 5.1 of the complementarity paper. Sizes are ours (its main text prints none), and both vectors are redrawn unless asked otherwise.
     """
     if min(n, dim, dim_a, dim_b) < 1 or not 0 <= alpha <= 1 or not 0 <= margin < 1 or redraw not in ("both", "second"):
         raise ValueError(

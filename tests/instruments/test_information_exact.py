@@ -8,9 +8,11 @@ import dit
 import numpy as np
 import pytest
 from dit.pid import PID_BROJA
+from scipy import optimize, special
 
 from mmnb.instruments import information
 from mmnb.instruments.information import co_information, entropy, joint_table, mutual_information, pid
+from mmnb.instruments.information.pid import _least_synergistic
 
 LOG2 = math.log(2)
 GATES = {
@@ -141,7 +143,7 @@ def test_unique_parts_of_two_by_two_tables_equal_a_search_over_all_distributions
 
 @pytest.mark.parametrize("seed", range(20))
 def test_atoms_obey_the_identities(seed):
-    """Redundancy is computed as the co-information of q* and the unique parts as conditional informations, so these can fail."""
+    """Whatever q* is, the equations hold if its margins do; that it is the best q is judged above and below, and by the signs here."""
     table = random_table((4, 4, 3), seed)
     r, u_a, u_b, s = atoms(pid(table))
     residuals = [
@@ -152,6 +154,33 @@ def test_atoms_obey_the_identities(seed):
         r - s - co_information(table),
     ]
     assert np.abs(residuals).max() < 1e-5 and min(r, u_a, u_b, s) > -1e-5
+
+
+@pytest.mark.parametrize(("shape", "seed"), [((3, 3, 3), 0), ((4, 4, 3), 1), ((5, 3, 2), 2), ((3, 6, 4), 3)])
+def test_no_distribution_has_a_larger_entropy_of_the_label_than_a_bound_from_duality(shape, seed):
+    """-H(y|a,b) under q is at least E[u(a,y) + v(b,y)], whatever u and v with sum_y exp(u + v) <= 1 for all a, b: Gibbs' inequality, pair by pair.
+
+    The margins fix that mean, so the best u and v, found here by another solver, bound what any q can reach; ours does, up to 1e-5, and p itself does not.
+    """
+    p = random_table(shape, seed)
+    n_a, n_b, n_y = shape
+    ay, by = p.sum(1), p.sum(0)
+
+    def parts(flat):
+        return flat[: n_a * n_y].reshape(n_a, 1, n_y), flat[n_a * n_y :].reshape(1, n_b, n_y)
+
+    def room(flat):
+        return -special.logsumexp(sum(parts(flat)), axis=2).ravel()  # 0 or more where u and v are allowed
+
+    mean = np.concatenate([ay.ravel(), by.ravel()])
+    start = np.full(mean.size, -0.5 * math.log(n_y))
+    found = optimize.minimize(lambda flat: -mean @ flat, start, jac=lambda flat: -mean, method="SLSQP", constraints={"type": "ineq", "fun": room}, options={"maxiter": 500, "ftol": 1e-10})  # fmt: skip
+    bound = mean @ found.x + min(0, room(found.x).min())  # u lowered until it is allowed everywhere
+
+    def aim(q):
+        return entropy(q.sum(2)) - entropy(q)  # -H(y | a, b)
+
+    assert -1e-7 < aim(_least_synergistic(p)) - bound < 1e-5 < 0.01 < aim(p) - bound
 
 
 def test_exchanging_modalities_exchanges_the_unique_parts_and_names_do_not_matter():

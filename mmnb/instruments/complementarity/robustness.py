@@ -123,11 +123,10 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
 def _fgsm(f: Scores, a: Tensor, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Signs of the loss's gradients; 0 where a modality is not used at all."""
     a, b = (x.detach().clone().requires_grad_(True) for x in (a, b))
-    loss = functional.cross_entropy(f(a, b), y, reduction="sum")
-    return tuple(
-        g.sign() if g is not None else torch.zeros_like(x)
-        for g, x in zip(torch.autograd.grad(loss, (a, b), allow_unused=True), (a, b), strict=True)
-    )
+    with torch.enable_grad():
+        loss = functional.cross_entropy(f(a, b), y, reduction="sum")
+    gradients = torch.autograd.grad(loss, (a, b), allow_unused=True)
+    return tuple(g.sign() if g is not None else torch.zeros_like(x) for g, x in zip(gradients, (a, b), strict=True))
 
 
 def _clipped(x: Tensor, limits: tuple[float, float] | None) -> Tensor:

@@ -6,7 +6,7 @@ relatives, `ksg`: neighbours, `residual`: neighbours after a linear fit, `copula
 
 from mmnb.instruments.information.exact import co_information, entropy, joint_table, mutual_information
 from mmnb.instruments.information.held_out import held_out_losses, tempered_losses
-from mmnb.instruments.information.methods import METHODS, mi
+from mmnb.instruments.information.methods import METHODS, classifier_entropy, mi
 from mmnb.instruments.information.pid import Atoms, pid
 from mmnb.instruments.information.trained import mlp, trained
 from mmnb.instruments.information.variables import Estimate
@@ -15,6 +15,7 @@ __all__ = [
     "METHODS",
     "Atoms",
     "Estimate",
+    "classifier_entropy",
     "co_information",
     "entropy",
     "held_out_losses",

@@ -14,7 +14,7 @@ def copula(x: Variable, y: Variable, z: Variable | None = None) -> Estimate:
 
     Args:    x, y, z, variables of (n, d) numbers, n larger than all columns together.
     Returns: `Estimate` without interval. For other copulas it misses what is not linear among normal scores.
-    Raises:  ValueError on labels, too few rows, or columns that determine one another (infinite information).
+    Raises:  ValueError on labels, too few rows, or columns that are constant or determine one another.
     Source:  Ince et al. 2017 (GCMI), without their bias correction.
     """
     parts = [v for v in (x, y, z) if v is not None]
@@ -26,13 +26,14 @@ def copula(x: Variable, y: Variable, z: Variable | None = None) -> Estimate:
     if x.n <= sum(widths) + 1:
         raise ValueError(f"copula: got {x.n} rows of {sum(widths)} columns; expected more rows than columns")
     ranks = rankdata(np.concatenate([v.numbers for v in parts], 1), axis=0)
-    correlations = np.corrcoef(norm.ppf(ranks / (x.n + 1)), rowvar=False).reshape(sum(widths), -1)
+    with np.errstate(invalid="ignore"):  # of a constant column, refused below
+        correlations = np.corrcoef(norm.ppf(ranks / (x.n + 1)), rowvar=False).reshape(sum(widths), -1)
     of = np.repeat(np.arange(len(parts)), widths)
 
     def log_det(*keep: int) -> float:
         sign, value = np.linalg.slogdet(correlations[np.ix_(np.isin(of, keep), np.isin(of, keep))])
-        if sign <= 0 or value < -500:
-            raise ValueError("copula: some columns determine others; expected finite information")
+        if not (sign > 0 and value >= -500):  # a constant column makes both NaN
+            raise ValueError("copula: some columns are constant or determine others; expected finite information")
         return float(value)
 
     given = (2,) if z is not None else ()

@@ -1,7 +1,7 @@
 """Critics T(x, y), several independent ones trained side by side, and the lower bounds of information that they are trained for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,10 +17,6 @@ class Side(NamedTuple):
 
     numbers: Tensor
     labels: Tensor
-
-    def rolled(self, by: int) -> "Side":
-        """Partners exchanged: row i gets what row i - by had."""
-        return Side(self.numbers.roll(by, 1), self.labels.roll(by, 1))
 
 
 class Critics(nn.Module):
@@ -43,22 +39,13 @@ class Critics(nn.Module):
         bound = math.sqrt(3 / max(fan_in, 1))
         return nn.Parameter(torch.empty(s, inputs, outputs).uniform_(-bound, bound))
 
-    def forward(self, x: Side, y: Side) -> Tensor:
-        """Scores (s, m) of the pairs (x_i, y_i)."""
-        return self._scores(x, y, (0,))[0]
-
-    def both(self, x: Side, y: Side) -> tuple[Tensor, Tensor]:
-        """Scores (s, m) of the pairs (x_i, y_i) and of the pairs (x_i, y_i-1), in one pass."""
-        return self._scores(x, y, (0, 1))
-
-    def _scores(self, x: Side, y: Side, rolls: tuple[int, ...]) -> tuple[Tensor, ...]:
-        of_x = torch.baddbmm(self.bias[0], x.numbers, self.x)
-        of_y = y.numbers @ self.y
-        first = torch.cat([of_x + of_y.roll(by, 1) for by in rolls], 1)
+    def forward(self, x: Side, y: Side, rolls: Sequence[int] = (0, 1)) -> tuple[Tensor, ...]:
+        """Scores (s, m) for each roll: of the true pairs (x_i, y_i) for 0, of pairs (x_i, y_i-roll) for others. The first layer is computed once."""
+        of_x, of_y = torch.baddbmm(self.bias[0], x.numbers, self.x), y.numbers @ self.y
         if not x.labels.shape[2] + y.labels.shape[2]:
-            return self._rest(first, self.bias[1]).chunk(len(rolls), 1)
+            return tuple(self._rest(of_x + of_y.roll(by, 1), self.bias[1]) for by in rolls)
         mid_x, mid_y = torch.baddbmm(self.bias[1], x.labels, self.label_x), y.labels @ self.label_y
-        return self._rest(first, torch.cat([mid_x + mid_y.roll(by, 1) for by in rolls], 1)).chunk(len(rolls), 1)
+        return tuple(self._rest(of_x + of_y.roll(by, 1), mid_x + mid_y.roll(by, 1)) for by in rolls)
 
     def cross(self, x: Side, y: Side) -> Tensor:
         """Scores (s, m, m) of all pairs; entry (i, j) is T(x_i, y_j)."""
@@ -88,7 +75,7 @@ class Mine:
         self.log_average: Tensor | None = None
 
     def __call__(self, critics: Critics, x: Side, y: Side) -> Tensor:
-        true, scores = critics.both(x, y)
+        true, scores = critics(x, y)
         shuffled = log_mean_exp(scores)
         now = shuffled.detach()
         before = now if self.log_average is None else self.log_average
@@ -98,7 +85,7 @@ class Mine:
 
 def nwj(critics: Critics, x: Side, y: Side) -> Tensor:
     """-(mean T(x, y) - mean exp(T(x, y') - 1)) for each critic."""
-    true, shuffled = critics.both(x, y)
+    true, shuffled = critics(x, y)
     return (log_mean_exp(shuffled) - 1).exp() - true.mean(-1)
 
 
@@ -110,7 +97,7 @@ def infonce(critics: Critics, x: Side, y: Side) -> Tensor:
 
 def jensen_shannon(critics: Critics, x: Side, y: Side) -> Tensor:
     """Loss of telling true pairs from shuffled ones, for each critic; its optimum is the log ratio of densities, and it is never unstable."""
-    true, shuffled = critics.both(x, y)
+    true, shuffled = critics(x, y)
     return functional.softplus(-true).mean(-1) + functional.softplus(shuffled).mean(-1)
 
 
@@ -121,8 +108,8 @@ def value(method: str, critics: Critics, x: Side, y: Side, shuffles: list[int], 
         starts = range(0, x.numbers.shape[1] - m + 1, m)
         parts = [(Side(*(t[:, k : k + m] for t in x)), Side(*(t[:, k : k + m] for t in y))) for k in starts]
         return torch.stack([math.log(m) - infonce(critics, *part) for part in parts]).mean(0)
-    true = critics(x, y).mean(-1)
-    shuffled = torch.cat([critics(x, y.rolled(by)) for by in shuffles], -1)  # one roll at a time: memory
+    true, *others = critics(x, y, (0, *shuffles))
+    true, shuffled = true.mean(-1), torch.cat(others, -1)
     if method == "nwj":
         return true - (log_mean_exp(shuffled) - 1).exp()
     return true - log_mean_exp(shuffled.clamp(-CLIP, CLIP) if method == "smile" else shuffled)

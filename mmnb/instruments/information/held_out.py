@@ -143,5 +143,5 @@ def flat(x: Any) -> np.ndarray:
     """One (n, d) array of everything in x."""
     if isinstance(x, tuple):
         return np.concatenate([flat(part) for part in x], axis=1)
-    array = x.numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    array = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
     return array.reshape(len(array), -1)

@@ -31,13 +31,13 @@ def ksg(x: Variable, y: Variable, z: Variable | None = None, *, k: int = 3) -> E
             "ksg: got a mixture of numbers and labels; expected numbers for x and numbers or labels for y, with z numbers throughout; "
             "for labels use method 'table' or 'classifier'"
         )
-    a = _standard(x.numbers)
+    a = standard(x.numbers)
     if y.discrete:
         terms = _labelled(a, y.code(), k)
     elif z is None:
         terms = pair_terms(x.numbers, y.numbers, k)
     else:
-        b, c = _standard(y.numbers), _standard(z.numbers)
+        b, c = standard(y.numbers), standard(z.numbers)
         radius = neighbour_distance(np.concatenate([a, b, c], 1), k)
         inner = [_within(np.concatenate(parts, 1), radius) for parts in ((c,), (a, c), (b, c))]
         terms = digamma(k) + digamma(inner[0]) - digamma(inner[1]) - digamma(inner[2])
@@ -47,7 +47,7 @@ def ksg(x: Variable, y: Variable, z: Variable | None = None, *, k: int = 3) -> E
 
 def pair_terms(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
     """(n,) nats whose mean is the estimate of I(X;Y) from columns of numbers. Raises: ValueError on many repeated rows."""
-    a, b = _standard(x), _standard(y)
+    a, b = standard(x), standard(y)
     radius = neighbour_distance(np.concatenate([a, b], 1), k)
     return digamma(k) + digamma(len(a)) - digamma(_within(a, radius)) - digamma(_within(b, radius))
 
@@ -62,7 +62,8 @@ def _labelled(a: np.ndarray, code: np.ndarray, k: int) -> np.ndarray:
     return digamma(k) + digamma(len(a)) - digamma(count[code]) - digamma(_within(a, radius))
 
 
-def _standard(columns: np.ndarray) -> np.ndarray:
+def standard(columns: np.ndarray) -> np.ndarray:
+    """The columns with mean 0 and deviation 1; a constant one stays at 0."""
     scale = columns.std(0)
     return (columns - columns.mean(0)) / np.where(scale > 0, scale, 1)
 

@@ -64,6 +64,28 @@ def mi(x: Any, y: Any, z: Any = None, *, method: str, seed: int = 0, **options: 
     return neural(*read, method, seed=seed, **options)
 
 
+def classifier_entropy(y: Any, x: Any, *, classifier: Any = None, folds: Any = 5, seed: int = 0) -> Estimate:
+    """H(Y|X) in nats by a classifier: its mean loss on rows that it was not trained on, an upper bound up to sampling.
+
+    Args:    y, (n,) labels; x, as for `mi`; classifier (default `mlp()`) and folds, as for `held_out_losses`; seed, of folds, training and bootstrap.
+    Returns: `Estimate` with the bootstrap interval of the losses, which does not cover what a better classifier would still find.
+    Raises:  as `held_out_losses` and `mi`.
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> x, coin = np.random.default_rng(0).integers(2, size=(2, 2000))
+        >>> round(classifier_entropy(x, x, classifier=LogisticRegression(C=1e4)).value, 2)
+        0.0
+        >>> round(classifier_entropy(coin, x, classifier=LogisticRegression()).value, 2)  # log 2
+        0.69
+
+    Source:  the module `held_out`.
+    """
+    labels(y, "classifier_entropy: y")
+    seen = _numbers(x)
+    losses = held_out_losses(seen, y, mlp(seed=seed) if classifier is None else classifier, folds=folds, seed=seed)
+    return _mean(losses, np.random.default_rng(seed))
+
+
 def _table(x: Variable, y: Variable, z: Variable | None = None, *, seed: int, bias_corrected: bool = True) -> Estimate:
     if not all(v is None or v.discrete for v in (x, y, z)):
         raise ValueError(
@@ -106,6 +128,10 @@ def _classifier(
     rng = np.random.default_rng(seed)
     if floor:
         terms = terms - gain(rng.permutation(code)).mean()
+    return _mean(terms, rng)
+
+
+def _mean(terms: np.ndarray, rng: np.random.Generator) -> Estimate:
     draws = [terms[rng.integers(len(terms), size=len(terms))].mean() for _ in range(DRAWS)]
     low, high = np.quantile(draws, [0.025, 0.975])
     parts = np.array([part.mean() for part in np.array_split(terms, 5)])

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from mmnb.instruments.information.critics import Critics, Side, objective, value
+from mmnb.instruments.information.ksg import standard
 from mmnb.instruments.information.variables import Estimate, Variable
 from mmnb.instruments.intervals import mean_interval
 
@@ -30,7 +31,7 @@ def neural(
     seed: int = 0,
     device: str = "cpu",
 ) -> Estimate:
-    """I(X;Y) as the largest value of a lower bound that a trained critic reaches, on rows that it was not trained on.
+    """I(X;Y) as the value that a trained critic gives a lower bound, or SMILE's estimate, at the end of a training of fixed length.
 
     Formula (T the critic, y' of another row; CLIP = 5):
       mine    : mean T(x, y) - log mean exp T(x, y'), trained with a moving average in the gradient
@@ -114,9 +115,7 @@ def _train(
 
 
 def _side(v: Variable) -> Side:
-    scale = v.numbers.std(0)
-    numbers = (v.numbers - v.numbers.mean(0)) / np.where(scale > 0, scale, 1)
-    return Side(torch.from_numpy(numbers).float(), torch.from_numpy(v.one_hot()).float())
+    return Side(torch.from_numpy(standard(v.numbers)).float(), torch.from_numpy(v.one_hot()).float())
 
 
 def _rows(side: Side, rows: Tensor) -> Side:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from mmnb.instruments.information.ksg import neighbour_distance, pair_terms
+from mmnb.instruments.information.ksg import neighbour_distance, pair_terms, standard
 from mmnb.instruments.information.variables import Estimate, Variable
 
-SMALLEST = 1e-13  # share of the largest variance below which a direction counts as empty
+SMALLEST = 1e-13  # a direction with this share of the variance it is compared with counts as empty
 
 
 def residual(x: Variable, y: Variable, z: Variable | None = None, *, k: int = 3) -> Estimate:
@@ -47,11 +47,10 @@ def residual(x: Variable, y: Variable, z: Variable | None = None, *, k: int = 3)
 
 
 def _terms(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
-    x, y = x - x.mean(0), y - y.mean(0)
-    rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    (white_y, log_y), (white_rest, log_rest) = _white(y), _white(rest)
-    surprise = y.shape[1] * (_log_distance(white_y, k) - _log_distance(white_rest, k))
-    return log_y - log_rest + surprise + pair_terms(x, white_rest, k)
+    x, y = standard(x), _white(standard(y))[0]  # h(Y) and h(R) change alike, so Y may start white:
+    # what is left of it is then a share of 1, and a share of nothing is an exact copy, whatever the units
+    rest, log_rest = _white(y - x @ np.linalg.lstsq(x, y, rcond=None)[0], largest=1.0)
+    return y.shape[1] * (_log_distance(y, k) - _log_distance(rest, k)) - log_rest + pair_terms(x, rest, k)
 
 
 def _log_distance(points: np.ndarray, k: int) -> np.ndarray:
@@ -59,9 +58,12 @@ def _log_distance(points: np.ndarray, k: int) -> np.ndarray:
     return np.log(np.maximum(distance, distance[distance > 0].min()))  # rounding repeats a few rows
 
 
-def _white(columns: np.ndarray) -> tuple[np.ndarray, float]:
-    """The columns turned and scaled to the unit covariance, and the log volume that this took out. Raises: ValueError when some determine others."""
+def _white(columns: np.ndarray, largest: float | None = None) -> tuple[np.ndarray, float]:
+    """The columns turned and scaled to the unit covariance, and the log volume that this took out.
+
+    Raises: ValueError when a direction's variance is next to nothing beside `largest` (default: the largest of these columns).
+    """
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(columns, rowvar=False)))
-    if values.min() <= SMALLEST * values.max():
+    if values.min() <= SMALLEST * (values.max() if largest is None else largest):
         raise ValueError("residual: some columns determine others; expected finite information")
     return columns @ vectors / np.sqrt(values), float(0.5 * np.log(values).sum())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmnb.instruments.information.held_out import Predict, rows, take
+from mmnb.instruments.information.held_out import Predict, rows
 
 
 def trained(
@@ -35,6 +35,7 @@ def trained(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             x, label = _tensors(x), torch.from_numpy(np.asarray(y, dtype=np.int64))
+            parts = x if isinstance(x, tuple) else (x,)
             model = make(x, int(label.max()) + 1).train()
             n = rows(x)
             steps = epochs * -(-n // batch_size)
@@ -42,7 +43,7 @@ def trained(
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
             for _ in range(epochs):
                 for index in torch.randperm(n).split(batch_size):
-                    loss = functional.cross_entropy(_logits(model, take(x, index.numpy())), label[index])
+                    loss = functional.cross_entropy(model(*(part[index] for part in parts)), label[index])
                     if not loss.isfinite():
                         raise FloatingPointError(f"trained: the loss is {loss.item()}; try a smaller learning_rate")
                     optimiser.zero_grad()
