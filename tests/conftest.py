@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCAL = {"127.0.0.1", "::1", "localhost", "", None}
@@ -35,6 +36,15 @@ def _no_network():
         patch.setattr(socket.socket, "connect", guarded_connect)
         patch.setattr(socket, "getaddrinfo", guarded_look_up)
         patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Two test processes with two threads each wait for one another most of the time; subprocesses inherit this."""
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch, threadpool_limits(1):
+        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 

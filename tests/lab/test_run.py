@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import mmnb
 from mmnb import paths
@@ -54,6 +55,17 @@ def test_equal_seeds_give_equal_numbers_and_others_do_not(checkout):
     assert all(a != b for a, b in zip(draws(), first, strict=True))
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+@pytest.mark.parametrize(("profile", "threads"), [("smoke", 1), ("laptop", 1), ("paper", 2)])
+def test_small_profiles_compute_on_one_thread_and_paper_on_what_it_is_given(checkout, profile, threads):
+    before = torch.get_num_threads()
+    with threadpool_limits(2):
+        torch.set_num_threads(2)
+        start(profile=profile)
+        seen = [torch.get_num_threads(), *(library["num_threads"] for library in threadpool_info())]
+    torch.set_num_threads(before)
+    assert len(seen) > 1 and set(seen) == {threads}
 
 
 def test_generators_are_fresh_and_streams_differ(checkout):
