@@ -1,6 +1,6 @@
 """Small VisualBERTs in turned worlds: each world differs from the plain one in one thing.
 
-Most are trained in their world from the first step, with the recipe of the plain models; the weights of one of each lie in `data/models/worlds.safetensors`
+Most are trained in their world from the first step, with the recipe of the plain models (`parts` two epochs longer); the weights of one of each lie in `data/models/worlds.safetensors`
 (half precision), and what further seeds lost lies in `data/models/worlds.json`: `keep("parts-1")` trains one, measures it and writes it there, in two minutes.
 Those of `later` and `blind` begin as the trained plain model of their seed and go on in the turned world (`later` is the world of `parts` for a model that has
 learned to use words before); they and `stale` are trained on the spot.
