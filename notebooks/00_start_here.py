@@ -53,7 +53,6 @@ from mmnb.instruments.intervals import mean_interval
 from mmnb.lab import claim, plot, rules
 
 run = mmnb.start("00_start_here", profile=PROFILE, seed=SEED)
-torch.set_num_threads(1)  # models this small run no faster on two cores, and sums come out the same on every machine
 size = run.sizes(
     smoke=dict(seeds=2, n=300, epochs=4, grid=50, drawn=2000),
     laptop=dict(seeds=10, n=1500, epochs=40, grid=200, drawn=20_000),

@@ -63,7 +63,6 @@ from mmnb.models import fusion, vilt
 from mmnb.models.encoders import BagOfTokens, Blind, ConvEncoder
 
 run = mmnb.start("01_emap", profile=PROFILE, seed=SEED)
-torch.set_num_threads(1)  # models this small run no faster on two cores, and sums come out the same on every machine
 # fmt: off
 size = run.sizes(
     smoke=dict(
@@ -611,7 +610,7 @@ looks = {
 }
 panels = {
     "cpu_seconds": ("concat-mlp", "CPU seconds, one thread\n(lower is better)"),
-    "peak_mb": ("additive", "peak memory above the model's, MB\n(lower is better)"),
+    "peak_mb": ("additive", "memory above the model, MB\n(lower is better)"),
 }
 fig, axes = plot.subplots("page", cols=2, height=2.8)
 for ax, (column, (world_name, label)) in zip(axes, panels.items(), strict=True):

@@ -57,7 +57,6 @@ from mmnb.models.vl import small
 from mmnb.models.vl_attention import cross_attention, maps, word_to_regions
 
 run = mmnb.start("03_visualbert_grounding", profile=PROFILE, seed=SEED)
-torch.set_num_threads(1)  # models this small run no faster on two cores, and sums come out the same on every machine
 # fmt: off
 size = run.sizes(
     smoke=dict(items=150, pictures=40, models=1, untrained=2, live=(256, 2), flickr=0, retrain=False),

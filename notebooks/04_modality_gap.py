@@ -64,7 +64,6 @@ from mmnb.lab.slider import slider
 from mmnb.models import clip, pretrained
 
 run = mmnb.start("04_modality_gap", profile=PROFILE, seed=SEED)
-torch.set_num_threads(1)  # models this small run no faster on two cores, and sums come out the same on every machine
 # fmt: off
 size = run.sizes(
     smoke=dict(shown=30, step=0.1, encoded=(20, 4), fresh=(1, 6), nets=2, draws=20, inits=5, pairs=300, epochs=1, seeds=(2, 1), coco_pairs=0, tune=(0, 0)),
