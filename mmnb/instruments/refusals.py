@@ -77,7 +77,7 @@ def warn_about_probabilities(scores: torch.Tensor, caller: str) -> None:
     if c > 1 and (scores >= 0).all() and (scores.sum(1) - 1).abs().max() < 1e-3:
         warnings.warn(
             f"{caller}: every row of scores is non-negative and sums to 1 ({n} rows of {c}): these look like probabilities. The softmax of "
-            "an additive model is not additive, so a false interaction appears; give logits (log-probabilities serve as well)",
+            "an additive model is not additive, so a false interaction appears; give logits (log-probabilities have the same EMAP answers, but other shares)",
             UserWarning,
             stacklevel=3,
         )

@@ -42,6 +42,9 @@ class Emap:
     def shares(self) -> dict[str, float]:
         """Share of the grid's variance by source: keys "a", "b", "interaction", summing to 1; outputs pooled.
 
+        With several classes a shift that all outputs of a pair share counts, too, though it changes no prediction: log-probabilities of an additive model
+        differ from its logits by such shifts and have a share of interaction.
+
         Raises ValueError for a model whose output never changes: there is no variance to share out; and after `shares=False`.
         """
         if "interaction" not in self.sums_of_squares:
