@@ -142,6 +142,9 @@ def test_additive_head_has_no_interaction(dtype):
     with pytest.warns(UserWarning, match="look like probabilities"):
         trap = emap(lambda x, y: model(torch.cat([x, y], 1)).softmax(1), a, b)
     assert trap.residual.abs().max() > 1e-3  # the same model, in probabilities, seems to interact
+    shifted = emap(lambda x, y: model(torch.cat([x, y], 1)).log_softmax(1), a, b)  # by one number for each pair
+    close(shifted.projected.argmax(1), result.projected.argmax(1), atol=0)
+    assert shifted.shares["interaction"] > 1e-3
 
 
 def test_logits_and_log_softmax_choose_the_same_class():
