@@ -528,19 +528,19 @@ if results:
 # %%
 if results:
     fig, axes = plot.subplots("page", cols=2, height=3.0, width_ratios=(1, 1.2))
-    shown = {"paired difference": ("fused", [(scores[k] - scores["joint"]).tolist() for k in METHODS])}
+    shown = {"difference": ("fused", [(scores[k] - scores["joint"]).tolist() for k in METHODS])}
     plot.grouped(axes[0], list(METHODS), shown)
     axes[0].tick_params(axis="x", labelrotation=30)
-    axes[0].set(ylabel="accuracy minus joint\n(higher is better)", title="fused prediction", xlim=(-0.5, 7.2))  # fmt: skip
+    axes[0].set(ylabel="accuracy minus joint\n(higher is better)", title="fused prediction", xlim=(-0.5, 7.2), ylim=(-0.08, None))  # fmt: skip
     ways = ("joint", "UMT", "OGM-GE", "dropout", "G-Blend", "early stop")
     base = {w: probes["alone, stopped" if w == "early stop" else "alone"] for w in ways}
     both = {name: (m, [(probes[w][m] - base[w][m]).tolist() for w in ways]) for m, name in (("image", "picture"), ("audio", "sound"))}  # fmt: skip
     plot.grouped(axes[1], list(ways), both)
     axes[1].tick_params(axis="x", labelrotation=30)
-    axes[1].set(ylabel="probe minus trained alone", title="what the encoders know", xlim=(-0.5, 6.6))  # fmt: skip
+    axes[1].set(ylabel="probe minus trained alone", title="what the encoders know", xlim=(-0.5, 6.6), ylim=(-0.22, None))  # fmt: skip
     for ax, name in zip(axes, ("joint", "alone"), strict=True):
         plot.chance_line(ax, 0.0, name)
-        ax.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2)
+        ax.legend(fontsize=7, loc="lower right")
     figure = run.figure(
         fig,
         "av-digits",
