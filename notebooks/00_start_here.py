@@ -396,7 +396,7 @@ twin_bits = ablate(twin, painters[0], worlds[0][1])[0]
 
 
 def strays(model, test):
-    """Share of sentences whose attention is highest on another card while the named one is face down."""
+    """Share of sentences with the highest attention on another card than the named one, which is face down."""
     with torch.no_grad():
         features = model.features({"image": turned(test)[0]["image"], "text": test.question})
         return (model.head.attention(features["image"], features["text"]).argmax(1) != test.named).float().mean().item()
@@ -405,6 +405,7 @@ def strays(model, test):
 astray = [strays(model, test) for model, (_, test) in zip(joint, worlds, strict=True)]
 
 
+# %%
 def h(share):
     """Entropy of a coin, bits."""
     return -share * math.log2(share) - (1 - share) * math.log2(1 - share)
@@ -659,9 +660,7 @@ for k, (_, runs, says, control) in enumerate(rows):
     if says is not None:
         plot.published_point(ax, says, k, "what the world says" if k == 0 else "_")
     if control is not None:
-        ax.plot(
-            control, k - 0.25, "x", color=plot.COLOURS["control"], markersize=7, label="control" if k == 0 else None
-        )
+        ax.plot(control, k - 0.25, "x", color=plot.COLOURS["control"], markersize=7, label="control" if k == 0 else None)  # fmt: skip
 ax.set_yticks(range(len(rows)), [row[0] for row in rows])
 ends = [float(value) for row in rows for value in (*row[1], *(v for v in row[2:] if v is not None))]
 ax.set(ylim=(len(rows) - 0.4, -1.9), xlim=(min(ends) - 0.1, max(ends) + 0.1), xlabel="share, accuracy, bits (02), nats (07), distance (04) or ratio (05)")  # fmt: skip
@@ -669,18 +668,11 @@ ax.legend(loc="upper right", ncols=3)
 away = {name: abs(np.mean(runs) - says) for name, runs, says, _ in rows if says is not None}
 apart_by = {name: abs(np.mean(runs) - control) for name, runs, _, control in rows if control is not None}
 nearest = sorted(apart_by, key=apart_by.get)
-misled = (
-    " (noise learnt by heart: such cards mislead)" if nothing_bits[0]["all"] < nothing_bits[0]["none"] - 0.05 else ""
-)
+misled = " (noise learnt by heart: such cards mislead)" if nothing_bits[0]["all"] < nothing_bits[0]["none"] - 0.05 else ""  # fmt: skip
 far, close, wide = max(away, key=away.get), min(apart_by, key=apart_by.get), max(apart_by, key=apart_by.get)
-display(
-    run.figure(
-        fig,
-        "all-instruments",
-        caption=f"Every instrument, {len(SEEDS)} trainings. Dots: single seeds. Circles only where the table gives a value. Controls, a little above their rows, from top: twin, twin, model of random labels, untrained painter, model of random labels, halves of one side, untrained encoder, untrained encoder.",
-        alt=f"{len(rows)} rows with mean, interval and dots of our trainings; {len(away)} hollow circles of known values and {len(apart_by)} grey crosses of controls. Farthest from its circle, by {away[far]:.2f}: {far}. Nearest to its cross, by {apart_by[close]:.2f}: {close}; farthest from it, by {apart_by[wide]:.2f}: {wide}.",
-    )
-)
+caption = f"Every instrument, {len(SEEDS)} trainings. Dots: single seeds. Circles only where the table gives a value. Controls, a little above their rows, from top: twin, twin, model of random labels, untrained painter, model of random labels, halves of one side, untrained encoder, untrained encoder."
+alt = f"{len(rows)} rows with mean, interval and dots of our trainings; {len(away)} hollow circles of known values and {len(apart_by)} grey crosses of controls. Farthest from its circle, by {away[far]:.2f}: {far}. Nearest to its cross, by {apart_by[close]:.2f}: {close}; farthest from it, by {apart_by[wide]:.2f}: {wide}."
+display(run.figure(fig, "all-instruments", caption=caption, alt=alt))
 run.say(
     f"**Seen.** Nearest to their controls lie {nearest[0]} and {nearest[1]}. An untrained encoder already holds most of what a linear classifier can read. Random labels: accuracy {nothing_scores['original']:.2f}, lost by EMAP {nothing_scores.gap:+.3f} [{nothing_scores.gap_interval[0]:.3f}, {nothing_scores.gap_interval[1]:.3f}] (bootstrap, {size.grid} pairs), bits without picture {nothing_bits[0]['all'] - nothing_bits[0]['none']:+.2f}{misled}, grounding {looks(nothing, test):.2f}, and yet an interaction share of {nothing_share:.2f}. A share without an accuracy says *that* a model mixes, not that it should."
 )

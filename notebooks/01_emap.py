@@ -371,12 +371,7 @@ looks = {"model": "fused", "EMAP": "control", "text marginal": "text", "additive
 by_kind = []
 additive_of = asked[asked.model == "additive"].set_index("seed").result
 for _, one in asked[asked.model == "concat-MLP"].iterrows():
-    found = (
-        one.result.original,
-        one.result.projected,
-        one.result.marginal_b,
-        additive_of[one.seed].original,
-    )  # on the same pairs
+    found = (one.result.original, one.result.projected, one.result.marginal_b, additive_of[one.seed].original)
     scores = dict(zip(looks, found, strict=True))
     right = {name: (guess.argmax(1) == questions.label[one.rows]).double().numpy() for name, guess in scores.items()}
     by_kind.append(pd.DataFrame(right | {"kind": kind_of[one.rows].numpy(), "seed": one.seed}))
@@ -637,13 +632,8 @@ alt = (
 )
 display(run.figure(fig, "cost", caption=caption, alt=alt))
 ratios = {name: entry["value"] for name, entry in bench["ratios"].items()}
-run.table(
-    [
-        {"recorded by the bench (ratios; where a unit is named, that)": name, "value": value}
-        for name, value in ratios.items()
-    ],
-    digits=2,
-)
+title = "recorded by the bench (ratios; where a unit is named, that)"
+run.table([{title: name, "value": value} for name, value in ratios.items()], digits=2)
 
 # %% [markdown]
 # ### A public model at full size

@@ -270,6 +270,7 @@ def on_proposals(name):
     return [row("exact box", own.aligned, b), row("any box, same head", any_box, (b.layer, b.head, *same)), row("any box, best head", any_box, wide), row("any box, halves exchanged", any_box, turned)]  # fmt: skip
 
 
+# %%
 rows = run.need(
     lambda: [on_proposals("codes-0"), on_proposals("pixels-0")],
     claims=["grounding.pixels", "grounding.pixels-harder"],
@@ -401,11 +402,7 @@ if curves:
     axes[0].axhline(chance, color="#7F7F7F", linestyle="--", linewidth=1, label="chance")
     axes[0].set(ylabel="best head's accuracy (higher is better)", ylim=(0, 1.02))
     axes[1].set(ylabel="bits of a masked phrase (lower is better)", ylim=(0, 1.5))
-    ends = [
-        (name, *(line(curves[name]["curve"], part)[1][-1] for part in ("heads", "bits")))
-        for name in KIND
-        if name in curves
-    ]
+    ends = [(name, *(line(curves[name]["curve"], part)[1][-1] for part in ("heads", "bits"))) for name in KIND if name in curves]  # fmt: skip
     ends = [f"{name} rises gradually and ends at {heads:.2f} and {bits:.2f} bits" for name, heads, bits in ends if heads < 0.95]  # fmt: skip
     short = "" if live[-1]["step"] > 1000 else "the three live lines end after a few steps"
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
@@ -475,10 +472,7 @@ if models:
     cost = told["visualbert-0"][0]
     more = mean_interval(cost["attention"] - cost["another at random"])
     run.record("grounding.explains", more.mean, ci=more.ends, n=len(test))
-rows = [
-    {"model": name, "region taken": k, "bits it costs": v.mean().item(), "is the one named": (picks[k] == test.target).double().mean().item()}
-    for name, (cost, picks, _) in told.items() for k, v in cost.items()
-]  # fmt: skip
+rows = [{"model": name, "region taken": k, "bits it costs": v.mean().item(), "is the one named": (picks[k] == test.target).double().mean().item()} for name, (cost, picks, _) in told.items() for k, v in cost.items()]  # fmt: skip
 display(run.table(rows, caption="What it costs to take one region away, noun masked"))
 missed = []
 for name, (cost, picks, _) in told.items():

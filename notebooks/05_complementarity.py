@@ -177,9 +177,7 @@ run.figure(fig, "examples", caption=caption, alt=alt)
 # `copula` assumes normal dependence, which *is* the truth in some rows: an unfair help, shown as such. **Look for** two hard places: 20 dimensions, and a variable that is almost a function of the other.
 
 # %%
-DEVICE = (
-    "cuda" if torch.cuda.is_available() else "cpu"
-)  # of MINE and its relatives; the classifiers are too small to gain from it
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # of MINE and its relatives; classifiers gain nothing from it
 SUITE, (n_suite, seeds, steps) = known_information.suite(), size.suite
 BROAD, NEURAL = ["ksg", "residual", "copula", "mine"], {"nwj": {}, "smile": {}, "infonce": {"batch": 32}}
 HARD = ["gaussian, d = 1", "gaussian, d = 5", "gaussian, d = 20", "uniform noise, .001"]
@@ -198,13 +196,7 @@ def trial(method, name, seed):
         nats = information.mi(x, y, method=method, **(neural if method in ("mine", *NEURAL) else {})).value
     except FloatingPointError:
         nats = np.nan  # the training diverged: the table counts these
-    return {
-        "task": name,
-        "method": method,
-        "seed": seed,
-        "error": nats - task.nats,
-        "seconds": time.process_time() - started,
-    }
+    return {"task": name, "method": method, "seed": seed, "error": nats - task.nats, "seconds": time.process_time() - started}  # fmt: skip
 
 
 jobs = [(m, name) for name in SUITE for m in BROAD if m in ("ksg", "mine") or "labels" not in name]
@@ -255,13 +247,11 @@ plot.chance_line(ax, 0, "true value")
 ax.set_xlim(-0.6, len(SUITE) + 0.6)
 ax.axhspan(-0.05, 0.05, color="#DDDDDD", zorder=0)
 ax.set_yscale("symlog", linthresh=0.1)
-ax.set_yticks(
-    [-10_000, -1000, -100, -10, -1, -0.1, 0, 0.1, 1], ["−10,000", "−1,000", "−100", "−10", "−1", "−.1", "0", ".1", "1"]
-)
-ax.set_ylim(-20_000, 2)
+ticks = {-10_000: "−10,000", -1000: "−1,000", -100: "−100", -10: "−10", -1: "−1", -0.1: "−.1", 0: "0", 0.1: ".1", 1: "1"}  # fmt: skip
+ax.set_yticks(list(ticks), list(ticks.values()))
 names = [name.replace(", ", ",\n").replace("gaussian", "normal") for name in SUITE]
 ax.set_xticks(range(len(SUITE)), names, rotation=45, ha="right", fontsize=7)
-ax.set_ylabel("estimate − truth, nats")
+ax.set(ylabel="estimate − truth, nats", ylim=(-20_000, 2))
 ax.legend(ncols=7, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 caption = "In one dimension neighbours stay in the band, the nearly deterministic pair excepted; MINE leaves it in several tasks, those with labels among them. In 20 dimensions only the residual method, the copula and SMILE come near. Error of single samples, scale linear within ±.1, logarithmic outside; grey band ±.05."
 alt = "Points for seven estimators over twelve tasks. Those of the neighbours lie in a narrow band around zero in one dimension; for twenty dimensions and for uniform noise of .001 those of MINE, NWJ, InfoNCE and plain neighbours fall far below zero, those of the residual method do not."
@@ -531,17 +521,8 @@ fine = sorted(tables)
 axes[0].plot(fine, [cm.from_table(tables[s]).metric for s in fine], color="black", label="exact table")
 for world, modality in {"readable": "control", WORLD: "fused"}.items():
     some = averaged[averaged.world == world]
-    plot.error_bars(
-        axes[0],
-        some["std"],
-        some.estimate,
-        some.low,
-        some.high,
-        kind="bootstrap",
-        n=size.pairs,
-        modality=modality,
-        label=world,
-    )
+    bars = dict(kind="bootstrap", n=size.pairs, modality=modality, label=world)
+    plot.error_bars(axes[0], some["std"], some.estimate, some.low, some.high, **bars)
 axes[0].plot(MINED, np.clip([mine[s] for s in MINED], -0.5, 3), label="MINE, our run", **plot.look("other"))
 plot.published_point(axes[0], 2.0, published.look_up("complementarity.aav.metric").value, "paper, table 1 (MINE)")
 axes[0].set(xlabel="standard deviation of the digits' difference", ylabel="metric", ylim=(-0.6, 3.1))
@@ -654,9 +635,7 @@ def crossed(f, a, b, label):
     with torch.no_grad():
         result = mmnb.emap(f, a, b, progress=False)
     right = [(scores.argmax(1) == label).double().mean().item() for scores in (result.original, result.projected)]
-    return dict(
-        zip(("interaction share", "accuracy", "EMAP accuracy"), (result.shares["interaction"], *right), strict=True)
-    )
+    return {"interaction share": result.shares["interaction"], "accuracy": right[0], "EMAP accuracy": right[1]}
 
 
 def study_scenes(question, seed):
@@ -680,11 +659,8 @@ both, apart = (of_question[name]["interaction share"].to_numpy() for name in ("c
 more = mean_interval(both - apart)
 run.record("compl.scenes-emap", more.mean, ci=more.ends, n=seeds)
 asked = [{"question": q.name, "asked": q.text, "answers": len(q.answers), "shape told rightly": q.right_shape, "colour told rightly": q.right_colour} for q in known.QUESTIONS.values()]  # fmt: skip
-run.table(
-    asked,
-    caption="Seven questions; a share of .25 is chance: the caption then says nothing about the picture",
-    digits=2,
-)
+caption = "Seven questions; a share of .25 is chance: the caption then says nothing about the picture"
+run.table(asked, caption=caption, digits=2)
 
 # %%
 (images, n_characters, epochs, seeds), WIDTH = size.real, 64
@@ -744,15 +720,8 @@ run.record("compl.vqa-emap", agrees.mean, ci=agrees.ends, n=seeds)
 everything = pd.concat([in_scenes, real_tasks], ignore_index=True)
 order = list(dict.fromkeys(everything.task))
 warm, shape = of_question["both warm?"], of_question["shape, and right?"]
-table = (
-    everything.groupby("task", sort=False)[
-        ["exact", "metric", "information", "interaction share", "accuracy", "EMAP accuracy"]
-    ]
-    .mean()
-    .round(6)
-    .add(0.0)  # no -0
-    .reset_index()
-)
+columns = ["exact", "metric", "information", "interaction share", "accuracy", "EMAP accuracy"]
+table = everything.groupby("task", sort=False)[columns].mean().round(6).add(0.0).reset_index()  # + 0: no -0
 for k, column in enumerate(("R", "U picture", "U text", "S")):
     table[column] = [abs(round(four(key[name][1])[k], 6)) if name in key else np.nan for name in order]
 table = table.astype(object).where(table.notna(), "–")
@@ -799,20 +768,15 @@ for std in (0.5, 1.0, 2**0.5, 2.0):
 bounds = pd.DataFrame(rows)
 slack = np.minimum(bounds.error - bounds["Fano"].clip(lower=0), bounds["Feder-Merhav"] - bounds.error).min()
 run.record("compl.bounds", slack, n=len(bounds))
-run.record(
-    "compl.bounds-values",
-    [v for _, r in bounds.iterrows() for v in (r["H(t | picture)"], r.Fano, r.error, r["Feder-Merhav"])],
-    n=4,
-)
+values = [v for _, r in bounds.iterrows() for v in (r["H(t | picture)"], r.Fano, r.error, r["Feder-Merhav"])]
+run.record("compl.bounds-values", values, n=4)
 run.record("compl.fano-binary", max(cm.fano(h, 2) for h in np.linspace(0, np.log(2), 101)), n=101)
 coin = np.zeros((1, 2, 2))
 coin[0, [0, 1], [0, 1]] = 1 / 2
 gain, lost = information.mutual_information(coin, 1, 2, given=0), 1.0  # variance of a fair +-1
 run.record("compl.eq4", lost / gain, n=1)
 ratios = [lost / gain]
-for p in (
-    run.rng(60).dirichlet(np.full(24, 0.2), size=1000).reshape(-1, 2, 3, 4)
-):  # random worlds, y one of four values in [-1, 1]
+for p in run.rng(60).dirichlet(np.full(24, 0.2), size=1000).reshape(-1, 2, 3, 4):  # y: four values in [-1, 1]
     without, both = (q @ np.linspace(-1, 1, 4) / q.sum(-1) for q in (p.sum(1), p))  # the mean of y given a, given both
     rise = (p.sum(2) * (both - without[:, None]) ** 2).sum()
     ratios.append(rise / information.mutual_information(p, 1, 2, given=0))
