@@ -10,7 +10,8 @@ from typing import Any
 
 import docstrings
 
-from mmnb import convert, paths, selection
+from mmnb import paths
+from mmnb.runner import convert, selection
 
 _INSTRUMENTS = "mmnb.instruments"
 _ABOUT_INSTRUMENTS = "Pure functions on tensors and callables. They know nothing of notebooks, data or plots, so they work on your model as they do on ours."

@@ -11,9 +11,10 @@ import api
 import docstrings
 import nbformat
 
-from mmnb import listing, paths
+from mmnb import paths
 from mmnb.lab import claims, report, verdicts
 from mmnb.lab.tables import Table
+from mmnb.runner import listing
 
 _ABOUT_TIMES = (
     "At profile `laptop`, one thread, when the notebook was last built. Minutes are those of the processor, so a busy computer takes longer by the clock; "

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
-from mmnb import convert, course, paths, selection
+from mmnb import paths
+from mmnb.course import handout
 from mmnb.lab import report
+from mmnb.runner import convert, selection
 
 ROWS = ("level", "minutes", "you will do", "you will learn to", "you need")
 
@@ -23,7 +25,7 @@ def minutes(slug: str) -> dict[str, int]:
     """Exercise id -> minutes, as its prompt says. Raises: ValueError when a prompt gives none."""
     found = {}
     text = "\n".join(cell.source for cell in convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py").cells)
-    for task in course.tasks(slug):
+    for task in handout.tasks(slug):
         prompt = text.split(f"### {task.id} · ", 1)[1].split("\n### ", 1)[0]
         said = re.search(r"\*\*minutes\*\* (\d+)", prompt)
         if said is None:
@@ -38,7 +40,7 @@ def notebooks() -> str:
     for slug in selection.available():
         rows, needed = card(slug), minutes(slug)
         tasks = "\n".join(
-            f"| {task.id} | {task.title} | {task.points} of 3 | {needed[task.id]} |" for task in course.tasks(slug)
+            f"| {task.id} | {task.title} | {task.points} of 3 | {needed[task.id]} |" for task in handout.tasks(slug)
         )
         goals = "\n".join(f"- {goal.strip()}" for goal in rows["you will learn to"].split(";"))
         parts.append(

@@ -6,12 +6,14 @@ The short names below load their module on first use, so that `import mmnb` stay
 
 import importlib
 
+from mmnb import aliases
 from mmnb.errors import DataUnavailable, NotAttempted
 
 __version__ = "0.1.0"
 
 _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "start": ("mmnb.lab.run", "start"),
+    "exercises": ("mmnb.course.exercises", None),
     "emap": ("mmnb.instruments.emap", "emap"),
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
@@ -23,9 +25,11 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "information": ("mmnb.instruments.information", None),
     "laziness": ("mmnb.instruments.laziness", None),
 }
-_SUBMODULES = ("data", "exercises", "instruments", "lab", "models", "paths")
+_SUBMODULES = ("course", "data", "instruments", "jobs", "lab", "models", "paths", "recipes", "runner")
 
 __all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
+
+aliases.install()
 
 
 def __getattr__(name: str):

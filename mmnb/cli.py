@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mmnb import emap_script
+from mmnb.jobs import command
 
 _EXAMPLES = """
 \b
@@ -49,7 +49,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a console without "≥" shows "?" instead of a traceback
 
 
-main.add_command(emap_script.emap)
+main.add_command(command.emap)
 
 
 def _common(command: Callable) -> Callable:
@@ -117,7 +117,7 @@ def run(
     plan, collected = _execute(
         notebooks, profile=profile, seed=seed, jobs=jobs, resume=resume, out=out, timeout=timeout
     )
-    from mmnb import summary
+    from mmnb.runner import summary
 
     code = summary.exit_code(collected)
     if as_json:
@@ -137,8 +137,9 @@ def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, t
     products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
     plan, collected = _execute(notebooks, profile="laptop", seed=0, jobs=jobs, resume=resume, out=out, timeout=timeout)
-    from mmnb import badges, build, paths, summary
+    from mmnb import paths
     from mmnb.lab import report
+    from mmnb.runner import badges, publish, summary
 
     summary.show(collected, summary.console())
     code, published = summary.OK, False
@@ -149,7 +150,7 @@ def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, t
             code = summary.FAILED
             continue
         try:
-            written = build.publish(slug, plan.out / slug)
+            written = publish.publish(slug, plan.out / slug)
         except ValueError as error:
             click.echo(f"Error: {error}", err=True)
             code = summary.FAILED
@@ -168,14 +169,15 @@ def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, t
 
 def _execute(names: Sequence[str], **options: object) -> tuple:
     """Run the plan with progress on standard error; usage errors and Ctrl-C end the command here."""
-    from mmnb import paths, progress, runner, selection, summary
+    from mmnb import paths
+    from mmnb.runner import pool, progress, selection, summary
 
     try:
         slugs = selection.select(names)
         out = options.pop("out") or paths.root() / "build" / "runs" / options["profile"]
-        plan = runner.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
+        plan = pool.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
         with progress.listener(len(slugs), summary.console(stderr=True)) as listener:
-            results = runner.run(plan, listener)
+            results = pool.run(plan, listener)
     except (selection.UsageError, FileNotFoundError) as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
@@ -192,7 +194,7 @@ def status(notebooks: Sequence[str]) -> None:
     Fresh means: source, used modules of the package, data, figures and results are those of the build. Exit code 0 if all are
     fresh, else 1.
     """
-    from mmnb import fingerprint
+    from mmnb.runner import fingerprint
 
     states = [fingerprint.status(slug) for slug in _selected(notebooks)]
     for state in states:
@@ -205,7 +207,7 @@ def status(notebooks: Sequence[str]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
     """List the notebooks: question, answer, time at laptop, number of claims."""
-    from mmnb import listing
+    from mmnb.runner import listing
 
     try:
         rows = [listing.notebook(slug) for slug in _selected(notebooks)]
@@ -220,8 +222,8 @@ def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
     """List the data sets: what, how big, which licence, whether it is here. --fetch gets the remote ones."""
-    from mmnb import listing
     from mmnb.errors import DataUnavailable
+    from mmnb.runner import listing
 
     failures = []
     try:
@@ -248,10 +250,10 @@ def diff(old: Path, new: Path) -> None:
 
     Each is data/results, one file of it, or the folder of a run. Exit code 3 if a verdict moved, else 0.
     """
-    from mmnb import moves, summary
+    from mmnb.runner import diff, summary
 
     try:
-        text, verdicts = moves.markdown(moves.load(old), moves.load(new))
+        text, verdicts = diff.markdown(diff.load(old), diff.load(new))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     click.echo(text)
@@ -266,12 +268,13 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
 
     Every exercise ends with its check; nbgrader finds its marks on both cells. What students hand in is graded by `mmnb grade`.
     """
-    from mmnb import course, paths
+    from mmnb import paths
+    from mmnb.course import handout
 
     slugs = _selected(notebooks)
     target = _writable(out or paths.root() / "build" / "student")
     for slug in slugs:
-        click.echo(course.write_student(slug, target))
+        click.echo(handout.write_student(slug, target))
 
 
 @main.command(short_help="Grade a folder of submissions.")
@@ -310,9 +313,9 @@ def grade(
     """
     from tqdm import tqdm
 
-    from mmnb import summary
-    from mmnb.grading import process, report
-    from mmnb.grading.folder import grade_folder
+    from mmnb.course.grading import process, report
+    from mmnb.course.grading.folder import grade_folder
+    from mmnb.runner import summary
 
     slug = _selected([notebook])[0] if notebook else None
     limits = process.Limits(seconds, memory)
@@ -350,7 +353,7 @@ def _writable(folder: Path) -> Path:
 
 
 def _selected(names: Sequence[str]) -> list[str]:
-    from mmnb import selection
+    from mmnb.runner import selection
 
     try:
         return selection.select(names)

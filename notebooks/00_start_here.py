@@ -49,8 +49,9 @@ from sklearn.neural_network import MLPClassifier
 import mmnb
 from mmnb import ablation, blending, complementarity, gap, grounding, information, laziness
 from mmnb.data import naming
-from mmnb.instruments.intervals import mean_interval
+from mmnb.instruments.estimate import mean_interval
 from mmnb.lab import claim, plot, rules
+from mmnb.recipes import late
 
 run = mmnb.start("00_start_here", profile=PROFILE, seed=SEED)
 size = run.sizes(
@@ -64,7 +65,7 @@ SEEDS = tuple(100 * SEED + k for k in range(size.seeds))
 def over_seeds(name, values):
     """Record the mean over seeds with its 95 % t interval."""
     found = mean_interval([float(value) for value in values])
-    run.record(name, found.mean, ci=found.ends, n=len(values))
+    run.record(name, found)
     return found
 
 
@@ -280,17 +281,17 @@ def build(seed, head=Point):
     """Encoders, head, and a linear head for each side; same seed, same weights."""
     torch.manual_seed(seed)
     alone = {"image": torch.nn.Linear(4 * WIDTH, 2), "text": torch.nn.Linear(WIDTH, 2)}
-    return laziness.LateModel({"image": Cards(), "text": Words()}, head(), alone)
+    return late.LateModel({"image": Cards(), "text": Words()}, head(), alone)
 
 
 def adding():
     """The twin's head: a linear layer on both, which is a sum of two parts."""
-    return laziness.Concat([4 * WIDTH, WIDTH], 2)
+    return late.Concat([4 * WIDTH, WIDTH], 2)
 
 
 def with_gaps(inputs, label, seed):
     """Shuffled batches of 50 with cards turned over and words masked at random."""
-    whole, draw = laziness.shuffled(inputs, label, 50, seed), torch.Generator().manual_seed(seed)
+    whole, draw = late.shuffled(inputs, label, 50, seed), torch.Generator().manual_seed(seed)
 
     def batches(epoch):
         for x, y in whole(epoch):
@@ -304,7 +305,7 @@ def with_gaps(inputs, label, seed):
 def train(inputs, label, seed, way=None, head=Point):
     """A trained model, in eval mode."""
     model = build(seed, head)
-    laziness.fit(model, with_gaps(inputs, label, seed), way, epochs=size.epochs, seed=seed, progress=False)
+    late.fit(model, with_gaps(inputs, label, seed), way, epochs=size.epochs, seed=seed, progress=False)
     return model
 
 
@@ -315,7 +316,7 @@ def sides(drawn):
 
 worlds = [(naming.sample(size.n, seed), naming.sample(2000, 1_000_000 + seed)) for seed in SEEDS]
 joint = [train(sides(first), first.label, seed) for (first, _), seed in zip(worlds, SEEDS, strict=True)]
-alone = [train(sides(first), first.label, seed, laziness.Alone()) for (first, _), seed in zip(worlds, SEEDS, strict=True)]  # fmt: skip
+alone = [train(sides(first), first.label, seed, late.Alone()) for (first, _), seed in zip(worlds, SEEDS, strict=True)]  # fmt: skip
 wordless = [train(sides(first) | {"text": torch.full_like(first.question, naming.MASK)}, first.label, seed) for (first, _), seed in zip(worlds, SEEDS, strict=True)]  # fmt: skip
 twin = train(sides(worlds[0][0]), worlds[0][0].label, SEEDS[0], head=adding)
 
@@ -344,8 +345,8 @@ rows = [
 ]  # fmt: skip
 display(run.table(rows, caption=f"Joint: mean over {len(SEEDS)} seeds; twin: first seed"))
 run.say(
-    f"**Seen.** Without interactions the joint model loses {100 * drop.mean:.0f} points of accuracy (ideal: {100 * (ideal['accuracy'] - ideal['EMAP accuracy']):.0f}); the twin has nothing to lose. Its share is zero to rounding. "
-    f"The joint model's share minus the ideal observer's is {share.mean:+.3f} [{share.low:.3f}, {share.high:.3f}]; the right answer, 0, lies {beside(share)}. → notebook 01"
+    f"**Seen.** Without interactions the joint model loses {100 * drop.value:.0f} points of accuracy (ideal: {100 * (ideal['accuracy'] - ideal['EMAP accuracy']):.0f}); the twin has nothing to lose. Its share is zero to rounding. "
+    f"The joint model's share minus the ideal observer's is {share.value:+.3f} [{share.low:.3f}, {share.high:.3f}]; the right answer, 0, lies {beside(share)}. → notebook 01"
 )
 
 # %% [markdown]
@@ -441,7 +442,7 @@ display(
     )
 )
 run.say(
-    f"**Seen.** Without the picture the colour word costs {rises[0].mean:.2f} bits more (the world: {known[0]['all'] - known[0]['none']:.2f}, {beside(rises[0], known[0]['all'] - known[0]['none'])}), without the words the card {rises[1].mean:.2f} (the world: {known[1]['all'] - known[1]['none']:.2f}, {beside(rises[1], known[1]['all'] - known[1]['none'])}). "
+    f"**Seen.** Without the picture the colour word costs {rises[0].value:.2f} bits more (the world: {known[0]['all'] - known[0]['none']:.2f}, {beside(rises[0], known[0]['all'] - known[0]['none'])}), without the words the card {rises[1].value:.2f} (the world: {known[1]['all'] - known[1]['none']:.2f}, {beside(rises[1], known[1]['all'] - known[1]['none'])}). "
     f"Another card in place of the named one costs {mean[0]['random'] - mean[0]['none']:+.2f}: at the same number it matters *which* card is taken. With the named card alone face down the model pays {mean[0]['aligned']:.2f} bits where {known[0]['aligned']:.2f} would do, and where it pays {mean[0]['all']:.2f} with all face down: "
     f"in {100 * np.mean(astray):.0f} % of sentences its attention is then highest on another card. Ablation reports this rightly; it is the model that misreads. The twin already pays {twin_bits['none']:.2f} bits with everything in sight. → notebook 02"
 )
@@ -464,7 +465,7 @@ def looks(model, test):
 pointed = over_seeds("start.grounding", [looks(model, test) for model, (_, test) in zip(joint, worlds, strict=True)])
 untrained = [looks(build(seed).eval(), test) for (_, test), seed in zip(worlds, SEEDS, strict=True)]
 run.say(
-    f"**Seen.** Attention is on the named card in {100 * pointed.mean:.0f} % of sentences; untrained, {100 * np.mean(untrained):.0f} %. → notebook 03"
+    f"**Seen.** Attention is on the named card in {100 * pointed.value:.0f} % of sentences; untrained, {100 * np.mean(untrained):.0f} %. → notebook 03"
 )
 
 # %% [markdown]
@@ -488,7 +489,7 @@ before = [clouds(build(seed).eval(), test) for (_, test), seed in zip(worlds, SE
 cones = [[gap.average_cosine(side, diagonal=False) for side in pair] for pair in before]
 cone = over_seeds("start.cone", np.mean(cones, axis=1))
 run.say(
-    f"**Seen.** Gap {gaps.mean:.2f}, two halves of the pictures {np.mean(halves):.3f}. Before any training the mean cosine within a side is already {cone.mean:.2f}: a narrow cone each. → notebook 04"
+    f"**Seen.** Gap {gaps.value:.2f}, two halves of the pictures {np.mean(halves):.3f}. Before any training the mean cosine within a side is already {cone.value:.2f}: a narrow cone each. → notebook 04"
 )
 
 # %% [markdown]
@@ -525,7 +526,7 @@ display(run.table(rows, caption="PID in nats"))
 pid_says = "With this many examples the correction is hardly needed; its use is with fewer." if plain < 0.01 else "With this few examples the correction matters."  # fmt: skip
 run.say(
     f"**Seen.** The counted atoms lie within {plain:.3f} nats of the exact ones, less what shuffled labels hold within {corrected:.3f}. {pid_says} "
-    f"Complementarity from our models {whole.metric + metric.mean:.2f} [{whole.metric + metric.low:.2f}, {whole.metric + metric.high:.2f}], exact {whole.metric:.2f}, {beside(metric)}. Much of what there is to know takes both at once. Without the calibration it would be {np.mean(raw):.2f}: the picture model, too sure of itself, seems to know even less than it does. → notebook 05"
+    f"Complementarity from our models {whole.metric + metric.value:.2f} [{whole.metric + metric.low:.2f}, {whole.metric + metric.high:.2f}], exact {whole.metric:.2f}, {beside(metric)}. Much of what there is to know takes both at once. Without the calibration it would be {np.mean(raw):.2f}: the picture model, too sure of itself, seems to know even less than it does. → notebook 05"
 )
 
 # %% [markdown]
@@ -568,9 +569,9 @@ display(run.table(rows, caption="Accuracy of the probe, mean over seeds"))
 verdict_of = "transfer is shown" if helped.low > 0 else "transfer is not shown"
 floor = "overfits (next section) and ends below an untrained one" if unlearnt.high < 0 else "is not shown to differ from an untrained one"  # fmt: skip
 run.say(
-    f"**Seen.** Pictures: trained alone, the encoder {floor} ({unlearnt.mean:+.3f} [{unlearnt.low:.3f}, {unlearnt.high:.3f}]). The other head, without a word, brings {by_head.mean:+.3f} [{by_head.low:.3f}, {by_head.high:.3f}]; "
-    f"the words themselves add {helped.mean:+.3f} [{helped.low:.3f}, {helped.high:.3f}]: {verdict_of}. "
-    f"Words: joint minus alone {equal.mean:+.3f}, but this probe could not tell: an untrained encoder scores {scores['untrained', 'text'].mean():.3f}, the trained one {scores['joint', 'text'].mean():.3f}. With eight inputs a random encoder keeps them apart, and a lazy one would too. Adjective erased: {seen.mean:+.3f}; the probe notices lost information, not laziness. → notebook 06"
+    f"**Seen.** Pictures: trained alone, the encoder {floor} ({unlearnt.value:+.3f} [{unlearnt.low:.3f}, {unlearnt.high:.3f}]). The other head, without a word, brings {by_head.value:+.3f} [{by_head.low:.3f}, {by_head.high:.3f}]; "
+    f"the words themselves add {helped.value:+.3f} [{helped.low:.3f}, {helped.high:.3f}]: {verdict_of}. "
+    f"Words: joint minus alone {equal.value:+.3f}, but this probe could not tell: an untrained encoder scores {scores['untrained', 'text'].mean():.3f}, the trained one {scores['joint', 'text'].mean():.3f}. With eight inputs a random encoder keeps them apart, and a lazy one would too. Adjective erased: {seen.value:+.3f}; the probe notices lost information, not laziness. → notebook 06"
 )
 
 # %% [markdown]
@@ -584,7 +585,7 @@ def points(model, world, seed, names):
     """(before, after) losses of the heads called `names`."""
     moments = []
     for net in (build(seed).eval(), model):
-        train_loss, held_out = (blending.mean_losses(net, [(sides(part), part.label)]) for part in world)
+        train_loss, held_out = (late.mean_losses(net, [(sides(part), part.label)]) for part in world)
         moments.append({name: blending.Losses(train_loss[name], held_out[name]) for name in names})
     return {name: tuple(moment[name] for moment in moments) for name in names}
 
@@ -597,7 +598,7 @@ heart = over_seeds("start.overfitting", [r["image"].overfitting - r["text"].over
 rows = [{"loss": name, "overfitting": np.mean([r[name].overfitting for r in ratios]), "generalising": np.mean([r[name].generalising for r in ratios]), "OGR, median": np.median([r[name].ratio for r in ratios])} for name in ("image", "text", "joint")]  # fmt: skip
 display(run.table(rows, caption="Nats, mean over seeds; OGR is a ratio"))
 blend = "Its held-out loss rose, so its OGR is infinite and G-Blend would give it no weight." if rows[0]["generalising"] <= 0 else "G-Blend would weigh its loss down."  # fmt: skip
-run.say(f"**Seen.** The picture overfits {heart.mean:.2f} nats more than the words. {blend} → notebook 07")
+run.say(f"**Seen.** The picture overfits {heart.value:.2f} nats more than the words. {blend} → notebook 07")
 
 # %% [markdown]
 # ### A model of your own: a dozen lines
@@ -656,7 +657,7 @@ fig, ax = plot.subplots("page", height=4.2)
 for k, (_, runs, says, control) in enumerate(rows):
     interval = mean_interval([float(value) for value in runs])
     ax.plot(runs, np.full(len(runs), k) + 0.18, ".", color=plot.COLOURS["fused"], markersize=3, alpha=0.6)
-    ax.errorbar(interval.mean, k, xerr=[[interval.mean - interval.low], [interval.high - interval.mean]], color=plot.COLOURS["fused"], marker="D", label=f"our trainings, 95 % t interval, n = {len(runs)}" if k == 0 else None)  # fmt: skip
+    ax.errorbar(interval.value, k, xerr=[[interval.value - interval.low], [interval.high - interval.value]], color=plot.COLOURS["fused"], marker="D", label=f"our trainings, 95 % t interval, n = {len(runs)}" if k == 0 else None)  # fmt: skip
     if says is not None:
         plot.published_point(ax, says, k, "what the world says" if k == 0 else "_")
     if control is not None:
@@ -686,7 +687,7 @@ run.say(
 # %%
 rule = rules.parse({"kind": "at-least", "bound": 0.1}, "here")
 told = {True: "reproduced", False: "not reproduced"}
-rows = [{"what is handed in": name, "number": value, "the rule": str(rule), "verdict": told[rule.accepts(value)]} for name, value in (("our joint model", drop.mean), ("its additive twin", twin_scores.gap), ("random labels", nothing_scores.gap))]  # fmt: skip
+rows = [{"what is handed in": name, "number": value, "the rule": str(rule), "verdict": told[rule.accepts(value)]} for name, value in (("our joint model", drop.value), ("its additive twin", twin_scores.gap), ("random labels", nothing_scores.gap))]  # fmt: skip
 display(run.table(rows, caption="A rule that can fail"))
 weak = {"id": "start.weak", "claim": "The model is right half of the time.", "place": "nowhere", "random": True, "tolerance": "none", "rule": {"kind": "at-least", "bound": 0.5}, "null": 0.5}  # fmt: skip
 try:

@@ -56,11 +56,11 @@ from sklearn.svm import SVC
 import mmnb
 from mmnb.data import dot_product, easyvqa, glyphs, lxmert, vqa_v2
 from mmnb.instruments.emap import project
-from mmnb.instruments.intervals import mean_interval
+from mmnb.instruments.estimate import mean_interval
 from mmnb.lab import plot
-from mmnb.lab.train import fit_pairs
 from mmnb.models import fusion, vilt
 from mmnb.models.encoders import BagOfTokens, Blind, ConvEncoder
+from mmnb.recipes.fit import fit_pairs
 
 run = mmnb.start("01_emap", profile=PROFILE, seed=SEED)
 # fmt: off
@@ -256,7 +256,7 @@ recorded = {"original": ["logistic", "degree-2 SVM", "MLP"], "gap": ["degree-2 S
 short = {"logistic": "linear", "degree-2 SVM": "svm", "MLP": "mlp", "original": "original", "gap": "drop"}
 for column, name in ((column, name) for column, names in recorded.items() for name in names):
     seen = mean_interval(by_model[name][column])
-    run.record(f"emap.dot-{short[name]}-{short[column]}", seen.mean, ci=seen.ends, n=size.dot_seeds)
+    run.record(f"emap.dot-{short[name]}-{short[column]}", seen)
 run.record("emap.dot-linear-share", by_model["logistic"].interaction.max(), n=size.dot_seeds)
 
 fig, ax = plot.subplots("column", height=2.7)
@@ -344,20 +344,20 @@ def overview(runs, caption):
     for name, group in runs.groupby("model", sort=False):
         gap = mean_interval(group.gap)
         rows.append({"model": name} | {title: group[column].mean() for column, title in titles.items()})
-        rows[-1]["gap [95 % interval]"] = f"{gap.mean:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
+        rows[-1]["gap [95 % interval]"] = f"{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
     return run.table(rows, caption=f"{caption}: accuracy on test pairs, and shares; means of {size.seeds} seeds")
 
 
 # %%
 asked = study(questions, HEADS, questions.of_a, epochs=size.epochs, items_per_batch=32)
 lost = {name: mean_interval(of_model(asked, name, "lost")) for name in ("concat-MLP", "multiplicative")}
-run.record("emap.vqa-mlp-loss", lost["concat-MLP"].mean, ci=lost["concat-MLP"].ends, n=size.seeds)
-run.record("emap.vqa-product-loss", lost["multiplicative"].mean, ci=lost["multiplicative"].ends, n=size.seeds)
+run.record("emap.vqa-mlp-loss", lost["concat-MLP"])
+run.record("emap.vqa-product-loss", lost["multiplicative"])
 run.record("emap.vqa-additive-gap", np.abs(of_model(asked, "additive", "gap")).max(), n=size.seeds)
 display(overview(asked, "easy-VQA"))
 run.say(
-    f"**Seen.** Of what they gain over their better marginal, the concat-MLP loses {lost['concat-MLP'].mean:.0%} and the "
-    f"multiplicative model {lost['multiplicative'].mean:.0%}. We had expected *most* of it from both, and only the multiplicative model does so. A likely reason: the additive model, which "
+    f"**Seen.** Of what they gain over their better marginal, the concat-MLP loses {lost['concat-MLP'].value:.0%} and the "
+    f"multiplicative model {lost['multiplicative'].value:.0%}. We had expected *most* of it from both, and only the multiplicative model does so. A likely reason: the additive model, which "
     f"cannot interact, still has {of_model(asked, 'additive', 'original').mean():.2f}. Adding up may be enough for *what colour?*, where the question votes for colours and the picture for everything it shows; the next figure looks."
 )
 
@@ -379,7 +379,7 @@ by_kind = pd.concat(by_kind)
 yes_no = by_kind[by_kind.kind >= 2].groupby("seed")[list(looks)].mean()
 gone = mean_interval((yes_no["model"] - yes_no["EMAP"]) / (yes_no["model"] - yes_no["text marginal"]).clip(lower=0.01))
 note = f"EMAP {yes_no['EMAP'].mean():.3f}, text marginal {yes_no['text marginal'].mean():.3f}"
-run.record("emap.vqa-yes-no", gone.mean, ci=gone.ends, n=size.seeds, note=note)
+run.record("emap.vqa-yes-no", gone, note=note)
 
 fig, ax = plot.subplots("page", height=2.8)
 by_kind = by_kind.groupby(["kind", "seed"])[list(looks)].mean()
@@ -418,12 +418,12 @@ for title, (pairs, heads) in tasks.items():
 # %%
 gap = mean_interval(of_model(characters["category"], "concat-MLP", "gap"))
 n_category = len(characters["category"].rows.iloc[0])
-run.record("emap.glyph-gain", gains["category"].mean, ci=gains["category"].ends, n=size.seeds)
-run.record("emap.glyph-gap", gap.mean, ci=gap.ends, n=size.seeds)
+run.record("emap.glyph-gain", gains["category"])
+run.record("emap.glyph-gap", gap)
 run.say(
-    f"**Seen.** *Script* is not such a task: the concat-MLP beats the better single modality by only {gains['script'].mean:.3f} "
-    f"[{gains['script'].low:.3f}, {gains['script'].high:.3f}], since what is left of the name gives the script away. *Category* is one: the gain is {gains['category'].mean:.3f} "
-    f"[{gains['category'].low:.3f}, {gains['category'].high:.3f}], and of that EMAP takes {gap.mean:.3f} [{gap.low:.3f}, {gap.high:.3f}] ({', '.join(f'{g * n_category:+.0f}' for g in of_model(characters['category'], 'concat-MLP', 'gap'))} of {n_category} pairs, seed by seed). "
+    f"**Seen.** *Script* is not such a task: the concat-MLP beats the better single modality by only {gains['script'].value:.3f} "
+    f"[{gains['script'].low:.3f}, {gains['script'].high:.3f}], since what is left of the name gives the script away. *Category* is one: the gain is {gains['category'].value:.3f} "
+    f"[{gains['category'].low:.3f}, {gains['category'].high:.3f}], and of that EMAP takes {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] ({', '.join(f'{g * n_category:+.0f}' for g in of_model(characters['category'], 'concat-MLP', 'gap'))} of {n_category} pairs, seed by seed). "
     f"Fusing both helps; reading one through the other does not: the additive model has {of_model(characters['category'], 'additive', 'original').mean():.3f}, the concat-MLP {of_model(characters['category'], 'concat-MLP', 'original').mean():.3f}. "
     "The paper's sharper case, an expressive model that beats an additive one and still loses nothing, does not occur here."
 )
@@ -445,7 +445,7 @@ for task, splits in published.items():
         "gap": splits.original - splits.additive,
     }.items():
         seen = mean_interval(values)
-        run.record(f"emap.lxmert-{task}-{what}", seen.mean, ci=seen.ends, n=len(splits))
+        run.record(f"emap.lxmert-{task}-{what}", seen)
 if published:
     wins = sum(int((splits.original > splits.additive).sum()) for splits in published.values())
     run.record("emap.lxmert-wins", wins, n=sum(map(len, published.values())))
@@ -570,7 +570,7 @@ for draw, column in np.ndindex(errors.shape):
     sub = mmnb.emap(one["head"], features_a[pick], features_b[pick])
     errors[draw, column] = (sub.projected - exact[pick]).square().mean().sqrt() / spread
 slope = mean_interval([np.polyfit(np.log(size.grids), np.log(row), 1)[0] for row in errors])
-run.record("emap.sub-grid-rate", slope.mean, ci=slope.ends, n=size.draws)
+run.record("emap.sub-grid-rate", slope)
 
 # %%
 fig, ax = plot.subplots("column", height=2.7)
@@ -595,7 +595,7 @@ alt = (
 )
 display(run.figure(fig, "sub-grids", caption=caption, alt=alt))
 run.say(
-    f"**Seen.** A mean slope of {slope.mean:.2f} [{slope.low:.2f}, {slope.high:.2f}]: steeper than −0.50, as it must be so near N = {len(exact):,}. With {n[-1]} pairs the error is {mean[-1]:.1%} of the spread of the scores, with {n[0]} it is {mean[0]:.1%}."
+    f"**Seen.** A mean slope of {slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]: steeper than −0.50, as it must be so near N = {len(exact):,}. With {n[-1]} pairs the error is {mean[-1]:.1%} of the spread of the scores, with {n[0]} it is {mean[0]:.1%}."
 )
 
 # %% [markdown]

@@ -50,14 +50,17 @@ from mmnb.data import cross_modal_ablation, scenes
 from mmnb.data.scenes import MASK, pictures
 from mmnb.data.scenes.pixels import pixel_features
 from mmnb.instruments import ablation
-from mmnb.instruments.intervals import mean_interval
-from mmnb.lab import plot, published, vl_pixels, vl_worlds, vl_zoo
-from mmnb.lab.flickr_items import flickr_items, without_background
-from mmnb.lab.flickr_patches import patch_bits
-from mmnb.lab.vl import Recipe, fit_vl, new
-from mmnb.lab.vl_items import items
+from mmnb.instruments.estimate import mean_interval
+from mmnb.lab import plot, published
 from mmnb.models import flava, vl
 from mmnb.models.pretrained import efficientnet_lite0, minilm
+from mmnb.recipes.flickr.items import flickr_items, without_background
+from mmnb.recipes.flickr.patches import patch_bits
+from mmnb.recipes.vl import pixels as vl_pixels
+from mmnb.recipes.vl import worlds as vl_worlds
+from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl.items import items
+from mmnb.recipes.vl.train import Recipe, fit_vl, new
 
 run = mmnb.start("02_vision_for_language", profile=PROFILE, seed=SEED)
 # fmt: off
@@ -204,7 +207,7 @@ def lowest(samples):
 
 def record_lowest(claim, samples, n):
     name, seen = lowest(samples)
-    run.record(claim, seen.mean, ci=seen.ends, n=n, note=str(name))
+    run.record(claim, seen, note=str(name))
     return seen
 
 
@@ -332,10 +335,10 @@ if bits:
     record_lowest("ablation.ours-regions", {name: s["regions"] * ceilings["regions"] for name, s in shares.items()}, len(test))  # fmt: skip
     asymmetry = [float(s["words"].mean() - s["regions"].mean()) for s in shares.values()]
     seen = mean_interval(asymmetry)
-    run.record("ablation.ours-asymmetry", seen.mean, ci=seen.ends, n=len(asymmetry))
+    run.record("ablation.ours-asymmetry", seen)
     first = bits["visualbert-0"]["words"]
     control = mean_interval(first["aligned"] - first["random"])
-    run.record("ablation.random-control", control.mean, ci=control.ends, n=len(test))
+    run.record("ablation.random-control", control)
 
 # %%
 if bits:
@@ -361,12 +364,12 @@ if bits:
     rises = {name: {side: ablation.relative_change(f[side]["none"], f[side]["all"]) for side in f} for name, f in bits.items()}  # fmt: skip
     lead = sum(r["words"] > r["regions"] for r in rises.values())
     keep = lambda kind, side: [float(f[side]["none"].mean()) for name, f in bits.items() if name.startswith(kind)]  # noqa: E731
-    display(run.say(f"**Seen.** By the share of the ceiling: asymmetry (share lost by words less share lost by regions) {seen.mean:+.3f} [{seen.low:+.3f}, {seen.high:+.3f}] over {len(asymmetry)} models, above 0 in {sum(a > 0 for a in asymmetry)}. In a world where captions are true and detectors right, {law}. By the authors' measure, the relative rise, words lead in {lead} of {len(rises)}, with rises of {percent(min(r['words'] for r in rises.values()))} to {100 * max(r['words'] for r in rises.values()):,.0f} %: it divides by a loss that is near 0 where a model guesses well (a phrase costs VisualBERT {min(keep('visualbert', 'words')):.3f} to {max(keep('visualbert', 'words')):.3f} bits with the whole picture), so it says more about how well a model guessed before than about what it lost. *The measure decides the sign*; below we keep to shares."))  # fmt: skip
+    display(run.say(f"**Seen.** By the share of the ceiling: asymmetry (share lost by words less share lost by regions) {seen.value:+.3f} [{seen.low:+.3f}, {seen.high:+.3f}] over {len(asymmetry)} models, above 0 in {sum(a > 0 for a in asymmetry)}. In a world where captions are true and detectors right, {law}. By the authors' measure, the relative rise, words lead in {lead} of {len(rises)}, with rises of {percent(min(r['words'] for r in rises.values()))} to {100 * max(r['words'] for r in rises.values()):,.0f} %: it divides by a loss that is near 0 where a model guesses well (a phrase costs VisualBERT {min(keep('visualbert', 'words')):.3f} to {max(keep('visualbert', 'words')):.3f} bits with the whole picture), so it says more about how well a model guessed before than about what it lost. *The measure decides the sign*; below we keep to shares."))  # fmt: skip
     excess = {name: float(f["words"]["aligned"].mean() - f["words"]["all"].mean()) for name, f in bits.items()}
     misled = [v for v in excess.values() if v > 0]
     why = f" (by {min(misled):.3f} to {max(misled):.3f} bits): with the other regions still in sight a model may read a wrong one" if misled else ""  # fmt: skip
     weak = f" The LXMERTs are under-trained: they keep {min(keep('lxmert', 'regions')):.2f} to {max(keep('lxmert', 'regions')):.2f} of {ceilings['regions']:.2f} bits on a region and up to {max(keep('lxmert', 'words')):.2f} on a wordpiece with everything in sight." if max(keep("lxmert", "regions")) > 0.25 * ceilings["regions"] else ""  # fmt: skip
-    display(run.say(f"The regions that show the phrase cost {control.mean:.2f} bits [{control.low:.2f}, {control.high:.2f}] more than as many others. “Aligned” costs more than “all” in {len(misled)} of {len(bits)} models{why}.{weak} So what makes the asymmetry?"))  # fmt: skip
+    display(run.say(f"The regions that show the phrase cost {control.value:.2f} bits [{control.low:.2f}, {control.high:.2f}] more than as many others. “Aligned” costs more than “all” in {len(misled)} of {len(bits)} models{why}.{weak} So what makes the asymmetry?"))  # fmt: skip
 
 
 # %% [markdown]
@@ -480,7 +483,7 @@ if stale:
     old, fresh_ = (both_ways(model, own, recompute=r)["regions"]["all"] for r in (False, True))
     top = ceilings_of(own)["regions"]
     leak = mean_interval(top - old)
-    run.record("ablation.leak", leak.mean, ci=leak.ends, n=len(own))
+    run.record("ablation.leak", leak)
 rows = [
     {"model": name, "hole": r} | {c: both_ways(models[name], test, replacement=r, conditions=[c])["words"][c].mean().item() for c in ("none", "aligned", "all")}
     for name in KINDS[:: max(size.models, 1)] for r in ablation.REPLACEMENTS if models
@@ -496,7 +499,7 @@ if stale and turned:
     why = "" if blind.max() < 0.1 else ": the class of the masked region can be had without its place, it is what the caption names and no visible region shows. The published VisualBERT sees 36 regions, of which many show the same"  # fmt: skip
     tells = "it tells the target, and would pass for vision" if leak.low > 0 else "no leak can be seen here"
     wrong = f" With the mean recomputed the same model costs {fresh_.mean():.2f} bits, above knowing nothing: it trusts a mean that says something else now." if fresh_.mean() > 1.1 * top else ""  # fmt: skip
-    display(run.say(f"With every word masked, a region with the old mean costs {old.mean():.2f} bits where knowing nothing costs {top:.2f}, {leak.mean:.3f} less [{leak.low:.3f}, {leak.high:.3f}]: {tells}.{wrong} Without boxes regions lose {spread(blind, '.2f')} of the ceiling when words go, with boxes {spread(sighted, '.2f')}: {how}{why}."))  # fmt: skip
+    display(run.say(f"With every word masked, a region with the old mean costs {old.mean():.2f} bits where knowing nothing costs {top:.2f}, {leak.value:.3f} less [{leak.low:.3f}, {leak.high:.3f}]: {tells}.{wrong} Without boxes regions lose {spread(blind, '.2f')} of the ceiling when words go, with boxes {spread(sighted, '.2f')}: {how}{why}."))  # fmt: skip
 
 
 # %% [markdown]

@@ -49,13 +49,17 @@ import mmnb
 from mmnb.data import scenes
 from mmnb.data.scenes import ARCS, MASK, WORDS, pictures
 from mmnb.instruments import ablation, grounding
-from mmnb.instruments.intervals import mean_interval
-from mmnb.lab import flickr_grounding, plot, published, vl_curves, vl_pixels, vl_zoo
-from mmnb.lab.vl import Recipe, new
-from mmnb.lab.vl_items import items
+from mmnb.instruments.estimate import mean_interval
+from mmnb.lab import plot, published
 from mmnb.models.pretrained import minilm
 from mmnb.models.vl import small
 from mmnb.models.vl_attention import cross_attention, maps, word_to_regions
+from mmnb.recipes.flickr import grounding as flickr_grounding
+from mmnb.recipes.vl import curves as vl_curves
+from mmnb.recipes.vl import pixels as vl_pixels
+from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl.items import items
+from mmnb.recipes.vl.train import Recipe, new
 
 run = mmnb.start("03_visualbert_grounding", profile=PROFILE, seed=SEED)
 # fmt: off
@@ -303,7 +307,7 @@ for k in range(size.untrained):
 chosen, held = (float(np.mean([getattr(b, name) for b in selection])) for name in ("chosen", "held_out"))
 run.record("grounding.selection", {"held-out": held, "chosen": chosen}, n=size.untrained)
 gain = mean_interval([b.chosen - b.held_out for b in selection])
-run.say(f"**Seen.** Best of 144 heads with random weights: {chosen:.3f} where it was chosen, {held:.3f} on the other half; chance is {chance:.3f}. Optimism {gain.mean:.3f}, 95 % interval over the {size.untrained} models [{gain.low:.3f}, {gain.high:.3f}]{', which reaches 0' if gain.low <= 0 else ''}. The rest is no optimism but luck that stays: with four nouns and four shapes a random head may happen to send some nouns to the right shape, in every picture. Compare with untrained models, not with chance.")  # fmt: skip
+run.say(f"**Seen.** Best of 144 heads with random weights: {chosen:.3f} where it was chosen, {held:.3f} on the other half; chance is {chance:.3f}. Optimism {gain.value:.3f}, 95 % interval over the {size.untrained} models [{gain.low:.3f}, {gain.high:.3f}]{', which reaches 0' if gain.low <= 0 else ''}. The rest is no optimism but luck that stays: with four nouns and four shapes a random head may happen to send some nouns to the right shape, in every picture. Compare with untrained models, not with chance.")  # fmt: skip
 
 # %% [markdown]
 # ### Syntactic grounding
@@ -471,7 +475,7 @@ if models:
     told = {name: costs(models[name]) for name in NAMES if name[0] == "v"} | told
     cost = told["visualbert-0"][0]
     more = mean_interval(cost["attention"] - cost["another at random"])
-    run.record("grounding.explains", more.mean, ci=more.ends, n=len(test))
+    run.record("grounding.explains", more)
 rows = [{"model": name, "region taken": k, "bits it costs": v.mean().item(), "is the one named": (picks[k] == test.target).double().mean().item()} for name, (cost, picks, _) in told.items() for k, v in cost.items()]  # fmt: skip
 display(run.table(rows, caption="What it costs to take one region away, noun masked"))
 missed = []
@@ -479,7 +483,7 @@ for name, (cost, picks, _) in told.items():
     miss = picks["attention"] != test.target
     if miss.sum() > 1:
         a, b = (mean_interval(cost[k][miss]) for k in ("attention", "the region named"))
-        missed.append({"model": name, "misses": str(int(miss.sum())), "attended": a.mean, "low": a.low, "high": a.high, "named": b.mean, "named, low": b.low, "named, high": b.high})  # fmt: skip
+        missed.append({"model": name, "misses": str(int(miss.sum())), "attended": a.value, "low": a.low, "high": a.high, "named": b.value, "named, low": b.low, "named, high": b.high})  # fmt: skip
 if missed:
     display(run.table(missed, caption=f"Where the best head does not look at the named region ({len(test)} items per model): bits that it costs to take away the attended and the named one (95 % t interval over items)"))  # fmt: skip
 agree = {name: float((picks["attention"] == picks["gradient"]).double().mean()) for name, (_, picks, _) in told.items()}

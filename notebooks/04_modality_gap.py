@@ -57,12 +57,12 @@ from torch.utils.data import Subset
 import mmnb
 from mmnb import gap, paths
 from mmnb.data import coco, glyphs, remote
-from mmnb.instruments.intervals import mean_interval
+from mmnb.instruments.estimate import mean_interval
 from mmnb.lab import plot, published
-from mmnb.lab.contrast import embed, fit_contrastive
-from mmnb.lab.finetune import Settings, finetune
 from mmnb.lab.slider import slider
 from mmnb.models import clip, pretrained
+from mmnb.recipes.clip.contrast import embed, fit_contrastive
+from mmnb.recipes.clip.finetune import Settings, finetune
 
 run = mmnb.start("04_modality_gap", profile=PROFILE, seed=SEED)
 # fmt: off
@@ -817,7 +817,7 @@ after = {name: group.after.mean() for name, group in of.items()}
 
 def record_difference(claim, differences):
     seen = mean_interval(differences)
-    run.record(claim, seen.mean, ci=seen.ends, n=len(differences))
+    run.record(claim, seen)
     return seen
 
 
@@ -829,10 +829,10 @@ start = record_difference("gap.train-start", plain.after - turned.after)
 wrong = record_difference("gap.train-wrong-pairs", of["a fifth wrong"].after - plain.after)
 alike = record_difference("gap.train-look-alikes", of["natural pairs"].after - plain.after)
 learnt, low = of["learnt from .07"], of["learnt from 1/100"]
-run.record("gap.learnt-closes", learnt.after.mean(), ci=mean_interval(learnt.after).ends, n=len(learnt))
+run.record("gap.learnt-closes", mean_interval(learnt.after))
 run.record("gap.learnt-end", learnt["1/τ at the end"].mean(), n=len(learnt))
 path = record_difference("gap.learnt-path", low.after - learnt.after)
-run.record("gap.train-no-wrong-pairs", plain.after.mean(), ci=mean_interval(plain.after).ends, n=len(plain))
+run.record("gap.train-no-wrong-pairs", mean_interval(plain.after))
 columns = ["before", "after", "new characters", "cos image", "cos text", "R@1", "R@10", "1/τ at the end", "training loss"]  # fmt: skip
 table = trained.groupby("setting", sort=False)[columns].mean()
 run.table(table, caption=f"Gap before and after training, on held-out typefaces; chance R@1 {1 / len(held_out['new face']):.4f}")  # fmt: skip
@@ -879,11 +879,11 @@ ends = {name: of[name]["1/τ at the end"].mean() for name in ("learnt from .07",
 scales = sorted(SETTINGS[name][0] for name in fixed)
 curve = {name: np.interp(math.log(k), np.log(scales), [after["τ = 1" if n == 1 else f"τ = 1/{n}"] for n in scales]) for name, k in ends.items()}  # fmt: skip
 run.say(
-    f"**Seen.** Before any training the gap is {plain.before.mean():.2f}. After it, the gap is the larger the lower the temperature. At 1/100 training moves it by {grown.mean:+.2f} [{grown.low:+.2f}, {grown.high:+.2f}] from a plain start and by {opened.mean:+.2f} [{opened.low:+.2f}, {opened.high:+.2f}] from a turned one "
-    f"(paper: {np.diff(published.look_up('modality_gap.scratch.plain').value)[0]:+.2f}, {np.diff(published.look_up('modality_gap.scratch.amended').value)[0]:+.2f}); the start still shows when we stop: {start.mean:+.2f}. "
-    f"**Wrong pairs.** Without any, the gap is {after['τ = 1/100']:.2f} when we stop. After equal training a fifth of wrong captions leaves it {wrong.mean:+.2f} wider; but that model has also learnt less (R@1 {of['a fifth wrong']['R@1'].mean():.2f} against {plain['R@1'].mean():.2f}), so its larger gap may be slower learning. "
-    f"Natural pairs make {alike.mean:+.2f}, and that says little: in a batch of 100, {repeats:.1%} of the rows meet their own character again and {ambiguous:.1%} a look-alike, where the wrong captions are {len(train) // 5 / len(train):.0%}. Too few to tell.\n\n"
-    f"**A learnt temperature** that begins at .07 stands at 1/{ends['learnt from .07']:.0f} after {size.epochs} epochs, and the gap at {learnt.after.mean():.2f}; begun at 1/100 it has only come to 1/{ends['learnt from 1/100']:.0f}, and the gap to {low.after.mean():.2f} ({path.mean:+.2f}). "
+    f"**Seen.** Before any training the gap is {plain.before.mean():.2f}. After it, the gap is the larger the lower the temperature. At 1/100 training moves it by {grown.value:+.2f} [{grown.low:+.2f}, {grown.high:+.2f}] from a plain start and by {opened.value:+.2f} [{opened.low:+.2f}, {opened.high:+.2f}] from a turned one "
+    f"(paper: {np.diff(published.look_up('modality_gap.scratch.plain').value)[0]:+.2f}, {np.diff(published.look_up('modality_gap.scratch.amended').value)[0]:+.2f}); the start still shows when we stop: {start.value:+.2f}. "
+    f"**Wrong pairs.** Without any, the gap is {after['τ = 1/100']:.2f} when we stop. After equal training a fifth of wrong captions leaves it {wrong.value:+.2f} wider; but that model has also learnt less (R@1 {of['a fifth wrong']['R@1'].mean():.2f} against {plain['R@1'].mean():.2f}), so its larger gap may be slower learning. "
+    f"Natural pairs make {alike.value:+.2f}, and that says little: in a batch of 100, {repeats:.1%} of the rows meet their own character again and {ambiguous:.1%} a look-alike, where the wrong captions are {len(train) // 5 / len(train):.0%}. Too few to tell.\n\n"
+    f"**A learnt temperature** that begins at .07 stands at 1/{ends['learnt from .07']:.0f} after {size.epochs} epochs, and the gap at {learnt.after.mean():.2f}; begun at 1/100 it has only come to 1/{ends['learnt from 1/100']:.0f}, and the gap to {low.after.mean():.2f} ({path.value:+.2f}). "
     f"Read off between our fixed temperatures, the same ends give {curve['learnt from .07']:.2f} and {curve['learnt from 1/100']:.2f}: the gap goes with the temperature at the end, however that was reached. Nothing shows that either has come to rest. R@1 is {learnt['R@1'].mean():.2f} and {low['R@1'].mean():.2f}: retrieval as good as this needs no such gap. "
     f"Losses at different temperatures cannot be compared, and less learning does not mean a smaller or a larger gap throughout: τ = 1 has the smallest gap ({after['τ = 1']:.2f}) and an R@1 of {of['τ = 1']['R@1'].mean():.2f}."
 )
@@ -940,7 +940,7 @@ display(
 )
 worst, most = np.argmin(per_class[1] - per_class[0]), np.argmax(per_class[1] - per_class[0])
 run.say(
-    f"**Seen.** The shift chosen on validation data changes test accuracy by {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]; choosing on the test set would have claimed {optimism:.3f} more. "
+    f"**Seen.** The shift chosen on validation data changes test accuracy by {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]; choosing on the test set would have claimed {optimism:.3f} more. "
     f"The mean over the scripts, where guessing has {1 / len(enough):.2f}, goes from {np.mean(bias, axis=(0, 2))[0]:.2f} to {np.mean(bias, axis=(0, 2))[1]:.2f}. Seed {widest} chose λ = {zero_shot['λ chosen'][widest]:.2f}{' (the edge of the grid)' if zero_shot['λ chosen'][widest] in (LAMS[0], LAMS[-1]) else ''} and moves most, by {change[widest]:+.3f}; the other seeds by {change.drop(widest).mean():+.3f} on average. "
     f"The test is weak: the most frequent script alone has {most_frequent:.2f}, and no positive control shows that a helpful shift would be found. Behind one accuracy, single classes move: {glyph.scripts[enough[worst]]} by {per_class[1][worst] - per_class[0][worst]:+.2f}, {glyph.scripts[enough[most]]} by {per_class[1][most] - per_class[0][most]:+.2f}."
 )

@@ -54,12 +54,12 @@ from mmnb import complementarity as cm
 from mmnb import information
 from mmnb.data import complementary, digits, easyvqa, glyphs, known_information, mfeat, mnist, spoken_digits
 from mmnb.data.scenes import CLASSES, known, pictures
-from mmnb.instruments.intervals import mean_interval
+from mmnb.instruments.estimate import mean_interval
 from mmnb.lab import plot, published
-from mmnb.lab.train import fit_pairs, pair_logits
 from mmnb.models import fusion
 from mmnb.models.encoders import BagOfTokens, Blind, ConvEncoder
 from mmnb.models.lenet import LeNet5
+from mmnb.recipes.fit import fit_pairs, pair_logits
 
 run = mmnb.start("05_complementarity", profile=PROFILE, seed=SEED)
 # fmt: off
@@ -215,7 +215,7 @@ run.record("compl.suite-best", max(abs(bias.loc[name, BEST[name]]) for name in E
 truth = {name: task.nats for name, task in SUITE.items()}
 for key, name in {"1d": "gaussian, d = 1", "20d": "gaussian, d = 20", "deterministic": "uniform noise, .001"}.items():
     seen = trials[(trials.task == name) & (trials.method == "mine")].error.fillna(-truth[name]) + truth[name]
-    run.record(f"compl.mine-{key}", seen.mean(), ci=mean_interval(seen).ends, n=seeds, note=f"true {truth[name]:.3f}")
+    run.record(f"compl.mine-{key}", mean_interval(seen), note=f"true {truth[name]:.3f}")
 maps = [bias.loc[f"gaussian, {m}", "ksg"] - bias.loc["gaussian, d = 1", "ksg"] for m in ("asinh", "half-cube")]
 run.record("compl.invariance", max(map(abs, maps)), n=seeds)
 shown = pd.DataFrame(
@@ -329,15 +329,15 @@ of_alpha = sweep.groupby("alpha").mean()
 at = {alpha: sweep[sweep.alpha == alpha] for alpha in ALPHAS}
 for key, alpha in {"zero": 0.0, "middle": 0.5, "one": 1.0}.items():
     seen = mean_interval(at[alpha].metric)
-    run.record(f"compl.synth-{key}", seen.mean, ci=seen.ends, n=seeds)
+    run.record(f"compl.synth-{key}", seen)
 run.record("compl.synth-order", {f"alpha {alpha:g}": of_alpha.metric[alpha] for alpha in ALPHAS}, n=seeds)
 run.record("compl.synth-missing", {f"alpha {alpha:g}": of_alpha.missing[alpha] for alpha in ALPHAS[:4]}, n=seeds)
 rises = {}
 for kind in ("noisy", "adversarial"):
     seen = rises[kind] = mean_interval(at[0.75][kind].to_numpy() - at[0.0][kind].to_numpy())
-    run.record(f"compl.synth-{kind}", seen.mean, ci=seen.ends, n=seeds)
+    run.record(f"compl.synth-{kind}", seen)
 spared = mean_interval(at[1.0].retrained - at[1.0].missing)
-run.record("compl.synth-retrained", spared.mean, ci=spared.ends, n=seeds)
+run.record("compl.synth-retrained", spared)
 mine_error = {alpha: at[alpha].MINE.iloc[0] - (at[alpha].metric.mean()) for alpha in ALPHAS}
 lost = [abs(mine_error[alpha]) for alpha in (0.75, 1.0)]
 run.record("compl.synth-mine", 10.0 if np.isnan(lost).any() else max(lost), n=2, note="distance to the classifiers' metric; a diverged run counts as 10")  # fmt: skip
@@ -373,8 +373,8 @@ caption = f"The more the modalities share, the smaller the metric and the more r
 alt = "Left: the metric falls from two to zero as alpha grows from zero to one, while the MINE line leaves it. Right: four robustness ratios against alpha, missing modality and retrained models rising from one half to nearly one."
 display(run.figure(fig, "synthetic", caption=caption, alt=alt))
 run.say(
-    f"**Seen.** From {of_alpha.metric[0.0]:.2f} to {of_alpha.metric[1.0]:.2f}; a missing modality leaves {of_alpha.missing[0.0]:.2f} of the accuracy at alpha 0 and {of_alpha.missing[0.75]:.2f} at .75; at alpha 1 retraining spares {spared.mean:+.3f} [{spared.low:+.3f}, {spared.high:+.3f}]. Noise and attack change by "
-    f"{rises['noisy'].mean:+.2f} and {rises['adversarial'].mean:+.3f}: an attack of this size does next to nothing at any alpha ({of_alpha.adversarial.min():.3f} of the accuracy is left where it does most), so its rise is shown, and small. MINE finds {simple:.2f} for the sign of a product, where 2 is true{': the pipeline works' if abs(simple - 2) < 0.5 else ''}; here it misses the classifiers' metric by {', '.join(f'{mine_error[a]:+.2f}' for a in ALPHAS)}. "
+    f"**Seen.** From {of_alpha.metric[0.0]:.2f} to {of_alpha.metric[1.0]:.2f}; a missing modality leaves {of_alpha.missing[0.0]:.2f} of the accuracy at alpha 0 and {of_alpha.missing[0.75]:.2f} at .75; at alpha 1 retraining spares {spared.value:+.3f} [{spared.low:+.3f}, {spared.high:+.3f}]. Noise and attack change by "
+    f"{rises['noisy'].value:+.2f} and {rises['adversarial'].value:+.3f}: an attack of this size does next to nothing at any alpha ({of_alpha.adversarial.min():.3f} of the accuracy is left where it does most), so its rise is shown, and small. MINE finds {simple:.2f} for the sign of a product, where 2 is true{': the pipeline works' if abs(simple - 2) < 0.5 else ''}; here it misses the classifiers' metric by {', '.join(f'{mine_error[a]:+.2f}' for a in ALPHAS)}. "
     f"At alpha = 1 the estimate of $I(a;b)$, which is infinite there and never below 0, is {shared.max():.1f} nats at its highest and {shared[-1]:.0f} at the end of training{': the bound itself breaks, as the critic explodes on exchanged pairs' if shared[-1] < 0 else ''}. "
     f"The classifiers have an error, too: {of_alpha.metric[1.0]:.3f} where 0 is true. Mind the labels: the share of ones drifts from {of_alpha.ones.max():.2f} to {of_alpha.ones.min():.2f}, so accuracies alone do not compare."
 )
@@ -513,7 +513,7 @@ if speech:
         {f"std {s:g}": e for s, e in zip(real["std"], real.estimate, strict=True)},
         n=size.pairs,
     )
-    run.record("compl.aav-meanfill", brittle.mean, ci=brittle.ends, n=len(filled))
+    run.record("compl.aav-meanfill", brittle)
     run.record("compl.aav-mine", -10.0 if np.isnan(mine[2.0]) else mine[2.0], n=1, note="a diverged run counts as −10")
 # %%
 fig, axes = plot.subplots("page", cols=2, height=2.9)
@@ -550,7 +550,7 @@ display(
 )
 run.say(
     f"**Seen.** The estimator is within {(clear.estimate - clear.exact).abs().max():.3f} of the exact metric when digits are readable; a retrained model stays within {max(abs(alone[s] - bayes[s]) for s in (1.0, 2.0)):.3f} of the best possible. "
-    f"With {WORLD}, putting a mean in costs {brittle.mean:.3f} [{brittle.low:.3f}, {brittle.high:.3f}] of accuracy at std 1 *beyond* the lost information: that is brittle fusion, not complementarity, and the paper's “missing” column mixes both. "
+    f"With {WORLD}, putting a mean in costs {brittle.value:.3f} [{brittle.low:.3f}, {brittle.high:.3f}] of accuracy at std 1 *beyond* the lost information: that is brittle fusion, not complementarity, and the paper's “missing” column mixes both. "
     f"With readable digits it costs {(swaps[(swaps.world == 'readable') & (swaps['std'] == 1.0)].retrained - swaps[(swaps.world == 'readable') & (swaps['std'] == 1.0)]['mean-filled']).mean():+.3f}: ten equal odds are a mean that says “I do not know”; that of log-probabilities is a digit nobody drew. "
     f"In *{WORLD}* the second modality (read correctly {accuracy['second modality']:.2f} of the time) is not what the table assumes: at std 0 the estimate is {real.estimate.iloc[0]:.2f} instead of 0, because the first then adds what was misread; at std 3 it is {real.estimate.iloc[-1]:.2f} instead of {real.exact.iloc[-1]:.2f}, as misreading spoils what only both can tell. "
     f"MINE on the same features: {', '.join(f'{mine[s]:.2f} at std {s:g}' for s in MINED)}; the paper's value at 2 is {published.look_up('complementarity.aav.metric').value:.2f}."
@@ -657,7 +657,7 @@ off = {name: abs(rows.metric.mean() - key[name][0].metric) for name, rows in of_
 run.record("compl.scenes-estimate", 10.0 if np.isnan(list(off.values())).any() else max(off.values()), n=seeds)
 both, apart = (of_question[name]["interaction share"].to_numpy() for name in ("caption right?", "colour, often told"))
 more = mean_interval(both - apart)
-run.record("compl.scenes-emap", more.mean, ci=more.ends, n=seeds)
+run.record("compl.scenes-emap", more)
 asked = [{"question": q.name, "asked": q.text, "answers": len(q.answers), "shape told rightly": q.right_shape, "colour told rightly": q.right_colour} for q in known.QUESTIONS.values()]  # fmt: skip
 caption = "Seven questions; a share of .25 is chance: the caption then says nothing about the picture"
 run.table(asked, caption=caption, digits=2)
@@ -714,9 +714,9 @@ if vqa.metric.isna().any():
     run.not_testable(["compl.vqa-synergy"], "models this small find too little information for a ratio")
 else:
     above = mean_interval(vqa.metric - 1)
-    run.record("compl.vqa-synergy", above.mean, ci=above.ends, n=seeds)
+    run.record("compl.vqa-synergy", above)
 agrees = mean_interval(vqa["interaction share"].to_numpy() - script["interaction share"].to_numpy())
-run.record("compl.vqa-emap", agrees.mean, ci=agrees.ends, n=seeds)
+run.record("compl.vqa-emap", agrees)
 everything = pd.concat([in_scenes, real_tasks], ignore_index=True)
 order = list(dict.fromkeys(everything.task))
 warm, shape = of_question["both warm?"], of_question["shape, and right?"]

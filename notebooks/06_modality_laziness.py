@@ -50,8 +50,13 @@ from IPython.display import display
 import mmnb
 from mmnb import blending, laziness
 from mmnb.data import audio_visual, av_digits, easyvqa, mfeat, two_codes
-from mmnb.instruments.intervals import mean_interval
-from mmnb.lab import av_late, late_resnet, plot, published, replicas, vqa_late
+from mmnb.instruments.estimate import mean_interval
+from mmnb.lab import plot, published
+from mmnb.recipes import late
+from mmnb.recipes.late import av as av_late
+from mmnb.recipes.late import resnet as late_resnet
+from mmnb.recipes.late import seeds as replicas
+from mmnb.recipes.late import vqa as vqa_late
 
 run = mmnb.start("06_modality_laziness", profile=PROFILE, seed=SEED)
 size = run.sizes(
@@ -76,13 +81,13 @@ def compare(claim, first, second):
     difference = (np.asarray(first) - np.asarray(second)).tolist()
     found = mean_interval(difference)
     if claim:
-        run.record(claim, found.mean, ci=found.ends, n=len(difference))
+        run.record(claim, found)
     return found
 
 
 def in_points(found):
     """A paired difference with its interval, in points."""
-    return f"{100 * found.mean:+.1f} points [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+    return f"{100 * found.value:+.1f} points [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
 
 
 size
@@ -103,7 +108,7 @@ size
 # %%
 def naive_umt(model, teachers, batches, lam, epochs):
     """The formula above, step by step."""
-    optimiser = laziness.adam([*model.encoders.parameters(), *model.head.parameters()])
+    optimiser = late.adam([*model.encoders.parameters(), *model.head.parameters()])
     for epoch in range(epochs):
         for x, y in batches(epoch):
             phi = {m: model.encoders[m](x[m]) for m in x}
@@ -119,11 +124,11 @@ def naive_umt(model, teachers, batches, lam, epochs):
 toy = replicas.stack([two_codes.sample("apart", (60, 1, 1), SEED)], [SEED])
 inputs, label = {m: x[0] for m, x in toy.train[0].items()}, toy.train[1][0]
 start, teacher = (replicas.plain(toy, ["a", "b"], SEED, stream=k) for k in (0, 1))
-batches = laziness.shuffled(inputs, label, batch_size=20, seed=SEED)
+batches = late.shuffled(inputs, label, batch_size=20, seed=SEED)
 ours = {lam: copy.deepcopy(start) for lam in (None, 0.0, 0.5)}
 for lam, model in ours.items():
-    way = laziness.Joint() if lam is None else laziness.Umt(dict(teacher.encoders.items()), lam)
-    laziness.fit(model, batches, way, epochs=5, progress=False)
+    way = late.Joint() if lam is None else late.Umt(dict(teacher.encoders.items()), lam)
+    late.fit(model, batches, way, epochs=5, progress=False)
 by_hand = naive_umt(copy.deepcopy(start), teacher.encoders, batches, 0.5, 5)
 assert (by_hand(inputs) - ours[0.5](inputs)).abs().max() < 1e-4  # squares are summed in another order
 change = (ours[0.0](inputs) - ours[None](inputs)).abs().max().item()
@@ -204,7 +209,7 @@ run.figure(
 # same batches (all seeds run side by side in one pass; a test shows that this equals one by one). The **probe** is a new linear classifier on the frozen encoder. As a control, teachers whose features belong to *other* examples.
 
 # %%
-alone, _ = replicas.train(replicas.build(data, VIEWS), data, laziness.Alone(), epochs=size.epochs)
+alone, _ = replicas.train(replicas.build(data, VIEWS), data, late.Alone(), epochs=size.epochs)
 x, y = data.train
 x_test, y_test = data.test
 kept = copy.deepcopy(alone.state_dict())
@@ -231,7 +236,7 @@ for pair in PAIRS:
     before = replicas.build(data, pair)
     own = {v: alone.encoders[v] for v in pair}
     wrong = {v: Mistaken(own[v], x[v], order).eval() for v in pair}
-    ways = {"joint": laziness.Joint(), "UMT": laziness.Umt(own, 1.0), "wrong teachers": laziness.Umt(wrong, 1.0)}
+    ways = {"joint": late.Joint(), "UMT": late.Umt(own, 1.0), "wrong teachers": late.Umt(wrong, 1.0)}
     for name, way in ways.items():
         model, _ = replicas.train(before, data, way, epochs=size.epochs)
         fused[pair, name] = replicas.accuracy(replicas.predict(model, x_test)["joint"], y_test)
@@ -262,14 +267,14 @@ plot.chance_line(ax, 0.0, "trained alone")
 ax.set(ylabel="probe minus probe of the\nencoder trained alone", ylim=(None, 0.07), xlim=(-0.6, 8.9))
 ax.legend(loc="upper left", ncols=2)
 caption = "Joint encoders tell less about their own modality than encoders trained alone, UMT brings them back, teachers that mix up the examples mostly do harm. Test accuracy of a new linear head, paired differences; bars: 95 % t interval over seeds, dots: seeds."
-alt = f"Eight groups, one per encoder. Joint training lies between {min(f.mean for f in lazy.values()):+.2f} and {max(f.mean for f in lazy.values()):+.2f}, UMT near zero. Wrong teachers lie lowest in {worst[1]} beside {worst[0][worst[0][0] == worst[1]]}, at {far[worst]:+.2f}, and in mor at {far[PAIRS[2], 'mor']:+.2f}."
+alt = f"Eight groups, one per encoder. Joint training lies between {min(f.value for f in lazy.values()):+.2f} and {max(f.value for f in lazy.values()):+.2f}, UMT near zero. Wrong teachers lie lowest in {worst[1]} beside {worst[0][worst[0][0] == worst[1]]}, at {far[worst]:+.2f}, and in mor at {far[PAIRS[2], 'mor']:+.2f}."
 display(run.figure(fig, "probes", caption=caption, alt=alt))
-share, spoilt = -np.mean([found.mean for found in lazy.values()]), sum(f.high < 0 for f in against.values())
+share, spoilt = -np.mean([found.value for found in lazy.values()]), sum(f.high < 0 for f in against.values())
 run.say(
     f"**Seen.** Joint encoders lose {100 * share:.1f} points on average ({sum(found.high < 0 for found in lazy.values())} of 8 intervals lie below 0). With teachers the largest distance to "
     f"training alone is {100 * max(repair):.1f} points on the first two pairs. Teachers of other examples leave {spoilt} of 8 encoders shown below *joint* ones{': mostly it is what a teacher knows that helps, not its being there' if spoilt > 4 else ''}. "
     f"Shown above joint ones in spite of wrong teachers: {', '.join(f'{v} beside {next(w for w in pair if w != v)}' for (pair, v), f in against.items() if f.low > 0) or 'none'}. Mor (six features) is {far[PAIRS[2], 'mor']:+.3f} from training alone with wrong "
-    f"teachers, {lazy[PAIRS[2], 'mor'].mean:+.3f} without any: there this control separates nothing, and we do not know why."
+    f"teachers, {lazy[PAIRS[2], 'mor'].value:+.3f} without any: there this control separates nothing, and we do not know why."
 )
 
 # %% [markdown]
@@ -291,15 +296,15 @@ for pair in PAIRS:
     trick[pair]["joint"] = compare(None, joint, ume)
     row = {"pair": "+".join(pair), "alone": " / ".join(f"{single[v].mean():.3f}" for v in pair), "UME": ume.mean()}
     row |= {"frozen": head.mean()} | {k: f"{v.mean():.3f} ± {v.std():.3f}" for k, v in (("joint", joint), ("UMT", umt))}
-    row |= {"UMT − joint": f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"}
+    row |= {"UMT − joint": f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"}
     table.append(row | {"UMT against joint": "better" if gain.low > 0 else "worse" if gain.high < 0 else "not shown"})
-run.record("lazy.small-gain", max(abs(t["UMT - joint"].mean) for t in trick.values()), n=len(SEEDS))
-spread = max(abs(trick[pair]["UMT - joint"].mean) / float(fused[pair, "joint"].std()) for pair in PAIRS)
+run.record("lazy.small-gain", max(abs(t["UMT - joint"].value) for t in trick.values()), n=len(SEEDS))
+spread = max(abs(trick[pair]["UMT - joint"].value) / float(fused[pair, "joint"].std()) for pair in PAIRS)
 run.record("lazy.seed-spread", spread, n=len(SEEDS))
 display(
     run.table(table, caption="Test accuracy on numerals, mean (± sd) over seeds; paired differences, 95 % t interval")
 )
-largest = 100 * max(abs(t["UMT - joint"].mean) for t in trick.values())
+largest = 100 * max(abs(t["UMT - joint"].value) for t in trick.values())
 run.say(
     f"**Seen.** {100 * share:.1f} points of knowledge missing, at most {largest:.1f} points of accuracy moved, {100 * spread:.0f} % of one sd of joint training: plain joint training reads what it needs from two lazy encoders. Teachers are shown to be better on "
     f"{', '.join(t['pair'] for t in table if t['UMT against joint'] == 'better') or 'no pair'} and to be worse on {', '.join(t['pair'] for t in table if t['UMT against joint'] == 'worse') or 'no pair'}. This is no evidence against teachers elsewhere; it says that this number does not measure laziness."
@@ -312,17 +317,17 @@ run.say(
 # columns it also weighs a second rival of the average, plain joint training.
 
 # %%
-sides = [found.mean for pair in PAIRS[:2] for found in (trick[pair]["frozen"], trick[pair]["UMT"])]
+sides = [found.value for pair in PAIRS[:2] for found in (trick[pair]["frozen"], trick[pair]["UMT"])]
 run.record("lazy.trick-sign", min(sides), n=len(SEEDS))
-run.record("lazy.trick-tie", abs(trick[PAIRS[3]]["frozen"].mean), n=len(SEEDS))
+run.record("lazy.trick-tie", abs(trick[PAIRS[3]]["frozen"].value), n=len(SEEDS))
 told = []
 for pair in PAIRS:
     few = replicas.Replicas(data.train, data.validation, data.validation, data.seeds).only(pair)
-    part = laziness.LateModel(
+    part = late.LateModel(
         {v: alone.encoders[v] for v in pair}, torch.nn.Identity(), {v: alone.heads[v] for v in pair}
     ).eval()
     found, both = replicas.choices(part, few), replicas.choices(part, few, trained[pair, "joint"])
-    row = {"pair": "+".join(pair), "frozen − UME": trick[pair]["frozen"].mean, "UMT − UME": trick[pair]["UMT"].mean, "joint − UME": trick[pair]["joint"].mean}  # fmt: skip
+    row = {"pair": "+".join(pair), "frozen − UME": trick[pair]["frozen"].value, "UMT − UME": trick[pair]["UMT"].value, "joint − UME": trick[pair]["joint"].value}  # fmt: skip
     row |= {
         "seeds told UMT": f"{sum(c.verdict == 'UMT' for c in found)} of {len(found)}",
         "sure, mean": np.mean([c.sure for c in found]),
@@ -331,7 +336,7 @@ for pair in PAIRS:
     told.append(row)
 display(run.table(told, caption="What the trick advises, on validation data of each seed"))
 run.say(
-    f"**Seen.** Signs agree on {sum(t['frozen'].mean * t['UMT'].mean > 0 for t in trick.values())} of {len(PAIRS)} pairs; pix+kar counts in this by sign alone, and we claim a tie there. The agreement is weak support: *joint − UME* is above 0 on {sum(t['joint'].mean > 0 for t in trick.values())} of {len(PAIRS)} pairs as well "
+    f"**Seen.** Signs agree on {sum(t['frozen'].value * t['UMT'].value > 0 for t in trick.values())} of {len(PAIRS)} pairs; pix+kar counts in this by sign alone, and we claim a tie there. The agreement is weak support: *joint − UME* is above 0 on {sum(t['joint'].value > 0 for t in trick.values())} of {len(PAIRS)} pairs as well "
     "(shown on "
     f"{sum(t['joint'].low > 0 for t in trick.values())}), so whatever has a learnt head beats an equal vote. A linear head learns how much to trust each side; no interaction is shown by its gain. And one split of validation data rarely suffices: where the mean over seeds says UMT, single seeds often "
     "leave it in doubt, and doubt counts for UME."
@@ -347,8 +352,8 @@ run.say(
 known, xor = [], {}
 for task, sizes, epochs in (("paired", (300, 1, 600), 100), ("apart", (100, 1, 600), 100)):
     codes = replicas.stack([two_codes.sample(task, sizes, 3000 + seed) for seed in SEEDS], SEEDS)
-    before = replicas.build(codes, ["a", "b"], head=laziness.Hidden)
-    apart, _ = replicas.train(before, codes, laziness.Alone(), epochs=epochs)
+    before = replicas.build(codes, ["a", "b"], head=late.Hidden)
+    apart, _ = replicas.train(before, codes, late.Alone(), epochs=epochs)
     together, _ = replicas.train(before, codes, epochs=epochs)
     bare, found = replicas.choices(apart, codes), replicas.choices(apart, codes, together)
     verdict = "UMT" if task == "paired" else "UME"
@@ -368,7 +373,7 @@ display(run.table(known, caption="Known answers: test accuracy, and for how many
 run.say(
     f"**Seen.** As described, the trick cannot see the paired task (in {known[0]['trick as described: UMT']} of {len(SEEDS)} seeds its linear head seems to, by accident): in {known[0]['nothing to average']} of {len(SEEDS)} seeds there is nothing to average, and the linear head is at chance as well. (`choose` then says UMT by "
     f"exclusion: averaging guesses cannot be the better choice.) With the joint rival it is shown: {known[0]['with the joint rival']} seeds; and where the average is right, the rival does not mislead: {known[1]['with the joint rival']}. "
-    f"The average is {100 * margin.mean:+.1f} points [{100 * margin.low:+.1f}, {100 * margin.high:+.1f}] from the better of its rivals there: {'a right answer, though one who always said UME would score the same' if margin.low > 0 else 'no clear margin, and one who always said UME would score the same'}. Only the two tasks together test the rule."
+    f"The average is {100 * margin.value:+.1f} points [{100 * margin.low:+.1f}, {100 * margin.high:+.1f}] from the better of its rivals there: {'a right answer, though one who always said UME would score the same' if margin.low > 0 else 'no clear margin, and one who always said UME would score the same'}. Only the two tasks together test the rule."
 )
 
 # %% [markdown]
@@ -386,7 +391,7 @@ def one_world(seed):
     """Accuracies, probes of the picture encoder, and what the trick says on validation pictures."""
     pictures = torch.from_numpy(np.random.default_rng(9000 + seed).permutation(3500)[:n_pictures].copy())
     net = {"untrained": vqa_late.build(vqa, seed)}
-    for name, way in (("alone", laziness.Alone()), ("joint", laziness.Joint())):
+    for name, way in (("alone", late.Alone()), ("joint", late.Joint())):
         with torch.enable_grad():
             net[name] = vqa_late.train(vqa, pictures, way, seed, epochs=vqa_epochs)
     (x, y), (x_check, y_check), (x_test, y_test) = (vqa_late.asked(vqa, *part) for part in ((vqa.train, pictures), (vqa.validation, checked), (vqa.test, unseen)))  # fmt: skip
@@ -409,8 +414,8 @@ choices, answers = [c for c, *_ in worlds], pd.DataFrame([s for _, s, _ in world
 eye = {k: pd.DataFrame([p[k] for *_, p in worlds]) for k in worlds[0][2]}
 frequent = answers["most frequent answer"]
 gain = {m: compare(None, answers[f"{m} alone"], frequent) for m in ("question", "picture")}
-run.record("lazy.vqa-question", gain["question"].mean, n=vqa_seeds)
-run.record("lazy.vqa-picture", gain["picture"].mean, n=vqa_seeds)
+run.record("lazy.vqa-question", gain["question"].value, n=vqa_seeds)
+run.record("lazy.vqa-picture", gain["picture"].value, n=vqa_seeds)
 compare("lazy.vqa-knows", eye["alone"]["colour"], eye["untrained"]["colour"])
 eager = compare("lazy.vqa-eager", eye["joint"].mean(axis=1), eye["alone"].mean(axis=1))
 more = compare("lazy.vqa-together", [c.joint for c in choices], [c.fused for c in choices])
@@ -438,10 +443,10 @@ figure = run.figure(
 )
 display(figure)
 run.say(
-    f"**Seen.** The question alone is {100 * gain['question'].mean:.0f} points above the most frequent answer and has seen nothing: it knows which answers its words allow. The picture alone is "
-    f"{100 * gain['picture'].mean:+.0f} points from it, although a probe reads the colour from that very encoder in {100 * eye['alone']['colour'].mean():.0f} % (untrained {100 * eye['untrained']['colour'].mean():.0f} %): it knows, but not what was asked. "
-    f"And the picture encoder trained jointly knows {100 * eager.mean:+.1f} points [{100 * eager.low:+.1f}, {100 * eager.high:+.1f}] compared with alone: {'the opposite of laziness, since the question tells it what to look for' if eager.low > 0 else 'lazier' if eager.high < 0 else 'no difference is shown'}. "
-    f"The trick says UMT; joint training is {100 * more.mean:+.1f} points [{100 * more.low:+.1f}, {100 * more.high:+.1f}] from the frozen classifier, which may only add the two sides. It also had more: "
+    f"**Seen.** The question alone is {100 * gain['question'].value:.0f} points above the most frequent answer and has seen nothing: it knows which answers its words allow. The picture alone is "
+    f"{100 * gain['picture'].value:+.0f} points from it, although a probe reads the colour from that very encoder in {100 * eye['alone']['colour'].mean():.0f} % (untrained {100 * eye['untrained']['colour'].mean():.0f} %): it knows, but not what was asked. "
+    f"And the picture encoder trained jointly knows {100 * eager.value:+.1f} points [{100 * eager.low:+.1f}, {100 * eager.high:+.1f}] compared with alone: {'the opposite of laziness, since the question tells it what to look for' if eager.low > 0 else 'lazier' if eager.high < 0 else 'no difference is shown'}. "
+    f"The trick says UMT; joint training is {100 * more.value:+.1f} points [{100 * more.low:+.1f}, {100 * more.high:+.1f}] from the frozen classifier, which may only add the two sides. It also had more: "
     f"all {asked_of:,} questions instead of {min(3000, asked_of):,}, encoders trained for it and a hidden layer; which of these counts is not separated here."
 )
 
@@ -467,19 +472,19 @@ def blend_weights(pairs, seed, models):
 def one_seed(pairs, seed):
     """Fused test accuracy and probes of every way of training."""
     scores, probes = {}, {}
-    uni, _ = av_late.train(pairs, laziness.Alone(), seed, epochs=size.av_epochs)
-    ways = {"joint": laziness.Joint(), "UMT": laziness.Umt(dict(uni.encoders.items()), 0.03)}
-    ways |= {"OGM-GE": laziness.Modulated(0.1, epochs=(0, size.av_epochs // 2)), "dropout": laziness.Dropout(0.3)}
+    uni, _ = av_late.train(pairs, late.Alone(), seed, epochs=size.av_epochs)
+    ways = {"joint": late.Joint(), "UMT": late.Umt(dict(uni.encoders.items()), 0.03)}
+    ways |= {"OGM-GE": late.Modulated(0.1, epochs=(0, size.av_epochs // 2)), "dropout": late.Dropout(0.3)}
     logits, label = av_late.logits_of(uni, pairs), pairs.test.label
     scores["picture alone"], scores["sound alone"] = (av_late.accuracy(logits[m], label) for m in ("image", "audio"))
     scores["UME"] = av_late.accuracy(laziness.average([logits["image"], logits["audio"]]), label)
-    stop = laziness.EarlyStop(laziness.held_out(pairs.validation.inputs, pairs.validation.label), patience=10)
-    uni_stopped, _ = av_late.train(pairs, laziness.Alone(), seed, epochs=size.av_epochs, stop=stop)
+    stop = late.EarlyStop(late.held_out(pairs.validation.inputs, pairs.validation.label), patience=10)
+    uni_stopped, _ = av_late.train(pairs, late.Alone(), seed, epochs=size.av_epochs, stop=stop)
     probes |= {"alone": av_late.probe_both(uni, pairs), "alone, stopped": av_late.probe_both(uni_stopped, pairs)}
     trained = {name: av_late.train(pairs, way, seed, epochs=size.av_epochs)[0] for name, way in ways.items()}
-    blended = laziness.Blended(blend_weights(pairs, seed, {"image": uni, "audio": uni, "joint": trained["joint"]}))
+    blended = late.Blended(blend_weights(pairs, seed, {"image": uni, "audio": uni, "joint": trained["joint"]}))
     trained["G-Blend"], _ = av_late.train(pairs, blended, seed, epochs=size.av_epochs)
-    trained["early stop"], _ = av_late.train(pairs, laziness.Joint(), seed, epochs=size.av_epochs, stop=stop)
+    trained["early stop"], _ = av_late.train(pairs, late.Joint(), seed, epochs=size.av_epochs, stop=stop)
     for name, model in (("frozen", uni), ("joint, refitted", trained["joint"])):
         with torch.no_grad():
             sides = [torch.cat(list(model.features(p.inputs).values()), 1) for p in (pairs.train, pairs.test)]
@@ -499,7 +504,7 @@ if results:
         compare(f"lazy.av-{m}", probes["joint"][m].to_numpy(), probes["alone"][m].to_numpy())
     left = {m: compare(None, probes["UMT"][m].to_numpy(), probes["alone"][m].to_numpy()) for m in ("image", "audio")}
     eased = {m: compare(None, probes["UMT"][m].to_numpy(), probes["joint"][m].to_numpy()) for m in ("image", "audio")}
-    run.record("lazy.av-repair", max(abs(found.mean) for found in left.values()), n=len(results))
+    run.record("lazy.av-repair", max(abs(found.value) for found in left.values()), n=len(results))
     voice = compare(None, scores["frozen"].to_numpy(), scores["UME"].to_numpy())
     refit = compare(None, scores["joint, refitted"].to_numpy(), scores["joint"].to_numpy())
     apart_by = compare(None, scores["frozen"].to_numpy(), scores["joint, refitted"].to_numpy())
@@ -509,7 +514,7 @@ if results:
     gains = {
         k: compare(v and f"lazy.av-{v}", scores[k].to_numpy(), scores["joint"].to_numpy()) for k, v in METHODS.items()
     }
-    rows = [{"way": k, "accuracy": f"{scores[k].mean():.3f} ± {scores[k].std():.3f}", "minus joint": f"{g.mean:+.3f} [{g.low:+.3f}, {g.high:+.3f}]", "against joint": "better" if g.low > 0 else "worse" if g.high < 0 else "not shown"} for k, g in gains.items()]  # fmt: skip
+    rows = [{"way": k, "accuracy": f"{scores[k].mean():.3f} ± {scores[k].std():.3f}", "minus joint": f"{g.value:+.3f} [{g.low:+.3f}, {g.high:+.3f}]", "against joint": "better" if g.low > 0 else "worse" if g.high < 0 else "not shown"} for k, g in gains.items()]  # fmt: skip
     base = [{"way": k, "accuracy": f"{scores[k].mean():.3f} ± {scores[k].std():.3f}", "minus joint": "", "against joint": ""} for k in ("picture alone", "sound alone", "joint", "joint, refitted")]  # fmt: skip
     display(run.table(base + rows, caption="AV-digits, test accuracy with unheard speakers, mean ± sd over seeds"))
 
@@ -536,7 +541,7 @@ if results:
     worse = [k for k, g in gains.items() if g.high < 0]
     display(run.say(
         f"**Seen.** Shown to be better than joint: {', '.join(better) or 'none'}; shown to be worse: {', '.join(worse) or 'none'}. One seed's spread is {scores['joint'].std():.3f}, "
-        f"so a single run decides nothing. With both stopped by validation, joint encoders probe {100 * stopped.mean:+.1f} points [{100 * stopped.low:+.1f}, {100 * stopped.high:+.1f}] from those alone: {'early stopping is no way out' if stopped.high < 0 else 'stopped, they are not shown to be lazy'}. "
+        f"so a single run decides nothing. With both stopped by validation, joint encoders probe {100 * stopped.value:+.1f} points [{100 * stopped.low:+.1f}, {100 * stopped.high:+.1f}] from those alone: {'early stopping is no way out' if stopped.high < 0 else 'stopped, they are not shown to be lazy'}. "
         f"With teachers, UMT, the picture encoder is {in_points(left['image'])} from training alone, the sound encoder {in_points(left['audio'])}; from joint training {in_points(eased['image'])} and {in_points(eased['audio'])}. "
         f"{'So teachers do not bring the picture encoder all the way back. ' if left['image'].high < 0 else ''}"
         f"The head of *frozen* put on joint encoders is {in_points(refit)} from joint training, and frozen is {in_points(apart_by)} from that: {'the encoders differ, not only the head' if apart_by.low > 0 else 'it may be the head that helps'}. "
@@ -558,7 +563,7 @@ violations = {greedy: sum(c.violated for c in found) for greedy, found in covers
 run.record("lazy.cover", 100 * violations[True] / size.draws, n=size.draws)
 run.record("lazy.cover-random", 100 * violations[False] / size.draws, n=size.draws)
 drop = mean_interval([c.ensemble_test - c.joint_test for c in covers[True]])
-run.record("lazy.cover-test", drop.mean, ci=drop.ends, n=size.draws)
+run.record("lazy.cover-test", drop)
 
 # %%
 fig, axes = plot.subplots("page", cols=2, height=2.8)
@@ -587,7 +592,7 @@ figure = run.figure(
 )
 display(figure)
 run.say(
-    f"**Seen.** The condition fails in {violations[True]} of {size.draws} worlds (random order: {violations[False]}). New examples explained: {100 * drop.mean:.1f} points fewer than by both learners trained alone, which is arithmetic: these hold {np.mean([sum(c.alone) for c in covers[True]]):.0f} features on average, joint {np.mean([sum(c.joint) + c.paired for c in covers[True]]):.0f}. "
+    f"**Seen.** The condition fails in {violations[True]} of {size.draws} worlds (random order: {violations[False]}). New examples explained: {100 * drop.value:.1f} points fewer than by both learners trained alone, which is arithmetic: these hold {np.mean([sum(c.alone) for c in covers[True]]):.0f} features on average, joint {np.mean([sum(c.joint) + c.paired for c in covers[True]]):.0f}. "
     "Paired features are not needed for laziness: at strength 0 it is there."
 )
 
@@ -615,7 +620,7 @@ twin = replicas.Replicas(
 )
 plain_data = data.only(PAIRS[0])
 validation, of_validation = plain_data.validation
-stop = laziness.EarlyStop(laziness.held_out(validation, of_validation), patience=20)
+stop = late.EarlyStop(late.held_out(validation, of_validation), patience=20)
 long = 2 * size.controls
 SETTINGS = {  # data, options of both trainings, further options of joint training
     "base": (plain_data, {}, {}),
@@ -635,7 +640,7 @@ differences, fit_of = {}, {}
 for name, (some, options, of_joint) in SETTINGS.items():
     options = dict(epochs=size.controls) | options
     before, value = replicas.build(some, PAIRS[0]), {}
-    for kind, way in (("alone", laziness.Alone()), ("joint", laziness.Joint())):
+    for kind, way in (("alone", late.Alone()), ("joint", late.Joint())):
         model, curves = replicas.train(before, some, way, **(options | (of_joint if kind == "joint" else {})))
         # probes are fitted on clean labels: they ask what the features hold
         value[kind] = torch.stack(
@@ -670,9 +675,9 @@ figure = run.figure(
 display(figure)
 lazy_settings = [name for name, d in differences.items() if compare(None, d, zero).high < 0]
 run.say(
-    f"**Seen.** Laziness is there in {len(lazy_settings)} of {len(SETTINGS)} settings. Stopped by validation (on average after {best['fou']:.0f} and {best['zer']:.0f} epochs alone, {best['joint']:.0f} jointly) it is {early.mean:+.3f} [{early.low:+.3f}, {early.high:+.3f}]: "
-    f"{'it does not come from training too long' if early.high < 0 else 'stopped in time, it is not shown'}. With a **copy of the same view** as second modality it is {copied.mean:+.3f} [{copied.low:+.3f}, {copied.high:+.3f}]: "
-    f"{f'sharing one loss suffices; with another view, in base, it is {base_loss.mean:+.3f} [{base_loss.low:+.3f}, {base_loss.high:+.3f}]' if copied.high < 0 else 'a copy does not make an encoder lazy'}. "
+    f"**Seen.** Laziness is there in {len(lazy_settings)} of {len(SETTINGS)} settings. Stopped by validation (on average after {best['fou']:.0f} and {best['zer']:.0f} epochs alone, {best['joint']:.0f} jointly) it is {early.value:+.3f} [{early.low:+.3f}, {early.high:+.3f}]: "
+    f"{'it does not come from training too long' if early.high < 0 else 'stopped in time, it is not shown'}. With a **copy of the same view** as second modality it is {copied.value:+.3f} [{copied.low:+.3f}, {copied.high:+.3f}]: "
+    f"{f'sharing one loss suffices; with another view, in base, it is {base_loss.value:+.3f} [{base_loss.low:+.3f}, {base_loss.high:+.3f}]' if copied.high < 0 else 'a copy does not make an encoder lazy'}. "
     f"Training loss at the end of base: joint {fit_of['base']['joint']:.3f}, fou alone {fit_of['base']['fou']:.3f}, zer alone {fit_of['base']['zer']:.3f}; in epoch {middle} joint training still stood at {fit_of['base']['course'][middle - 1]:.3f}, and stopped there by validation it {'is lazy already' if early.high < 0 else 'is not shown to be lazy'}. "
     f"{'Gradients that vanish because the joint loss is fitted are thus not the whole story.' if early.high < 0 else ''}"
 )
@@ -692,9 +697,9 @@ def without_interactions(f, a, b, label):
 
 n, pair = min(300, y_test.shape[1]), PAIRS[0]
 like, width = replicas.plain(data, pair, 0), 64
-one = {name: laziness.one_of(trained[pair, name], like, 0).eval() for name in ("joint", "UMT")}
+one = {name: late.one_of(trained[pair, name], like, 0).eval() for name in ("joint", "UMT")}
 fou, zer, label = x_test["fou"][0, :n], x_test["zer"][0, :n], y_test[0, :n]
-apart = {v: (laziness.one_of(alone.encoders[v], like.encoders[v], 0).eval(), laziness.one_of(alone.heads[v], like.heads[v], 0).eval()) for v in pair}  # fmt: skip
+apart = {v: (late.one_of(alone.encoders[v], like.encoders[v], 0).eval(), late.one_of(alone.heads[v], like.heads[v], 0).eval()) for v in pair}  # fmt: skip
 
 
 def ensemble(a, b):
@@ -702,7 +707,7 @@ def ensemble(a, b):
 
 
 codes, together, _ = xor["paired"]
-parity = laziness.one_of(together, replicas.plain(codes, ["a", "b"], 0, head=laziness.Hidden), 0).eval()
+parity = late.one_of(together, replicas.plain(codes, ["a", "b"], 0, head=late.Hidden), 0).eval()
 subjects = {
     name: (lambda a, b, model=model: model({"fou": a, "zer": b}), fou, zer, label) for name, model in one.items()
 }
@@ -778,17 +783,17 @@ compare("lazy.wrong-teachers", fused[pair, "joint"], fused[pair, "wrong teachers
 wrong = sum(probed[pair, "wrong teachers", v] - probe_alone[v] for v in pair) / 2
 compare("lazy.wrong-probes", wrong, torch.zeros(len(SEEDS)))
 plain, modulated = (copy.deepcopy(start) for _ in range(2))
-laziness.fit(plain, batches, epochs=3, progress=False)
-laziness.fit(modulated, batches, laziness.Modulated(0.0, noise=False), epochs=3, progress=False)
+late.fit(plain, batches, epochs=3, progress=False)
+late.fit(modulated, batches, late.Modulated(0.0, noise=False), epochs=3, progress=False)
 run.record("lazy.alpha-zero", (plain(inputs) - modulated(inputs)).abs().max().item(), n=len(inputs["a"]))
 slowed = copy.deepcopy(start)
-laziness.fit(slowed, batches, laziness.Modulated(0.8, noise=False), epochs=3, progress=False)
+late.fit(slowed, batches, late.Modulated(0.8, noise=False), epochs=3, progress=False)
 run.record("lazy.alpha-acts", (plain(inputs) - slowed(inputs)).abs().max().item(), n=len(inputs["a"]))
-way = laziness.Modulated(0.8)
-laziness.fit(copy.deepcopy(start), batches, way, epochs=1, progress=False)
+way = late.Modulated(0.8)
+late.fit(copy.deepcopy(start), batches, way, epochs=1, progress=False)
 touched, four = sum(way.found["tensors"].values()), sum(p.ndim == 4 for p in start.encoders.parameters())
 run.record("lazy.modulated-tensors", touched, n=touched)
-ks = [laziness.coefficients({"u": rho, "v": 1.0}, 0.8)["u"] for rho in (1.0001, 1.5, 2.0, 4.0)]
+ks = [late.coefficients({"u": rho, "v": 1.0}, 0.8)["u"] for rho in (1.0001, 1.5, 2.0, 4.0)]
 run.record("lazy.k", ks, n=4)
 run.say(
     f"Tensors of the two MLPs that OGM-GE modulates: {touched}; of these with four dimensions: {four}. k jumps from 1 to {ks[0]:.3f} as soon as a modality is ahead by a ten-thousandth."

@@ -44,11 +44,14 @@ import torch
 from IPython.display import display
 
 import mmnb
-from mmnb import blending, laziness
+from mmnb import blending
 from mmnb.data import audio_visual, av_digits
 from mmnb.instruments.blending import Losses
-from mmnb.instruments.intervals import mean_interval
-from mmnb.lab import av_late, late_resnet, plot, published
+from mmnb.instruments.estimate import mean_interval
+from mmnb.lab import plot, published
+from mmnb.recipes import late
+from mmnb.recipes.late import av as av_late
+from mmnb.recipes.late import resnet as late_resnet
 
 run = mmnb.start("07_overfitting_to_generalising", profile=PROFILE, seed=SEED)
 size = run.sizes(
@@ -63,13 +66,13 @@ def compare(claim, differences):
     """Record paired differences over seeds with their 95 % t interval."""
     found = mean_interval(np.asarray(differences, dtype=float).tolist())
     if claim:
-        run.record(claim, found.mean, ci=found.ends, n=len(SEEDS))
+        run.record(claim, found)
     return found
 
 
 def in_points(found):
     """A difference of accuracies in points, with its interval."""
-    return f"{100 * found.mean:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+    return f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
 
 
 def told(found, above="better", below="worse"):
@@ -211,8 +214,8 @@ def watched(world, way, seed):
 
 def measure(world, seed):
     """Everything the offline estimate needs: alone and joint, from the same start."""
-    alone, of_alone = watched(world, laziness.Alone(), seed)
-    joint, of_joint = watched(world, laziness.Joint(), seed)
+    alone, of_alone = watched(world, late.Alone(), seed)
+    joint, of_joint = watched(world, late.Joint(), seed)
     curves = {"image": of_alone["image"], "audio": of_alone["audio"], "joint": of_joint["joint"]}
     return {"alone": alone, "joint": joint, "curves": curves, "points": blending.from_curves(curves)}
 
@@ -252,7 +255,7 @@ if measured:
     lowest = {m: int(curve["held_out"].argmin()) for m, curve in mean_curve.items()}
     early = min(10, size.epochs)
     display(run.say(
-        f"**Seen.** The sound overfits by {over['audio'].mean():.2f} nats, the picture by {over['image'].mean():.2f}; difference {rates.mean:+.2f} [{rates.low:+.2f}, {rates.high:+.2f}], "
+        f"**Seen.** The sound overfits by {over['audio'].mean():.2f} nats, the picture by {over['image'].mean():.2f}; difference {rates.value:+.2f} [{rates.low:+.2f}, {rates.high:+.2f}], "
         f"{told(rates, 'above 0', 'below 0')}. Mean held-out losses are lowest at epoch {lowest['audio']} of {size.epochs} (sound), {lowest['image']} (picture) and {lowest['joint']} (joint). "
         f"At epoch {early} the sound's training loss is {mean_curve['audio']['train'][early]:.2f}, the picture's {mean_curve['image']['train'][early]:.2f}. "
         f"The sound's $G$ is {gains['audio'].mean():+.2f} in the mean, and not above 0 in {(gains['audio'] <= 0).sum()} of {len(SEEDS)} seeds."
@@ -262,27 +265,27 @@ if measured:
 # ### Naive joint, best single modality, G-Blend
 # **Offline** (one estimate over the whole training, from the curves above), **online** (anew before every super-epoch), and **equal** weights (auxiliary losses). All test the joint head, our choice.
 # **Look for** the paired differences to naive joint training, and whether naive joint training loses against the picture alone. (*Naive joint* is the paper's name for what notebook 06 calls *joint*.)
-# The online version is written out, so that its $G$ and $\Delta O$ can be looked at; for the first seed `blending.fit_online` must give the same weights.
+# The online version is written out, so that its $G$ and $\Delta O$ can be looked at; for the first seed `late.fit_online` must give the same weights.
 
 
 # %%
 def online_blend(world, seed):
     """The online version: the trained model, and for every super-epoch its weights and the OGR of every loss behind them."""
     model, done, used, measures = av_late.build(seed), 0, [], []
-    batches = laziness.shuffled(world.train.inputs, world.train.label, 50, seed)
+    batches = late.shuffled(world.train.inputs, world.train.label, 50, seed)
     held_out = [(world.validation.inputs, world.validation.label)]
     for length in size.online:
-        found = blending.estimate(model, batches, lambda: held_out, length, first_epoch=done, seed=seed, progress=False)
+        found = late.estimate(model, batches, lambda: held_out, length, first_epoch=done, seed=seed, progress=False)
         measures.append({name: blending.ogr(*pair) for name, pair in found.items()})
         if any(m.generalising > 0 for m in measures[-1].values()):
             used.append(blending.weights(found))
         else:  # nothing generalised any more: the last weights stay
             used.append(used[-1] if used else dict.fromkeys(found, 1 / 3))
         later = lambda epoch, start=done: batches(start + epoch)  # noqa: E731
-        laziness.fit(model, later, laziness.Blended(used[-1]), epochs=length, seed=seed, progress=False)
+        late.fit(model, later, late.Blended(used[-1]), epochs=length, seed=seed, progress=False)
         done += length
     if seed == SEEDS[0]:
-        same = blending.fit_online(av_late.build(seed), batches, lambda: held_out, super_epochs=size.online, seed=seed, progress=False)  # fmt: skip
+        same = late.fit_online(av_late.build(seed), batches, lambda: held_out, super_epochs=size.online, seed=seed, progress=False)  # fmt: skip
         assert same == used
     return model, used, measures
 
@@ -300,7 +303,7 @@ if measured:
             ("equal weights", dict.fromkeys(w, 1 / 3)),
             ("weights swapped", swapped),
         ):
-            model, _ = av_late.train(world, laziness.Blended(some), seed, epochs=size.epochs)
+            model, _ = av_late.train(world, late.Blended(some), seed, epochs=size.epochs)
             row[name] = av_late.logits_of(model, world)["joint"]
         model, used, measures = online_blend(world, seed)
         online.append(used)
@@ -326,7 +329,7 @@ if measured:
     rows = []
     for name in scores:
         g = compare(None, scores[name] - naive)
-        rows.append({"training": name, "accuracy": f"{scores[name].mean():.3f} ± {scores[name].std():.3f}", "minus naive joint": f"{g.mean:+.3f} [{g.low:+.3f}, {g.high:+.3f}]", "verdict": "" if name == "naive joint" else told(g)})  # fmt: skip
+        rows.append({"training": name, "accuracy": f"{scores[name].mean():.3f} ± {scores[name].std():.3f}", "minus naive joint": f"{g.value:+.3f} [{g.low:+.3f}, {g.high:+.3f}]", "verdict": "" if name == "naive joint" else told(g)})  # fmt: skip
     display(
         run.table(
             rows, caption="AV-digits, test accuracy with unheard speakers, mean ± sd over seeds, paired 95 % t interval"
@@ -388,7 +391,7 @@ if measured:
     why = f"; {sum(by_sign)} of {len(by_sign)} times its own $G$ was not above 0" if by_sign else ""
     why += f", else the picture's $|\\Delta O|$ was so near 0, at most {max(others):.4f}, that $1/\\Delta O^2$ took nearly all weight" if others else ""  # fmt: skip
     display(run.say(
-        f"**Seen.** Best single modality minus naive joint: {in_points(uni)} points, {told(uni)}; held-out loss of naive joint minus the picture's: {loss.mean:+.3f} nats [{loss.low:+.3f}, {loss.high:+.3f}], "
+        f"**Seen.** Best single modality minus naive joint: {in_points(uni)} points, {told(uni)}; held-out loss of naive joint minus the picture's: {loss.value:+.3f} nats [{loss.low:+.3f}, {loss.high:+.3f}], "
         f"{told(loss, 'higher', 'lower')}. G-Blend offline minus naive: {in_points(compare(None, offline - naive))}. Sound gets {mean_weights['audio']:.3f} of the weight (Kinetics: {paper[1]:.3f}). "
         f"Online minus offline: {in_points(anew)} points, {told(anew)}, at the same cost: alone, jointly and blended, {3 * sum(size.online)} epochs in all against {3 * size.epochs} (both three times naive joint training)."
     ))  # fmt: skip
@@ -406,14 +409,14 @@ if measured:
 def without_joint_loss(world, seed, **options):
     """Accuracy of the joint head before and after a super-epoch without a joint loss, and the share of its norm that is left."""
     model = av_late.build(seed)
-    batches = laziness.shuffled(world.train.inputs, world.train.label, 50, seed)
+    batches = late.shuffled(world.train.inputs, world.train.label, 50, seed)
     found = []
     for way, start, length, more in (
-        (laziness.Joint(), 0, size.online[0], {}),
-        (laziness.Blended({"image": 1.0, "audio": 0.0, "joint": 0.0}), size.online[0], size.online[-1], options),
+        (late.Joint(), 0, size.online[0], {}),
+        (late.Blended({"image": 1.0, "audio": 0.0, "joint": 0.0}), size.online[0], size.online[-1], options),
     ):
         later = lambda epoch, start=start: batches(start + epoch)  # noqa: E731
-        laziness.fit(model, later, way, epochs=length, seed=seed, progress=False, **more)
+        late.fit(model, later, way, epochs=length, seed=seed, progress=False, **more)
         norm = sum(value.detach().square().sum().item() for value in model.head.parameters()) ** 0.5
         found.append((av_late.accuracy(av_late.logits_of(model, world)["joint"], world.test.label), norm))
     return {"before": found[0][0], "after": found[1][0], "norm left": found[1][1] / found[0][1]}
@@ -447,7 +450,7 @@ if worlds:
         useless = av_digits.AvDigits(*parts, world.rule)
         label, now = useless.test.label, measure(useless, seed)
         w = blending.weights(now["points"])
-        model, _ = av_late.train(useless, laziness.Blended(w), seed, epochs=size.epochs)
+        model, _ = av_late.train(useless, late.Blended(w), seed, epochs=size.epochs)
         row = {"picture alone": av_late.logits_of(now["alone"], useless)["image"], "naive joint": av_late.logits_of(now["joint"], useless)["joint"], "G-Blend": av_late.logits_of(model, useless)["joint"]}  # fmt: skip
         rows.append({name: av_late.accuracy(logits, label) for name, logits in row.items()} | {"weight of the sound": w["audio"], "G of the sound": blending.ogr(*now["points"]["audio"]).generalising})  # fmt: skip
     with_useless = pd.DataFrame(rows)
@@ -529,7 +532,7 @@ if measured:
     cuts = {}
     for borders in ([len(part)], [1, 8, len(part)], [250, 499, len(part)]):
         ends = list(zip([0, *borders], borders, strict=False))
-        cuts[str(borders)] = blending.mean_losses(model, [({m: x[i:j] for m, x in part.inputs.items()}, part.label[i:j]) for i, j in ends])["joint"]  # fmt: skip
+        cuts[str(borders)] = late.mean_losses(model, [({m: x[i:j] for m, x in part.inputs.items()}, part.label[i:j]) for i, j in ends])["joint"]  # fmt: skip
     run.record("blend.batches", max(cuts.values()) - min(cuts.values()), n=3)
 hopeless = {"modality 1": (Losses(*START), Losses(0.1, 2.5)), "modality 2": (Losses(*START), Losses(1.9, 2.1))}
 try:

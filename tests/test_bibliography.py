@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pybtex.database import BibliographyData, parse_file, parse_string
 
-from mmnb import paths, selection
+from mmnb import paths
+from mmnb.runner import selection
 
 BIB = paths.root() / "docs" / "references.bib"
 ARXIV = re.compile(r"arxiv(?:\.org/(?:abs|pdf)/|[ :])(\d{4}\.\d{4,5})", re.IGNORECASE)

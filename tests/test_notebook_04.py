@@ -9,17 +9,18 @@ import pandas as pd
 import pytest
 import torch
 
-from mmnb import convert, paths
+from mmnb import paths
 from mmnb.instruments import gap
+from mmnb.runner import convert
 
 pytest.importorskip("ipywidgets", reason='needs `pip install "mmnb[notebooks]"`')
 pytest.importorskip("open_clip", reason='needs `pip install "mmnb[models]"`')
 pytest.importorskip("pycocotools", reason='needs `pip install "mmnb[models]"`')
 
 from mmnb.data import coco
-from mmnb.lab import finetune
 from mmnb.lab import slider as slider_module
 from mmnb.models import clip
+from mmnb.recipes.clip import finetune
 
 NAMES = {"TAUS", "ANGLES", "device"}  # plain values that the functions need
 

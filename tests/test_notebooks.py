@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mmnb import build, convert, fingerprint, paths, selection
+from mmnb import paths
+from mmnb.runner import convert, fingerprint, publish, selection
 
 SECTIONS = (  # the headings of level 2, in this order; more words may follow, and a section may come in several parts
     "Parameters",
@@ -139,15 +140,15 @@ def product_faults(source: nbformat.NotebookNode, product: nbformat.NotebookNode
         for book in (source, product)
     ]
     faults = [] if plain[0] == plain[1] else ["its cells are not those of the source"]
-    if size > build.LIMIT:
-        faults.append(f"{size} bytes; at most {build.LIMIT}")
+    if size > publish.LIMIT:
+        faults.append(f"{size} bytes; at most {publish.LIMIT}")
     code = [cell for cell in product.cells if cell.cell_type == "code"]
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
         faults.append("not every code cell was executed, once and in order")
     outputs = [output for cell in code for output in cell.outputs]
     faults += [f"an error output: {output.ename}" for output in outputs if output.output_type == "error"]
     faults += ["a standard error output" for output in outputs if output.get("name") == "stderr"]
-    foreign = build.foreign_path(product)
+    foreign = publish.foreign_path(product)
     return faults + ([f"shows the path {foreign[0]} of some computer"] if foreign else [])
 
 
@@ -289,4 +290,4 @@ def test_faults_of_a_product_are_found():
     ]
     code[1].execution_count = None
     product.cells[0].source += " "
-    assert len(product_faults(source, product, build.LIMIT + 1)) == 6
+    assert len(product_faults(source, product, publish.LIMIT + 1)) == 6

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmnb import badges, selection
+from mmnb.runner import badges, selection
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -54,7 +54,7 @@ def test_the_hugging_face_example_with_a_dict(capsys):
 
 
 def test_the_command_for_a_cluster_has_options_that_exist():
-    from mmnb.emap_script import emap
+    from mmnb.jobs.command import emap
 
     (command,) = re.findall(r"torchrun .* -m mmnb emap (.*)", README.read_text(encoding="utf-8"))
     options = re.findall(r"--[a-z-]+", command)

@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from mmnb import cli, course, paths, selection
+from mmnb import cli, paths
+from mmnb.course import handout
 from mmnb.lab import plot, report
+from mmnb.runner import selection
 
 sys.path.insert(0, str(paths.root() / "docs"))
 
@@ -32,7 +34,7 @@ def test_every_notebook_is_rendered_from_its_card(slug):
     section = teaching.notebooks().split(f"### {report.title(slug)}\n", 1)[1].split("\n### ", 1)[0]
     for name in ("level", "minutes", "you need", "you will do"):
         assert rows[name] in section, name
-    for task in course.tasks(slug):
+    for task in handout.tasks(slug):
         assert f"| {task.id} | {task.title} | {task.points} of 3 | {needed[task.id]} |" in section
 
 
@@ -53,7 +55,7 @@ def test_every_figure_is_listed_and_there():
 def test_the_plan_has_twelve_weeks_and_every_exercise():
     assert [int(week[0]) for week in WEEKS] == list(range(1, 13))
     planned = re.findall(r"\b\d\d[a-z]\b", " ".join(f"{week[3]} {week[4]}" for week in WEEKS))
-    assert sorted(planned) == sorted(task.id for slug in selection.available() for task in course.tasks(slug))
+    assert sorted(planned) == sorted(task.id for slug in selection.available() for task in handout.tasks(slug))
 
 
 def test_the_plan_names_figures_that_exist_and_in_the_weeks_of_their_notebooks():
@@ -94,8 +96,8 @@ def test_figures_for_slides_are_twice_as_large(monkeypatch):
 
 
 def test_nbgrader_marks_are_as_the_page_says():
-    cells = {cell.metadata["nbgrader"]["grade_id"]: cell.metadata["nbgrader"] for cell in course.student_notebook(selection.available()[0]).cells if "nbgrader" in cell.metadata}  # fmt: skip
-    first = course.tasks(selection.available()[0])[0].id
+    cells = {cell.metadata["nbgrader"]["grade_id"]: cell.metadata["nbgrader"] for cell in handout.student_notebook(selection.available()[0]).cells if "nbgrader" in cell.metadata}  # fmt: skip
+    first = handout.tasks(selection.available()[0])[0].id
     assert cells[f"exercise-{first}"]["solution"] and not cells[f"exercise-{first}"]["grade"]
     check = cells[f"check-{first}"]
     assert check["grade"] and check["locked"] and 1 <= check["points"] <= 3

@@ -11,16 +11,11 @@ Source: Wang, Tran & Feiszli, "What makes training multi-modal classification ne
 algorithms 1 to 3. The paper's estimation code was never released.
 """
 
-import copy
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-import torch
-
-from mmnb.instruments.laziness.late import JOINT, LateModel
-from mmnb.instruments.laziness.training import Batches, Curves, fit
-from mmnb.instruments.laziness.ways import Alone, Blended, Joint
+from mmnb import aliases
 
 FLOOR = 1e-3  # nats: below the noise of a mean loss over some hundred examples
 
@@ -91,7 +86,9 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
     return {name: value / total for name, value in raw.items()}
 
 
-def from_curves(curves: Mapping[str, Curves], first: int = 0, last: int = -1) -> dict[str, tuple[Losses, Losses]]:
+def from_curves(
+    curves: Mapping[str, Mapping[str, Sequence[float]]], first: int = 0, last: int = -1
+) -> dict[str, tuple[Losses, Losses]]:
     """Points for `weights` from learning curves: name -> {"train": [...], "held_out": [...]} and two places in them.
 
     Raises: ValueError when a curve is missing or its two lists differ in length.
@@ -111,85 +108,6 @@ def from_curves(curves: Mapping[str, Curves], first: int = 0, last: int = -1) ->
     return points
 
 
-def mean_losses(model: LateModel, batches: Any) -> dict[str, float]:
-    """Mean cross-entropy per example of the joint head and of every modality's head, whatever the sizes of the batches.
-
-    Args: model in eval mode; batches, an iterable of (inputs, label).
-    Raises: ValueError for a model in train mode, or no example.
-    """
-    if any(part.training for part in model.modules()):
-        raise ValueError("mean_losses: the model is in train mode; expected eval mode, call .eval() first")
-    totals: dict[str, float] = {}
-    count = 0
-    with torch.no_grad():
-        for inputs, label in batches:
-            for name, logits in model.logits(inputs).items():
-                loss = torch.nn.functional.cross_entropy(logits.double(), label, reduction="sum").item()
-                totals[name] = totals.get(name, 0.0) + loss
-            count += len(label)
-    if not count:
-        raise ValueError("mean_losses: got no example; expected at least one")
-    return {name: total / count for name, total in totals.items()}
-
-
-def estimate(
-    model: LateModel,
-    batches: Batches,
-    held_out: Callable[[], Any],
-    epochs: int,
-    *,
-    first_epoch: int = 0,
-    **options: Any,
-) -> dict[str, tuple[Losses, Losses]]:
-    """Algorithm 1: from the model's present weights, train every modality alone and the joint model for `epochs`, and look before and after.
-
-    Args:    model, which is not changed; batches(epoch), the training batches, also used to measure the training loss in eval mode;
-             held_out, () -> iterable of (inputs, label); first_epoch, passed on to batches; options of `fit`.
-    Returns: points for `weights`: every modality and "joint".
-    """
-    later: Batches = lambda epoch: batches(first_epoch + epoch)  # noqa: E731 (a partial of one argument)
-
-    def look(net: LateModel) -> dict[str, Losses]:
-        train, valid = mean_losses(net, batches(first_epoch)), mean_losses(net, held_out())
-        return {name: Losses(train[name], valid[name]) for name in train}
-
-    present = copy.deepcopy(model).eval()
-    before = look(present)
-    after = {}
-    for way, names in ((Alone(), model.names), (Joint(), [JOINT])):
-        net = copy.deepcopy(present)
-        fit(net, later, way, epochs=epochs, **options)
-        found = look(net)
-        after |= {name: found[name] for name in names}
-    return {name: (before[name], after[name]) for name in [*model.names, JOINT]}
-
-
-def fit_online(
-    model: LateModel,
-    batches: Batches,
-    held_out: Callable[[], Any],
-    *,
-    super_epochs: list[int],
-    floor: float = FLOOR,
-    **options: Any,
-) -> list[dict[str, float]]:
-    """Algorithm 3: estimate the weights anew before every super-epoch, train that long with them. The model comes back in eval mode.
-
-    Args:    super_epochs, their lengths (published: 10, then 5 each); options of `fit`. Each super-epoch starts a new optimiser.
-    Returns: the weights of every super-epoch. Where nothing generalised any more, the last weights stay; at the very start: equal ones.
-    Raises:  ValueError on no super-epochs or a length below 1.
-    """
-    if not super_epochs or min(super_epochs) < 1:
-        raise ValueError(f"fit_online: got super_epochs={super_epochs}; expected one length or more, each at least 1")
-    used: list[dict[str, float]] = []
-    done = 0
-    for length in super_epochs:
-        points = estimate(model, batches, held_out, length, first_epoch=done, **options)
-        if any(ogr(*pair).generalising > 0 for pair in points.values()):
-            used.append(weights(points, floor=floor))
-        else:
-            used.append(used[-1] if used else {name: 1 / len(points) for name in points})
-        start = done
-        fit(model, lambda epoch, start=start: batches(start + epoch), Blended(used[-1]), epochs=length, **options)
-        done += length
-    return used
+__getattr__ = aliases.renamed(
+    __name__, {name: f"mmnb.recipes.late.{name}" for name in ("mean_losses", "estimate", "fit_online")}
+)

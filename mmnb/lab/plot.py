@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mmnb.instruments.intervals import mean_interval
+from mmnb.instruments.estimate import mean_interval
 
 COLOURS = {"image": "#0072B2", "text": "#D55E00", "audio": "#009E73", "fused": "#CC79A7", "control": "#7F7F7F"}
 COLOURS |= {"other": "#E69F00", "third": "#56B4E9"}  # for what is no modality: a second model, another method
@@ -189,13 +189,13 @@ def grouped(ax: Axes, ticks: Sequence[str], series: Mapping[str, tuple[str, Sequ
     for k, (label, (modality, runs)) in enumerate(series.items()):
         if len(runs) != len(ticks):
             raise ValueError(f"grouped: {label!r} has runs for {len(runs)} places; expected {len(ticks)}, one per tick")
-        means, low, high = zip(*(mean_interval(values) for values in runs), strict=True)
+        found = [mean_interval(values) for values in runs]
         error_bars(
             ax,
             np.arange(len(ticks)) + step * (k - (len(series) - 1) / 2),
-            means,
-            low,
-            high,
+            [estimate.value for estimate in found],
+            [estimate.low for estimate in found],
+            [estimate.high for estimate in found],
             kind="95 % t interval",
             n=min(len(values) for values in runs),
             modality=modality,

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from mmnb import paths
 from mmnb.errors import DataUnavailable
+from mmnb.instruments.estimate import Estimate
 from mmnb.lab import claims as claim_files
 from mmnb.lab import environment, plot, show, tables, values, verdicts
 from mmnb.lab.show import Figure, Markdown
@@ -128,13 +129,19 @@ class Run:
     def record(self, claim_id: str, value: Any, ci: Any = None, n: int | None = None, note: str | None = None) -> None:
         """Hand in the number that decides a claim.
 
-        Args:    claim_id, from data/claims/<slug>.yaml; value, a number, or the list or dict of numbers that the claim's rule
-                 judges; ci, the interval (low, high) around a single number; n, how many seeds, splits or examples are
-                 behind it; note, one sentence for the reader.
+        Args:    claim_id, from data/claims/<slug>.yaml; value, an `Estimate`, which brings interval and n, a number, or the
+                 list or dict of numbers that the claim's rule judges; ci, the interval (low, high) around a single number; n, how
+                 many seeds, splits or examples are behind it; note, one sentence for the reader.
         Raises:  ValueError on an unknown claim, a second record of one, NaN or inf, an interval that does not contain the
                  value or that the rule needs and does not get, n below 1.
         """
         (name,) = self._free([claim_id])
+        if isinstance(value, Estimate):
+            if ci is not None or n is not None:
+                raise ValueError(
+                    f"record {name}: got an Estimate and ci={ci}, n={n}; expected the Estimate alone, it has both"
+                )
+            value, ci, n = value.value, value.interval, value.n
         value, ci = self.claims[name].check(values.unwrap(value), None if ci is None else values.unwrap(ci))
         if n is not None and (isinstance(n, bool) or operator.index(n) < 1):
             raise ValueError(f"record {name}: got n = {n!r}; expected a count above 0")

@@ -8,10 +8,13 @@ Heads with `multi_affine = True` are affine in each side while the other is held
 `mmnb.emap` uses all three to measure interactions without N^2 passes.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
-from mmnb.instruments.emap import LinearEnds, TwoTower
+if TYPE_CHECKING:
+    from mmnb.instruments.emap import LinearEnds, TwoTower
 
 
 class OnlyA(nn.Module):
@@ -72,8 +75,10 @@ class ConcatMLP(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.out(self.linear_a(a) + self.linear_b(b))
 
-    def linear_ends(self) -> LinearEnds:
+    def linear_ends(self) -> "LinearEnds":
         """The first layer, split; the ReLU between; the last layer."""
+        from mmnb.instruments.emap import LinearEnds  # here, so that models alone do not depend on the instrument
+
         return LinearEnds(self.linear_a, self.linear_b, self.out[:-1], self.out[-1])
 
 
@@ -176,8 +181,10 @@ class LateFusion(nn.Module):
             features_a if of_a is None else features_a[of_a], features_b if of_b is None else features_b[of_b]
         )
 
-    def two_tower(self) -> TwoTower:
+    def two_tower(self) -> "TwoTower":
         """Its encoders and its head apart, for instruments that cross all `a` with all `b`."""
+        from mmnb.instruments.emap import TwoTower
+
         return TwoTower(self.encode_a, self.encode_b, self.head)
 
 

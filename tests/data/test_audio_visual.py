@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 import mmnb
-from mmnb import DataUnavailable, convert, paths
+from mmnb import DataUnavailable, paths
 from mmnb.data import audio_visual
-from mmnb.lab import late_resnet
+from mmnb.recipes.late import resnet as late_resnet
+from mmnb.runner import convert
 
 
 def write_clip(sound, frames, pitch, colour, rate=16_000, seconds=0.5, n=4):

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from mmnb import blending, laziness
+from mmnb import blending
 from mmnb.instruments.blending import Losses
+from mmnb.recipes import late
 
 START = Losses(2.0, 2.1)
 POINTS = {"m1": (START, Losses(1.0, 1.5)), "m2": (START, Losses(0.2, 1.8)), "joint": (START, Losses(0.5, 1.4))}
@@ -100,7 +101,7 @@ def world(n=60, seed=0):
 def model(seed=0):
     torch.manual_seed(seed)
     encoders = {m: nn.Sequential(nn.Linear(3, 8), nn.ReLU()) for m in "ab"}
-    return laziness.LateModel(encoders, laziness.Concat([8, 8], 3), {m: nn.Linear(8, 3) for m in "ab"}).eval()
+    return late.LateModel(encoders, late.Concat([8, 8], 3), {m: nn.Linear(8, 3) for m in "ab"}).eval()
 
 
 def cut(inputs, label, borders):
@@ -113,41 +114,41 @@ def cut(inputs, label, borders):
 def test_uneven_batches_change_nothing():
     """float64 sums of 60 losses: rounding below 1e-12."""
     net, (inputs, label) = model(), world()
-    one = blending.mean_losses(net, cut(inputs, label, []))
+    one = late.mean_losses(net, cut(inputs, label, []))
     for borders in ([1], [7, 50], [30], list(range(1, 60))):
-        assert blending.mean_losses(net, cut(inputs, label, borders)) == pytest.approx(one, rel=0, abs=1e-6)
+        assert late.mean_losses(net, cut(inputs, label, borders)) == pytest.approx(one, rel=0, abs=1e-6)
     by_hand = torch.nn.functional.cross_entropy(net.heads["a"](net.encoders["a"](inputs["a"])), label)
     assert one["a"] == pytest.approx(by_hand.item(), rel=1e-5) and set(one) == {"joint", "a", "b"}
     with pytest.raises(ValueError, match="train mode"):
-        blending.mean_losses(model().train(), cut(inputs, label, []))
+        late.mean_losses(model().train(), cut(inputs, label, []))
     with pytest.raises(ValueError, match="no example"):
-        blending.mean_losses(net, [])
+        late.mean_losses(net, [])
 
 
 def test_estimate_trains_copies_and_looks_before_and_after():
     net, (inputs, label) = model(), world()
     kept = copy.deepcopy(net.state_dict())
-    batches, held_out = laziness.shuffled(inputs, label, 20), lambda: cut(*world(seed=1), [])
-    points = blending.estimate(net, batches, held_out, 5, progress=False)
+    batches, held_out = late.shuffled(inputs, label, 20), lambda: cut(*world(seed=1), [])
+    points = late.estimate(net, batches, held_out, 5, progress=False)
     assert list(points) == ["a", "b", "joint"]
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in kept.items())
     alone = model()
-    laziness.fit(alone, batches, laziness.Alone(), epochs=5, progress=False)
-    assert points["b"][1].held_out == pytest.approx(blending.mean_losses(alone, held_out())["b"], rel=1e-9)
-    assert points["b"][0].train == pytest.approx(blending.mean_losses(net, batches(0))["b"], rel=1e-9)
+    late.fit(alone, batches, late.Alone(), epochs=5, progress=False)
+    assert points["b"][1].held_out == pytest.approx(late.mean_losses(alone, held_out())["b"], rel=1e-9)
+    assert points["b"][0].train == pytest.approx(late.mean_losses(net, batches(0))["b"], rel=1e-9)
 
 
 def test_online_is_offline_when_there_is_one_super_epoch():
     inputs, label = world()
-    batches, held_out = laziness.shuffled(inputs, label, 20), lambda: cut(*world(seed=1), [])
+    batches, held_out = late.shuffled(inputs, label, 20), lambda: cut(*world(seed=1), [])
     online = model()
-    used = blending.fit_online(online, batches, held_out, super_epochs=[6], progress=False)
-    expected = blending.weights(blending.estimate(model(), batches, held_out, 6, progress=False))
+    used = late.fit_online(online, batches, held_out, super_epochs=[6], progress=False)
+    expected = blending.weights(late.estimate(model(), batches, held_out, 6, progress=False))
     assert used == [expected]
     offline = model()
-    laziness.fit(offline, batches, laziness.Blended(expected), epochs=6, progress=False)
+    late.fit(offline, batches, late.Blended(expected), epochs=6, progress=False)
     assert all(torch.equal(value, online.state_dict()[name]) for name, value in offline.state_dict().items())
-    two = blending.fit_online(model(), batches, held_out, super_epochs=[3, 3], progress=False)
+    two = late.fit_online(model(), batches, held_out, super_epochs=[3, 3], progress=False)
     assert len(two) == 2 and two[0] != two[1] and all(abs(sum(w.values()) - 1) < 1e-9 for w in two)
     with pytest.raises(ValueError, match="super_epochs=\\[\\]"):
-        blending.fit_online(model(), batches, held_out, super_epochs=[])
+        late.fit_online(model(), batches, held_out, super_epochs=[])

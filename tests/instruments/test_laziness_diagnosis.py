@@ -11,7 +11,8 @@ from torch import nn
 
 from mmnb import laziness
 from mmnb.data import two_codes
-from mmnb.lab import replicas
+from mmnb.recipes import late
+from mmnb.recipes.late import seeds as replicas
 
 
 # modulation
@@ -24,14 +25,14 @@ from mmnb.lab import replicas
     ],
 )
 def test_k_follows_the_table(alpha, rho, k):
-    found = laziness.coefficients({"u": rho * 7.0, "v": 7.0}, alpha)
+    found = late.coefficients({"u": rho * 7.0, "v": 7.0}, alpha)
     assert found["u"] == pytest.approx(k, rel=0, abs=1e-3)
     assert found["v"] == 1
 
 
 def test_k_jumps_at_balance_and_takes_the_mean_ratio_of_three():
-    assert laziness.coefficients({"u": 2.0, "v": 2.0}, 0.8) == {"u": 1, "v": 1}
-    three = laziness.coefficients({"u": 6.0, "v": 3.0, "w": 2.0}, 0.5)
+    assert late.coefficients({"u": 2.0, "v": 2.0}, 0.8) == {"u": 1, "v": 1}
+    three = late.coefficients({"u": 6.0, "v": 3.0, "w": 2.0}, 0.5)
     assert three["u"] == pytest.approx(1 - math.tanh(0.5 * (6 / 3 + 6 / 2) / 2), rel=0, abs=1e-12)
     assert three["v"] == 1 and three["w"] == 1  # v: (3 / 6 + 3 / 2) / 2 = 1, not above
     for scores, alpha in (
@@ -41,12 +42,12 @@ def test_k_jumps_at_balance_and_takes_the_mean_ratio_of_three():
         ({"u": 1.0, "v": 1.0}, -1),
     ):
         with pytest.raises(ValueError, match="coefficients: got"):
-            laziness.coefficients(scores, alpha)
+            late.coefficients(scores, alpha)
 
 
 def test_confidence_is_the_probability_of_the_truth():
     logits, label = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]), torch.tensor([1, 0])
-    assert laziness.confidence(logits, label) == pytest.approx(0.75 + 0.5, rel=1e-6)
+    assert late.confidence(logits, label) == pytest.approx(0.75 + 0.5, rel=1e-6)
 
 
 def test_noise_has_the_spread_of_the_gradient():
@@ -54,12 +55,12 @@ def test_noise_has_the_spread_of_the_gradient():
     gradient = 3 + 2 * torch.randn(40_000, generator=torch.Generator().manual_seed(0))
     parameter.grad = gradient.clone()
     draw = torch.Generator().manual_seed(1)
-    assert laziness.scale_gradients([parameter, nn.Parameter(torch.zeros(2))], 0.25, noise=True, generator=draw) == 1
+    assert late.scale_gradients([parameter, nn.Parameter(torch.zeros(2))], 0.25, noise=True, generator=draw) == 1
     added = parameter.grad - 0.25 * gradient
     # of 40,000 draws with sd 2: mean 0 +- 0.01, sd 2 +- 0.007; four times as much
     assert abs(added.mean().item()) < 0.04 and abs(added.std().item() - gradient.std().item()) < 0.03
     with pytest.raises(ValueError, match="no parameter has a gradient"):
-        laziness.scale_gradients([nn.Parameter(torch.zeros(2))], 0.5, noise=False)
+        late.scale_gradients([nn.Parameter(torch.zeros(2))], 0.5, noise=False)
 
 
 # probes
@@ -147,12 +148,12 @@ def test_diagnosis_is_the_two_probes_and_their_paired_difference():
         right.append((one.log_probabilities.argmax(1) == halves[1][1]).numpy().astype(float))
         assert one.accuracy in (found["a"].joint.accuracy, found["a"].alone.accuracy)
     d = right[0] - right[1]
-    assert found["a"].difference.mean == pytest.approx(d.mean(), rel=1e-12) and found["a"].difference.high < 0
+    assert found["a"].difference.value == pytest.approx(d.mean(), rel=1e-12) and found["a"].difference.high < 0
     half_width = stats.t.ppf(0.975, 199) * d.std(ddof=1) / 200**0.5
     assert found["a"].difference.high - d.mean() == pytest.approx(half_width, rel=1e-9)
     assert found["b"].difference == (0, 0, 0)
     turned = laziness.diagnose({"a": whole}, {"a": half}, *halves)
-    assert turned["a"].difference.mean == -found["a"].difference.mean
+    assert turned["a"].difference.value == -found["a"].difference.value
     for joint, alone in (({}, {}), ({"a": whole}, {"b": whole}), ({"c": whole}, {"c": whole})):
         with pytest.raises(ValueError, match="diagnose: got joint"):
             laziness.diagnose(joint, alone, *halves)
@@ -167,8 +168,8 @@ def known():
     found, seeds = {}, range(10)
     for task, sizes in (("paired", (300, 1, 600)), ("apart", (100, 1, 600))):  # few, so that the encoders fit them
         data = replicas.stack([two_codes.sample(task, sizes, seed) for seed in seeds], seeds)
-        before = replicas.build(data, ["a", "b"], head=laziness.Hidden)
-        alone, _ = replicas.train(before, data, laziness.Alone(), epochs=100)
+        before = replicas.build(data, ["a", "b"], head=late.Hidden)
+        alone, _ = replicas.train(before, data, late.Alone(), epochs=100)
         together, _ = replicas.train(before, data, epochs=100)
         found[task] = replicas.choices(alone, data), replicas.choices(alone, data, together)
     return found

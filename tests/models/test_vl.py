@@ -7,10 +7,10 @@ import transformers
 from mmnb import DataUnavailable
 from mmnb.data import scenes
 from mmnb.instruments.ablation import vision_for_language
-from mmnb.lab import vl_zoo
-from mmnb.lab.vl import Recipe, fit_vl, masked_batch, new, phrases_of, with_global
-from mmnb.lab.vl_items import items
 from mmnb.models import vl, vl_attention
+from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl.items import items
+from mmnb.recipes.vl.train import Recipe, fit_vl, masked_batch, new, phrases_of, with_global
 
 
 @pytest.fixture(scope="module")

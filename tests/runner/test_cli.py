@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 from click.testing import CliRunner
 
-from mmnb import cli, convert, fingerprint, progress, summary
+from mmnb import cli
+from mmnb.runner import convert, fingerprint, progress, summary
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from mmnb import convert
+from mmnb.runner import convert
 
 SOURCE = """\
 # %% [markdown]

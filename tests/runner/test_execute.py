@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from mmnb import execute
+from mmnb.runner import execute
 
 ASKED = {"PROFILE": "laptop", "SEED": 0}
 SLUG = "01_one"

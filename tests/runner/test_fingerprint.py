@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmnb import fingerprint
+from mmnb.runner import fingerprint
 
 SLUG = "01_one"
 

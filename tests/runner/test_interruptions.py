@@ -86,12 +86,12 @@ def test_kill_9_of_a_worker_is_a_failure_and_its_kernel_ends(project):
 
 
 def test_a_hung_worker_is_killed_after_the_grace_period(project, monkeypatch):
-    from mmnb import runner
+    from mmnb.runner import pool
 
     project.add("01_one", BODY)
-    monkeypatch.setattr(runner, "_GRACE", -0.5)  # at once: before the worker itself can act
-    plan = runner.Plan(("01_one",), project.folder("01_one").parent, timeout=1.5)
-    (result,) = runner.run(plan, lambda slug, event: None)
+    monkeypatch.setattr(pool, "_GRACE", -0.5)  # at once: before the worker itself can act
+    plan = pool.Plan(("01_one",), project.folder("01_one").parent, timeout=1.5)
+    (result,) = pool.run(plan, lambda slug, event: None)
     assert (result["status"], result["reason"]) == (
         "failed",
         "not finished after the time limit of 1.5 s, and had to be killed",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmnb.selection import UsageError, select
+from mmnb.runner.selection import UsageError, select
 
 
 @pytest.fixture

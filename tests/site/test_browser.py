@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mmnb import paths, selection
-from mmnb.grading import report
-from mmnb.grading.exercise import Grade
-from mmnb.grading.folder import Submission
+from mmnb import paths
+from mmnb.course.grading import report
+from mmnb.course.grading.exercise import Grade
+from mmnb.course.grading.folder import Submission
+from mmnb.runner import selection
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Contrast is a matter of looks, and a page shows the same look thousands of times: with one of each, axe is done in seconds.

@@ -13,7 +13,8 @@ import urllib.request
 import nbformat
 import pytest
 
-from mmnb import convert, paths, selection
+from mmnb import paths
+from mmnb.runner import convert, selection
 
 pytest.importorskip("jupyterlab", reason="the extra `notebooks` is not installed")
 pytestmark = pytest.mark.slow

@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from mmnb import paths, selection
+from mmnb import paths
+from mmnb.runner import selection
 
 
 class Page(HTMLParser):

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
 from mmnb.instruments.ablation.plans import CONDITIONS, plan
 from mmnb.instruments.ablation.replace import ablate_regions
-from mmnb.instruments.refusals import refuse_train_mode
+from mmnb.instruments.checks import refuse_train_mode
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mmnb.instruments.refusals import refuse_train_mode
+from mmnb.instruments.checks import refuse_train_mode
 
 Scores = Callable[[Tensor, Tensor], Tensor]
 KINDS = ("missing", "noisy", "adversarial")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmnb.instruments import nested
+from mmnb.instruments.batches import bytes_per_example, take
 from mmnb.instruments.emap.sums import Sums, Tail
 
 _AUTO_BATCH_BYTES = (
@@ -38,7 +38,7 @@ class PairGrid:
         self.batch_size = batch_size or automatic_batch_size(a, b)
 
     def pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        return as_scores(self.f(nested.take(self.a, rows), nested.take(self.b, columns)), len(rows))
+        return as_scores(self.f(take(self.a, rows), take(self.b, columns)), len(rows))
 
     def block(self, rows: range, columns: range) -> Tensor:
         cells = self.pairs(*pairs_of(rows, columns))
@@ -141,7 +141,7 @@ def refuse_non_finite(cells: Tensor, rows: Tensor, columns: Tensor) -> None:
 
 def automatic_batch_size(a: Any, b: Any) -> int:
     """Pairs per call so that inputs take about 64 MiB; 64 where the size of an example cannot be known (texts, pictures)."""
-    sizes = nested.bytes_per_example(a), nested.bytes_per_example(b)
+    sizes = bytes_per_example(a), bytes_per_example(b)
     low, high = _AUTO_BATCH_LIMITS
     if None in sizes:
         return 64

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmnb.instruments.refusals import modules_behind
+from mmnb.instruments.checks import modules_behind
 
 
 def digest(value: Any) -> str:

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from mmnb.instruments import nested
+from mmnb.instruments.batches import length, take
+from mmnb.instruments.checks import refuse_changed, refuse_train_mode, warn_about_probabilities
 from mmnb.instruments.emap.grid import as_scores, refuse_non_finite
-from mmnb.instruments.refusals import refuse_changed, refuse_train_mode, warn_about_probabilities
 
 _MOST_CELLS = 10**8  # of a grid, unless a larger one is allowed: months on a real model
 
@@ -98,7 +98,7 @@ def emap_of_many(
     Source: see the head of this file.
     """
     names, data = tuple(modalities), tuple(modalities.values())
-    sizes = {name: nested.length(part, f"emap_of_many: {name}") for name, part in modalities.items()}
+    sizes = {name: length(part, f"emap_of_many: {name}") for name, part in modalities.items()}
     n, m = next(iter(sizes.values()), 0), len(names)
     if m < 2 or len(set(sizes.values())) != 1:
         raise ValueError(f"emap_of_many: got {sizes}; expected at least 2 modalities of equal length")
@@ -111,7 +111,7 @@ def emap_of_many(
     refuse_train_mode(f, "emap_of_many")
 
     def score(index: tuple[Tensor, ...]) -> Tensor:
-        cells = as_scores(f(*(nested.take(part, i) for part, i in zip(data, index, strict=True))), len(index[0]))
+        cells = as_scores(f(*(take(part, i) for part, i in zip(data, index, strict=True))), len(index[0]))
         if not cells.isfinite().all():
             refuse_non_finite(cells, *index[:2])
         return cells.double().cpu()

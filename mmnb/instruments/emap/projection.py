@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmnb.instruments import nested
+from mmnb.instruments.batches import length
+from mmnb.instruments.checks import warn_about_probabilities
 from mmnb.instruments.emap.closed_form import closed_form
 from mmnb.instruments.emap.drive import drive
 from mmnb.instruments.emap.grid import diagonal
@@ -16,7 +17,6 @@ from mmnb.instruments.emap.result import Emap, finish
 from mmnb.instruments.emap.sampling import refuse_sampling, sample
 from mmnb.instruments.emap.sums import Sums
 from mmnb.instruments.emap.ways import choose, outputs, refuse_other_scores, refuse_unsteady
-from mmnb.instruments.refusals import warn_about_probabilities
 
 
 def emap(
@@ -85,7 +85,7 @@ def emap(
     """
     ranks = Ranks(distributed)
     with ranks, torch.no_grad():  # what one rank refuses stops all
-        n, n_b = nested.length(a, "emap: a"), nested.length(b, "emap: b")
+        n, n_b = length(a, "emap: a"), length(b, "emap: b")
         if n != n_b:
             raise ValueError(f"emap: a has {n} examples and b has {n_b}; expected equal numbers, a[i] paired with b[i]")
         if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):

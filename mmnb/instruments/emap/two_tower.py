@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmnb.instruments import nested
+from mmnb.instruments.batches import length, take
 from mmnb.instruments.emap.halving import in_parts
 from mmnb.instruments.emap.linear_ends import Concat
 
@@ -149,11 +149,11 @@ def two_tower_of(f: Any) -> TwoTower | None:
 
 def encode_all(encode: Callable, batch: Any, batch_size: int, side: str) -> Any:
     """Features of all examples, batch by batch. Raises ValueError when an encoder does not give one row per example."""
-    n = nested.length(batch)
+    n = length(batch)
     parts = []
     for index in torch.arange(n).split(batch_size):
-        encoded = in_parts(lambda some: encode(nested.take(batch, some)), index)
-        found = sum(nested.length(part, f"emap: what encode_{side} returned") for part in encoded)
+        encoded = in_parts(lambda some: encode(take(batch, some)), index)
+        found = sum(length(part, f"emap: what encode_{side} returned") for part in encoded)
         if found != len(index):
             raise ValueError(f"emap: encode_{side} returned {found} rows for {len(index)} examples; expected one each")
         parts += encoded

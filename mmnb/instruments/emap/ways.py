@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmnb.instruments import nested
+from mmnb.instruments.batches import length
+from mmnb.instruments.checks import refuse_changed, refuse_train_mode
 from mmnb.instruments.emap.grid import Grid, PairGrid
 from mmnb.instruments.emap.halving import Halving
 from mmnb.instruments.emap.linear_ends import Additive, SplitGrid, linear_ends_of
 from mmnb.instruments.emap.sums import Tail
 from mmnb.instruments.emap.two_tower import encode_all, two_tower_of
-from mmnb.instruments.refusals import refuse_changed, refuse_train_mode
 
 METHODS = ("auto", "pairs", "ends", "closed")
 _PROBES = 32
@@ -45,7 +45,7 @@ def choose(
             f"emap: got tail={type(tail).__name__}, method={method!r}; expected an nn.Linear, not with 'closed'"
         )
     refuse_train_mode(f, "emap")
-    n, last = nested.length(a), None if tail is None else Tail.of(tail)
+    n, last = length(a), None if tail is None else Tail.of(tail)
     towers = two_tower_of(f)
     for part in (towers.encode_a, towers.encode_b, towers.head) if towers else ():
         refuse_train_mode(part, "emap")

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmnb.instruments.checks import refuse_train_mode
 from mmnb.instruments.gap.measures import cosine_from_sum
 from mmnb.instruments.gap.sides import normalize
-from mmnb.instruments.refusals import refuse_train_mode
 
 
 def cosine_by_depth(

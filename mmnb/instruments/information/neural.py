@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmnb.instruments.estimate import mean_interval
 from mmnb.instruments.information.critics import Critics, Side, objective, value
 from mmnb.instruments.information.ksg import standard
 from mmnb.instruments.information.variables import Estimate, Variable
-from mmnb.instruments.intervals import mean_interval
 
 METHODS = ("mine", "nwj", "infonce", "smile")
 EVALUATIONS = 40  # held-out values taken during training; the answer is the mean of the last fifth of them
@@ -110,7 +110,7 @@ def _train(
     if not np.isfinite(path).all():
         raise FloatingPointError(f"{method}: a held-out value is not finite; expected a critic that does not diverge")
     answers = path[-LAST:].mean(0)
-    interval = mean_interval(answers).ends if seeds > 1 else None
+    interval = mean_interval(answers).interval if seeds > 1 else None
     return Estimate(float(answers.mean()), interval, path.mean(1), method, x.n)
 
 

@@ -1,6 +1,7 @@
 """The choosing trick: should two encoders be trained together with teachers (UMT), or apart and averaged (UME)?"""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,6 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from mmnb.instruments.laziness.late import average
 from mmnb.instruments.laziness.probe import probe_features
 
 UMT, UME = "UMT", "UME"
@@ -124,3 +124,28 @@ def _mcnemar(one: np.ndarray, other: np.ndarray) -> float:
     """Exact two-sided p-value of equal chances among the examples on which just one is right; 1 where there are none."""
     first, second = int((one & ~other).sum()), int((other & ~one).sum())
     return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
+
+
+def average(logits: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+    """Uni-modal ensemble (UME): log of the weighted average of the predicted probabilities.
+
+    Formula: log sum_m w_m softmax(logits_m) / sum_m w_m, so that the average of identical predictions is that prediction.
+
+    Args:    logits, one (…, classes) for each modality, of one shape; weights, not negative, sum above 0; None: equal.
+    Returns: log-probabilities (…, classes).
+    Raises:  ValueError on no logits, other shapes or weights.
+    Example:
+        >>> average([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])]).exp()
+        tensor([[0.5000, 0.5000]])
+
+    Source:  Du et al., ICML 2023, our reading of the abstract; whether probabilities or logits are averaged, and the weights, we chose.
+    """
+    weights = [1.0] * len(logits) if weights is None else [float(w) for w in weights]
+    if not logits or len({part.shape for part in logits}) != 1 or len(weights) != len(logits):
+        raise ValueError(
+            f"average: got shapes {[tuple(part.shape) for part in logits]} and {len(weights)} weights; expected equal shapes, one weight each"
+        )
+    if min(weights) < 0 or not 0 < sum(weights) < float("inf"):
+        raise ValueError(f"average: got weights {weights}; expected none below 0 and a sum above 0")
+    kept = [(part.log_softmax(-1), w / sum(weights)) for part, w in zip(logits, weights, strict=True) if w > 0]
+    return torch.stack([part + math.log(w) for part, w in kept]).logsumexp(0)

@@ -10,9 +10,9 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from mmnb.instruments import nested
-from mmnb.instruments.intervals import Interval, mean_interval
-from mmnb.instruments.refusals import refuse_train_mode
+from mmnb.instruments.batches import length, take
+from mmnb.instruments.checks import refuse_train_mode
+from mmnb.instruments.estimate import Estimate, mean_interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ def encode(encoder: nn.Module, inputs: Any, batch_size: int = 1000) -> Tensor:
     """Features (n, d) in eval mode without gradient. Raises: ValueError for an encoder in train mode, or features that are no finite table."""
     refuse_train_mode(encoder, "encode")
     with torch.no_grad():
-        rows = torch.arange(nested.length(inputs)).split(batch_size)
-        features = torch.cat([encoder(nested.take(inputs, part)) for part in rows])
+        rows = torch.arange(length(inputs)).split(batch_size)
+        features = torch.cat([encoder(take(inputs, part)) for part in rows])
     if features.ndim != 2 or not features.isfinite().all():
         raise ValueError(f"encode: got features of shape {tuple(features.shape)}; expected (n, d), all finite")
     return features
@@ -107,7 +107,7 @@ class Diagnosis:
 
     joint: Probe
     alone: Probe
-    difference: Interval
+    difference: Estimate
 
 
 def diagnose(
@@ -130,7 +130,7 @@ def diagnose(
         >>> blind = nn.Sequential(nn.Linear(4, 4)).eval()
         >>> _ = [nn.init.zeros_(parameter) for parameter in blind.parameters()]
         >>> part = ({"a": x}, x.argmax(1))
-        >>> diagnose({"a": blind}, {"a": nn.Identity().eval()}, part, part)["a"].difference.mean
+        >>> diagnose({"a": blind}, {"a": nn.Identity().eval()}, part, part)["a"].difference.value
         -0.75
 
     Source:  Du et al., ICML 2023, compare such accuracies; the paired interval is ours.

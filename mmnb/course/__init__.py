@@ -1,0 +1,1 @@
+"""The course: hand-outs, exercises and grading."""

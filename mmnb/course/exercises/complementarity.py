@@ -1,0 +1,131 @@
+"""Exercises 05a to 05c: the complementarity metric from a table and from losses, and MINE's bound in logarithms. Arrays are NumPy's."""
+
+import numpy as np
+
+from mmnb.course.exercises import exercise
+
+
+def _h(p: np.ndarray) -> float:
+    p = p[p > 0]
+    return float(-(p * np.log(p)).sum())
+
+
+def complementarity(p: np.ndarray) -> float:
+    """(I(a;y|b) + I(b;y|a)) / I(a,b;y) of a joint table p[a, b, y]."""
+    both = _h(p) - _h(p.sum(2))
+    given_a, given_b = _h(p.sum(1)) - _h(p.sum((1, 2))), _h(p.sum(0)) - _h(p.sum((0, 2)))
+    return (given_a + given_b - 2 * both) / (_h(p.sum((0, 1))) - both)
+
+
+def _unconditional(p: np.ndarray) -> float:
+    h_y, both = _h(p.sum((0, 1))), _h(p) - _h(p.sum(2))
+    alone = h_y - (_h(p.sum(1)) - _h(p.sum((1, 2)))) + h_y - (_h(p.sum(0)) - _h(p.sum((0, 2))))
+    return alone / (h_y - both)
+
+
+def estimate(y: np.ndarray, loss_a: np.ndarray, loss_b: np.ndarray, loss_ab: np.ndarray) -> float | None:
+    """The metric from held-out losses, None where the information is at most .02 nats."""
+    both = loss_ab.mean()
+    total = _h(np.unique(y, return_counts=True)[1] / len(y)) - both
+    return float((loss_a.mean() + loss_b.mean() - 2 * both) / total) if total > 0.02 else None
+
+
+def _never_refuses(y, loss_a, loss_b, loss_ab):
+    total = _h(np.unique(y, return_counts=True)[1] / len(y)) - loss_ab.mean()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total)
+
+
+def _equal_shares(y, loss_a, loss_b, loss_ab):
+    total = np.log(len(np.unique(y))) - loss_ab.mean()
+    return float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total) if total > 0.02 else None
+
+
+def _over_labels(y, loss_a, loss_b, loss_ab):
+    total = _h(np.unique(y, return_counts=True)[1] / len(y))
+    return (
+        float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total) if total - loss_ab.mean() > 0.02 else None
+    )
+
+
+def mine(true: np.ndarray, shuffled: np.ndarray, log_average: float, rate: float) -> tuple[float, float]:
+    """The Donsker-Varadhan bound of a batch, and the log of the moving average of mean exp T after it."""
+    log_mean = float(np.logaddexp.reduce(shuffled) - np.log(len(shuffled)))
+    return float(true.mean()) - log_mean, float(np.logaddexp(np.log(1 - rate) + log_average, np.log(rate) + log_mean))
+
+
+def _overflows(true, shuffled, log_average, rate):
+    with np.errstate(over="ignore"):
+        mean = np.exp(shuffled).mean()
+        return float(true.mean() - np.log(mean)), float(np.log((1 - rate) * np.exp(log_average) + rate * mean))
+
+
+def _sum_for_mean(true, shuffled, log_average, rate):
+    total = float(np.logaddexp.reduce(shuffled))
+    return float(true.mean()) - total, float(np.logaddexp(np.log(1 - rate) + log_average, np.log(rate) + total))
+
+
+def _averages_logs(true, shuffled, log_average, rate):
+    bound = mine(true, shuffled, log_average, rate)[0]
+    return bound, float((1 - rate) * log_average + rate * (true.mean() - bound))
+
+
+@exercise(
+    "05a",
+    title="The metric from a table",
+    reference=complementarity,
+    wrong=[
+        _unconditional,  # I(a; y) instead of I(a; y | b)
+        lambda p: complementarity(p) / 2,  # scaled to [0, 1]
+        lambda p: 2 - complementarity(p),  # redundancy instead
+    ],
+    atol=1e-9,  # sums of a few dozen float64 terms, divided by at least 0.01
+)
+def _cases_05a(rng):
+    xor = np.zeros((2, 2, 2))
+    xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
+    both = np.zeros((2, 2, 2))
+    both[0, 0, 0] = both[1, 1, 1] = 1 / 2
+    both_and = np.zeros((2, 2, 2))
+    both_and[[0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1]] = 1 / 4
+    yield "exclusive or", (xor,)
+    yield "two copies", (both,)
+    yield "and", (both_and,)
+    for shape in ((2, 3, 2), (3, 2, 4), (4, 4, 3), (1, 3, 2), (5, 2, 2)):
+        yield f"a random table {shape}", (rng.dirichlet(np.full(int(np.prod(shape)), 0.3)).reshape(shape),)
+
+
+@exercise(
+    "05b",
+    title="The metric from losses, with a refusal",
+    reference=estimate,
+    wrong=[_never_refuses, _equal_shares, _over_labels],
+    atol=1e-9,  # means of at most 200 numbers, divided by at least 0.02
+)
+def _cases_05b(rng):
+    y = np.array([0, 1] * 20)
+    yield "nothing is known", (y, np.full(40, np.log(2)), np.full(40, np.log(2)), np.full(40, np.log(2)))
+    yield "slightly worse than nothing", (y, np.full(40, 0.7), np.full(40, 0.7), np.full(40, 0.71))
+    yield "exclusive or", (y, np.full(40, np.log(2)), np.full(40, np.log(2)), np.zeros(40))
+    for n, classes in ((50, 2), (120, 3), (200, 7)):
+        y = np.minimum(rng.geometric(0.4, size=n), classes)
+        yield f"{classes} classes, unequal", (y, *(rng.exponential(scale, size=n) for scale in (0.3, 0.25, 0.1)))
+
+
+@exercise(
+    "05c",
+    title="MINE's bound, and its average",
+    reference=mine,
+    wrong=[_overflows, _sum_for_mean, _averages_logs],
+    atol=1e-9,  # sums of at most 64 float64 numbers up to 1,000: rounding below 1e-11
+)
+def _cases_05c(rng):
+    yield "all scores equal", (np.full(4, 2.0), np.full(4, 2.0), 2.5, 0.5)
+    yield "one pair", (np.array([1.0]), np.array([0.5]), 0.1, 0.01)
+    yield "huge scores", (rng.normal(1000, 5, size=16), rng.normal(990, 5, size=16), 985.0, 0.01)
+    yield "very negative scores", (rng.normal(-900, 5, size=16), rng.normal(-950, 5, size=16), -940.0, 0.1)
+    for m, rate in ((5, 0.01), (64, 0.1), (13, 0.9)):
+        yield (
+            f"{m} pairs, rate {rate}",
+            (rng.normal(1, 1, size=m), rng.normal(-1, 1, size=m), float(rng.normal()), rate),
+        )

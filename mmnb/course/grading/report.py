@@ -1,0 +1,61 @@
+"""What the teacher gets: grades.json for machines and grades.html, one page that needs nothing else."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from html import escape
+from pathlib import Path
+
+from mmnb import paths
+from mmnb.course.grading.folder import Submission
+
+_STYLE = """
+body { font: 16px/1.45 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem; color-scheme: light dark; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid #8886; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } summary { cursor: pointer; }
+.scroll { overflow-x: auto; } dt { font-weight: 600; margin-top: .5rem; } dd { margin-left: 1.2rem; overflow-wrap: anywhere; }
+"""
+_MARKS = {"right": "✔", "wrong": "✘", "error": "⚠", "stopped": "⏱", "not attempted": "–", "missing": "∅"}
+
+
+def document(submissions: Sequence[Submission], seed: int) -> dict:
+    """Everything as plain dictionaries."""
+    rows = [asdict(one) | {"points": one.points, "of": one.of} for one in submissions]
+    return {"schema": 1, "seed": seed, "submissions": rows}
+
+
+def page(submissions: Sequence[Submission], seed: int) -> str:
+    """One HTML page: a row for each submission, its feedback folded below. All that students wrote is escaped."""
+    rows = "\n".join(map(_row, submissions))
+    legend = " · ".join(f"{mark} {state}" for state, mark in _MARKS.items())
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Grades</title>
+<style>{_STYLE}</style></head><body><main>
+<h1>Grades</h1>
+<p>{len(submissions)} submissions; hidden inputs drawn with seed {seed}. {legend}</p>
+<div class="scroll"><table><thead><tr><th scope="col">Student</th><th scope="col">Notebook</th><th scope="col" class="number">Points</th>
+<th scope="col">Exercises</th></tr></thead><tbody>
+{rows}
+</tbody></table></div></main></body></html>
+"""
+
+
+def _row(one: Submission) -> str:
+    marks = " ".join(f"{escape(grade.exercise)} {_MARKS[grade.state]}" for grade in one.grades)
+    details = "".join(
+        f"<dt>{escape(grade.exercise)} · {escape(grade.title)}: {grade.points} of {grade.of}, {grade.state}</dt><dd>{escape(grade.feedback)}</dd>"
+        for grade in one.grades
+    )
+    problem = f"<p>{escape(one.problem)}</p>" if one.problem else ""
+    told = f"<details><summary>{marks or 'nothing to grade'}</summary>{problem}<dl>{details}</dl></details>"
+    return f'<tr><td>{escape(one.student)}</td><td>{escape(one.notebook)}</td><td class="number">{one.points} / {one.of}</td><td>{told}</td></tr>'
+
+
+def write(submissions: Sequence[Submission], seed: int, folder: Path) -> list[Path]:
+    """Write grades.json and grades.html into `folder`; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(document(submissions, seed), indent=1, ensure_ascii=False) + "\n"
+    files = [folder / "grades.json", folder / "grades.html"]
+    for file, text in zip(files, (told, page(submissions, seed)), strict=True):
+        paths.write_text(file, text)
+    return files

@@ -1,0 +1,1 @@
+"""Measure a model and data of one's own from the shell."""

@@ -1,0 +1,1 @@
+"""How each model was trained: the training code of the notebooks."""

@@ -1,0 +1,1 @@
+"""Contrastive training: small dual encoders and CLIP fine-tuning."""

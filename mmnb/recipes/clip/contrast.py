@@ -1,0 +1,86 @@
+"""Contrastive training on the spot: the symmetric loss of CLIP, at a fixed temperature or with one that is learnt."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mmnb.instruments.gap import normalize
+from mmnb.models.clip import SmallClip
+from mmnb.recipes.fit import History, fit
+
+
+def symmetric_loss(image_features: Tensor, text_features: Tensor, tau: float | Tensor) -> Tensor:
+    """The symmetric InfoNCE loss of a batch, in nats, with gradient; the float64 instrument is `mmnb.gap.contrastive_loss`.
+
+    Args:    unit rows (b, d), pairs; tau, the temperature, a number or a tensor () with gradient.
+    Example:
+        >>> round(symmetric_loss(torch.eye(2), torch.eye(2), 1.0).item(), 4)  # ln(1 + 1/e)
+        0.3133
+    """
+    logits = image_features @ text_features.T / tau
+    target = torch.arange(len(logits), device=logits.device)
+    return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+
+
+def fit_contrastive(
+    model: SmallClip,
+    images: Tensor,
+    tokens: Tensor,
+    *,
+    tau: float,
+    seed: int,
+    epochs: int,
+    batch_size: int = 100,
+    learning_rate: float = 3e-3,
+    weight_decay: float = 0.1,
+    largest_gradient: float | None = 1.0,
+    learn_tau: bool = False,
+    progress: bool | None = None,
+) -> History:
+    """Train `model` in place on pairs (images[i], tokens[i]); the last weights are kept, in eval mode.
+
+    Args:    images (n, size, size) uint8; tokens (n, length) int64; tau > 0, the temperature; learn_tau, whether tau is only where training begins:
+             then -ln tau is trained with the rest, as in CLIP (no weight decay, and no bound); seed, of the order of the pairs; the rest goes to `fit`.
+             The model carries its temperature as `model.temperature`.
+    Returns: a `History` with the mean loss per epoch.
+    Raises:  ValueError when the numbers of images and texts differ, n is no multiple of batch_size (a short batch has an easier task), or tau <= 0.
+    """
+    if len(images) != len(tokens) or len(images) % batch_size or not tau > 0:
+        raise ValueError(
+            f"fit_contrastive: got {len(images)} images, {len(tokens)} texts, batch_size {batch_size}, tau {tau}; expected pairs, a multiple of the "
+            "batch size, and a temperature above 0"
+        )
+    scale = model.model.logit_scale  # -ln tau
+    scale.requires_grad_(learn_tau)  # AdamW leaves alone what has no gradient
+    with torch.no_grad():
+        scale.fill_(-math.log(tau))
+
+    def loss(rows: Tensor) -> Tensor:
+        now = (-scale).exp() if learn_tau else tau
+        return symmetric_loss(model.encode_image(images[rows]), model.encode_text(tokens[rows]), now)
+
+    return fit(
+        model,
+        loss,
+        len(images),
+        epochs=epochs,
+        generator=torch.Generator().manual_seed(seed),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        undecayed=scale if learn_tau else None,
+        largest_gradient=largest_gradient,  # at a low temperature early gradients are a hundred times larger
+        progress=progress,
+    )
+
+
+@torch.no_grad()
+def embed(model: SmallClip, images: Tensor, tokens: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
+    """Image and text rows of a model in eval mode, float64, of length 1 to the last digit. Raises: ValueError in train mode."""
+    if model.training:
+        raise ValueError("embed: the model is in train mode; expected eval mode, call `.eval()`")
+    sides = ((model.encode_image, images), (model.encode_text, tokens))
+    a, b = (torch.cat([encode(part) for part in side.split(batch_size)]) for encode, side in sides)
+    return normalize(a), normalize(b)

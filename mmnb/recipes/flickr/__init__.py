@@ -1,0 +1,1 @@
+"""Flickr30k Entities: models and annotations as the notebooks measure them."""

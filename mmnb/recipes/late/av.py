@@ -1,0 +1,83 @@
+"""Late fusion on AV-digits: the two small convolutional encoders, and what a trained model is asked for."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mmnb.data.av_digits import AvDigits
+from mmnb.instruments import laziness
+from mmnb.instruments.blending import mean_losses
+from mmnb.recipes import late
+
+FEATURES = 64
+
+
+def encoders() -> dict[str, nn.Module]:
+    """Two strided convolutions and a linear layer for pictures of 8 x 8 and log-mel pictures of 16 x 16, each to 64 features."""
+    image = [
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    audio = [nn.Conv2d(1, 12, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(12, 24, 3, stride=2, padding=1), nn.ReLU()]
+    return {
+        "image": nn.Sequential(*image, nn.Flatten(), nn.Linear(32 * 2 * 2, FEATURES), nn.ReLU()),
+        "audio": nn.Sequential(*audio, nn.Flatten(), nn.Linear(24 * 4 * 4, FEATURES), nn.ReLU()),
+    }
+
+
+def build(seed: int, classes: int = 10, head: type[nn.Module] = late.Concat) -> late.LateModel:
+    """An untrained model; its weights depend on the seed alone, and torch's generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = encoders()
+        heads = {name: nn.Linear(FEATURES, classes) for name in made}
+        return late.LateModel(made, head([FEATURES] * len(made), classes), heads).eval()
+
+
+def train(
+    data: AvDigits,
+    way: late.Way | None,
+    seed: int,
+    *,
+    epochs: int,
+    batch_size: int = 50,
+    head: type[nn.Module] = late.Concat,
+    **options,
+) -> tuple[late.LateModel, late.Curves]:
+    """Build and train one model; every way starts from the same weights and sees the same batches. Options go to `late.fit`."""
+    model = build(seed, data.classes, head)
+    batches = late.shuffled(data.train.inputs, data.train.label, batch_size, seed)
+    return model, late.fit(model, batches, way, epochs=epochs, seed=seed, progress=False, **options)
+
+
+@torch.no_grad()
+def logits_of(model: late.LateModel, data: AvDigits) -> dict[str, Tensor]:
+    """Logits of the joint head and of both modalities' heads on the test pairs."""
+    return model.logits(data.test.inputs)
+
+
+@torch.no_grad()
+def probe_both(model: late.LateModel, data: AvDigits) -> dict[str, float]:
+    """Accuracy of a new linear head on each frozen encoder, on the test pairs."""
+    train, test = data.train, data.test
+    return {
+        name: laziness.probe(encoder, (train.inputs[name], train.label), (test.inputs[name], test.label)).accuracy
+        for name, encoder in model.encoders.items()
+    }
+
+
+def accuracy(logits: Tensor, label: Tensor) -> float:
+    """Share of right answers."""
+    return (logits.argmax(1) == label).double().mean().item()
+
+
+def losses(model: late.LateModel, data: AvDigits) -> Mapping[str, float]:
+    """Mean training and validation losses of all heads, as "train NAME" and "held_out NAME": for `fit(watch=…)`."""
+    found = {}
+    for kind, part in (("train", data.train), ("held_out", data.validation)):
+        found |= {f"{kind} {name}": value for name, value in mean_losses(model, [(part.inputs, part.label)]).items()}
+    return found

@@ -1,0 +1,1 @@
+"""Small vision-language transformers on scenes: training, and the stored models."""

@@ -1,0 +1,165 @@
+"""Training of small vision-and-language models on scenes: masked words, masked regions, and matching."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mmnb.data import scenes
+from mmnb.data.scenes import MASK, PAD, Regions, Scenes
+from mmnb.models.vl import VisionLanguage, small
+from mmnb.recipes.fit import History, fit
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    kind       "visualbert" or "lxmert" · width, layers, heads, as in `mmnb.models.vl.small`
+    inputs     "both", "text" (no region is seen) or "vision" (no word is seen)
+    phrases    how often a whole phrase is masked; words, how often any word is; regions, how often a region's feature is zeroed
+    mismatch   share of captions exchanged within a batch, to be told from the right ones; they take no part in the masked losses
+    shuffled   True exchanges all captions once, before training: pairs that have nothing to do with each other
+    global_    the first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from before, or None
+    blind      True withholds all boxes
+    together   True masks with an object's region all other regions of the same object
+    beside     weight of the losses of masked regions and of matching, beside that of masked words
+    """
+
+    kind: str = "visualbert"
+    width: int = 48
+    layers: int = 3
+    heads: int = 4
+    inputs: str = "both"
+    phrases: float = 0.1
+    words: float = 0.25
+    regions: float = 0.1
+    mismatch: float = 0.03
+    shuffled: bool = False
+    global_: str | None = "recomputed"
+    blind: bool = False
+    together: bool = False
+    beside: float = 0.3
+    epochs: int = 5
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+
+
+def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Feature, box and mask with one more region in front: the whole picture, its feature the mean of the regions seen."""
+    mean = (feature * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    whole = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(box), 1, 4)
+    return torch.cat([mean[:, None], feature], 1), torch.cat([whole, box], 1), torch.cat([mask[:, :1] | True, mask], 1)
+
+
+def new(recipe: Recipe, feature_size: int = scenes.CODE) -> VisionLanguage:
+    """The untrained model of a recipe, for regions of so many numbers, from torch's global generator."""
+    sizes = {"width": recipe.width, "layers": recipe.layers, "heads": recipe.heads}
+    return small(recipe.kind, vocabulary=len(scenes.WORDS), n_classes=scenes.N_CLASSES, feature_size=feature_size, **sizes)  # fmt: skip
+
+
+def fit_vl(
+    recipe: Recipe,
+    world: Scenes,
+    regions: Regions,
+    *,
+    seed: int,
+    start: VisionLanguage | None = None,
+    look: Callable[[VisionLanguage, int], None] | None = None,
+    every: int = 100,
+    **options,
+) -> tuple[VisionLanguage, History]:
+    """A model trained on a world. The same seed gives the same model, looked at or not.
+
+    Args:    recipe; world, regions, of the same scenes; start, a model of the same shape whose weights the training begins with, instead of
+             random ones; look, called with the model in eval mode and the number of steps done, before the first step, after each `every` of
+             them, and at the end; options go to `fit`.
+    Raises:  ValueError on unknown inputs or global_, on every below 1, or as `fit` does.
+    """
+    if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
+        raise ValueError(f"fit_vl: got inputs={recipe.inputs!r}, global_={recipe.global_!r}; expected both, text or vision, and recomputed, stale or None")  # fmt: skip
+    if every < 1:
+        raise ValueError(f"fit_vl: got every={every}; expected at least one step")
+    torch.manual_seed(seed)
+    model, draw = new(recipe, regions.feature.shape[2]), torch.Generator().manual_seed(seed)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    steps = 0
+    order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
+    captions = phrases_of(world)
+
+    def seen(last: bool = False) -> None:
+        if look is not None and (last or steps % every == 0):
+            with torch.no_grad():
+                look(model.eval(), steps)
+            model.train()
+
+    def loss(index: Tensor) -> Tensor:
+        nonlocal steps
+        seen()
+        steps += 1
+        batch = masked_batch(recipe, world.tokens, captions, regions, index, order, draw)
+        out = model(*batch.inputs)
+        words = (
+            functional.cross_entropy(out.words[batch.word_at], batch.word) if len(batch.word) else out.words.sum() * 0
+        )
+        region = -(batch.label * out.regions[batch.region_at].log_softmax(-1)).sum(-1)
+        rest = region.sum() / max(len(region), 1) + functional.cross_entropy(out.match, batch.match)
+        return words + recipe.beside * rest
+
+    settings = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate}
+    history = fit(model, loss, len(world), generator=draw, **{"largest_gradient": 1.0, "progress": False} | settings | options)  # fmt: skip
+    seen(last=True)
+    return model.eval(), history
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the model sees, and what it should say where: `inputs` as the model takes them; the rest for the three losses."""
+
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+    word_at: tuple[Tensor, Tensor]
+    word: Tensor
+    region_at: tuple[Tensor, Tensor]
+    label: Tensor
+    match: Tensor
+
+
+def phrases_of(world: Scenes) -> Tensor:
+    """(n, L) number of the phrase each token belongs to, -1 for none."""
+    place = torch.arange(world.tokens.shape[1])
+    start, end = world.phrase[..., :1], world.phrase[..., 1:2]
+    inside = (place >= start) & (place < end)
+    return torch.where(inside.any(1), inside.float().argmax(1), -1)
+
+
+def masked_batch(recipe: Recipe, tokens: Tensor, captions: Tensor, regions: Regions, index: Tensor, order: Tensor, draw: torch.Generator) -> Batch:  # fmt: skip
+    """One batch with words, phrases and regions masked at random."""
+    b, rand = len(index), lambda *shape: torch.rand(*shape, generator=draw)
+    text, other = order[index], rand(b) < recipe.mismatch
+    text = torch.where(other, text.roll(1), text)
+    words, phrase = tokens[text], captions[text]
+    whole = (rand(b, int(captions.max()) + 2) < recipe.phrases).gather(1, phrase + 1) & (phrase >= 0)
+    hidden = (whole | (rand(words.shape) < recipe.words)) & (words > MASK)
+    seen = torch.where(hidden, MASK, words)
+    mask, feature, box = regions.mask[index], regions.feature[index], regions.box[index]
+    gone = (rand(mask.shape) < recipe.regions) & mask
+    if recipe.together:
+        same = (regions.thing[index][:, :, None] == regions.thing[index][:, None]) & (regions.thing[index] >= 0)[:, None]  # fmt: skip
+        gone = (same & gone[:, None]).any(-1) | gone
+    zeroed = feature.masked_fill(gone[..., None], 0)
+    if recipe.global_ is not None:
+        average = with_global(zeroed if recipe.global_ == "recomputed" else feature, box, mask)
+        zeroed, box, mask = torch.cat([average[0][:, :1], zeroed], 1), average[1], average[2]
+        gone = torch.cat([gone[:, :1] & False, gone], 1)
+    sees_words, sees_regions = recipe.inputs != "vision", recipe.inputs != "text"
+    token_mask = (words != PAD) if sees_words else torch.zeros_like(words, dtype=torch.bool).index_fill(1, torch.tensor([0]), True)  # fmt: skip
+    box = box * 0 if recipe.blind else box
+    word_at = (hidden & ~other[:, None] & sees_words).nonzero(as_tuple=True)
+    region_at = (gone & ~other[:, None] & sees_regions).nonzero(as_tuple=True)
+    shift = 0 if recipe.global_ is None else 1
+    label = regions.label[index][region_at[0], region_at[1] - shift]
+    inputs = (seen, token_mask, zeroed, box, mask & sees_regions)
+    return Batch(inputs, word_at, words[word_at], region_at, label, other.long())

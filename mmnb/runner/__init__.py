@@ -1,0 +1,1 @@
+"""Run notebooks headless, publish what they made, and say what changed."""

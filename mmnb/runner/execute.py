@@ -1,0 +1,224 @@
+"""One notebook in one process: convert, execute through papermill, and judge the run strictly.
+
+`python -m mmnb.runner.execute` is what `mmnb run` starts for each notebook. It reports progress as JSON lines on its standard
+output, and writes `<slug>.ipynb` and `result.json` into the run folder. It ends itself and its kernel when its standard
+input closes, that is, when the runner is gone for whatever reason: nobody is left computing behind the user's back.
+"""
+
+import argparse
+import json
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient.exceptions import CellControlSignal
+from papermill import execute_notebook
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillException, PapermillExecutionError
+
+from mmnb import paths
+from mmnb.lab import claims
+from mmnb.lab.sizes import BUDGETS
+from mmnb.runner import convert, fingerprint, processes
+
+_LOG_LINES = 30
+OVERRUN = 1.5  # a budget overrun by half is a failure
+
+
+class _Engine(NBClientEngine):
+    """papermill's own engine, which also tells how far it is and keeps the notebook when the kernel dies."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, watch: "_Watch", **kwargs: Any) -> None:
+        watch.notebook = nb_man.nb
+        nb_man.nb.metadata.papermill |= {
+            "input_path": f"notebooks/{watch.slug}.py",
+            "output_path": f"{watch.slug}.ipynb",
+        }
+        complete = nb_man.cell_complete
+
+        def cell_complete(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
+            complete(cell, cell_index=cell_index, **rest)
+            watch.report({"done": (cell_index or 0) + 1, "total": len(nb_man.nb.cells)})
+
+        nb_man.cell_complete = cell_complete
+        watch.report({"done": 0, "total": len(nb_man.nb.cells)})
+        super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+
+papermill_engines.register("mmnb", _Engine)
+
+
+@dataclass
+class _Watch:
+    slug: str
+    report: Callable[[dict[str, int]], None]
+    notebook: nbformat.NotebookNode | None = None
+
+
+def execute(
+    slug: str,
+    folder: Path,
+    parameters: dict[str, Any],
+    *,
+    timeout: float | None = None,
+    report: Callable[[dict[str, int]], None] = lambda progress: None,
+) -> dict[str, Any]:
+    """Run `notebooks/<slug>.py` in a fresh kernel whose working directory is `folder`.
+
+    Args:    slug; folder, an existing folder for everything the run writes; parameters for the parameters cell;
+             timeout in wall seconds for the whole notebook; report, called with `{"done": cells, "total": cells}`.
+    Returns: the result that is also written to `folder/result.json`: status (`ok` or `failed`), reason, wall_seconds,
+             cpu_seconds and peak_memory_mb of the kernel, claims (verdict -> count), log (end of a traceback), fingerprint, ...
+    """
+    began, meter, before = time.monotonic(), processes.Meter(), fingerprint.everything(slug)
+    with meter:
+        reason, log = _run(slug, folder, parameters, timeout, report)
+    records = _records(folder)
+    result = {
+        "schema": 1,
+        "notebook": slug,
+        "profile": parameters.get("PROFILE"),
+        "seed": parameters.get("SEED"),
+        "wall_seconds": round(time.monotonic() - began, 1),
+        "cpu_seconds": round(meter.cpu_seconds, 1),
+        "peak_memory_mb": round(meter.peak_memory_mb),
+        "claims": dict(Counter(record["verdict"] for record in records.get("records", {}).values())),
+        "fingerprint": fingerprint.restrict(before, slug, records.get("modules", []), records.get("data_files", [])),
+        "cache_sha256": fingerprint.cache_listing(),
+    }
+    reason = reason or judge_records(slug, records, parameters) or judge_cpu(meter.cpu_seconds, result["profile"])
+    result |= {"status": "failed" if reason else "ok", "reason": reason, "log": log}
+    paths.write_text(folder / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return result
+
+
+def _run(
+    slug: str, folder: Path, parameters: dict, timeout: float | None, report: Callable
+) -> tuple[str | None, list[str]]:
+    """Execute and save the notebook. Returns the reason of a failure, else None, and the end of a traceback."""
+    try:
+        notebook = convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py")
+        convert.check_parameters(notebook, parameters)
+    except (ValueError, SyntaxError) as error:
+        return str(error), []
+    watch = _Watch(slug, report, notebook)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with paths.replace(folder / f"{slug}.ipynb") as temporary:
+        try:
+            executed = execute_notebook(
+                notebook,
+                str(temporary).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
+                parameters=parameters,
+                engine_name="mmnb",
+                request_save_on_cell_execute=False,  # one write at the end, and that under a temporary name
+                autosave_cell_every=0,
+                progress_bar=False,
+                cwd=folder,
+                watch=watch,
+                timeout_func=lambda cell: None if deadline is None else max(1, round(deadline - time.monotonic())),
+            )
+        except (PapermillException, CellControlSignal, RuntimeError) as error:  # a dead kernel is a RuntimeError
+            if not temporary.stat().st_size:  # papermill saves a failed cell, not a dead kernel or a timeout
+                temporary.write_text(nbformat.writes(watch.notebook), encoding="utf-8", newline="\n")
+            return _explain(error, timeout), str(error).strip().splitlines()[-_LOG_LINES:]
+    return judge_cells(executed), []
+
+
+def _explain(error: Exception, timeout: float | None) -> str:
+    if isinstance(error, PapermillExecutionError):
+        return f"cell {error.cell_index + 1} raised {error.ename}: {error.evalue}".strip()
+    if isinstance(error, TimeoutError):
+        return f"not finished after the time limit of {timeout:g} s"
+    return f"{type(error).__name__}: {error}".strip()
+
+
+def judge_cells(notebook: nbformat.NotebookNode) -> str | None:
+    """Reason to reject an executed notebook: an error output, or a code cell that did not run; else None.
+
+    papermill lets `sys.exit(0)` and the tag `skip-execution` pass, although cells are left out.
+    """
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if errors:
+            return f"cell {number} has an error output: {errors[0].ename}: {errors[0].evalue}"
+        if cell.execution_count is None:
+            return f"cell {number} was not executed: {cell.source.splitlines()[0]}"
+    return None
+
+
+def judge_records(slug: str, records: dict[str, Any], parameters: dict[str, Any]) -> str | None:
+    """Reason to reject what a notebook recorded: nothing, another run's, incomplete, or a claim without verdict; else None."""
+    if not records:
+        return "no records.json: the notebook never called run.verdicts() and run.environment()"
+    try:
+        wanted = claims.load(slug)
+    except ValueError as error:
+        return str(error)
+    expected = {"notebook": slug, "profile": parameters.get("PROFILE"), "seed": parameters.get("SEED")}
+    for key, value in expected.items():
+        if records.get(key) != value:
+            return f"records.json says {key} {records.get(key)!r}; asked for {value!r}: pass PROFILE and SEED to mmnb.start"
+    judged = {key for key, record in records.get("records", {}).items() if record.get("verdict")}
+    absent = [claim.id for claim in wanted if claim.id not in judged]
+    if absent:
+        return f"claim not recorded: {', '.join(absent)}"
+    complete = records.get("complete") is True
+    return None if complete else "records.json is not complete: the last cell must call run.environment()"
+
+
+def judge_cpu(cpu_seconds: float, profile: str | None) -> str | None:
+    """Reason to reject a run that took over 1.5 times the CPU budget of its profile (`MMNB_CPU_BUDGET` overrides it)."""
+    given = os.environ.get("MMNB_CPU_BUDGET")
+    budget = float(given) if given else BUDGETS.get(profile)
+    if budget is None or cpu_seconds <= OVERRUN * budget:
+        return None
+    return f"took {cpu_seconds:.0f} CPU seconds; the budget of profile {profile} is {budget:g}, a failure from {OVERRUN * budget:g}"
+
+
+def _records(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "records.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _die_with_the_runner() -> None:
+    """Wait for the end of standard input; then kill the kernel, remove temporary files and end."""
+    while os.read(0, 1024):  # not sys.stdin, whose lock this thread would still hold when the process ends
+        pass
+    processes.kill_children()
+    processes.remove_temporary(Path.cwd())
+    os._exit(1)  # sys.exit would end this thread only
+
+
+def main() -> None:
+    """Entry point of the worker process."""
+    parser = argparse.ArgumentParser(prog="python -m mmnb.runner.execute")
+    parser.add_argument("slug")
+    parser.add_argument("--profile", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--timeout", type=float)
+    arguments = parser.parse_args()
+    threading.Thread(target=_die_with_the_runner, daemon=True).start()
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever the kernel prints below Python goes to the log, not between the JSON lines
+
+    def report(progress: dict[str, int]) -> None:
+        channel.write(json.dumps(progress) + "\n")
+        channel.flush()
+
+    parameters = {"PROFILE": arguments.profile, "SEED": arguments.seed}
+    execute(arguments.slug, Path.cwd(), parameters, timeout=arguments.timeout, report=report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What `mmnb list` and `mmnb data` show."""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from mmnb import paths
+from mmnb.runner import convert, pool
+
+
+def notebook(slug: str) -> dict[str, Any]:
+    """One notebook: title question, one-line answer, CPU minutes of its last build at laptop (None if never), claims."""
+    from mmnb.lab import claims
+
+    notebooks = paths.root() / "notebooks"
+    title, answer = convert.headline(notebooks / f"{slug}.py")
+    seconds = pool.read_json(notebooks / f"{slug}.ipynb").get("metadata", {}).get("mmnb", {}).get("cpu_seconds")
+    minutes = None if seconds is None else round(seconds / 60, 1)
+    return {
+        "notebook": slug,
+        "question": title,
+        "answer": answer,
+        "cpu_minutes": minutes,
+        "claims": len(claims.load(slug)),
+    }
+
+
+def paragraph(row: dict[str, Any]) -> str:
+    """A notebook for people: question, answer, what it takes."""
+    minutes = "not built yet" if row["cpu_minutes"] is None else f"{row['cpu_minutes']} CPU minutes at laptop"
+    answer = textwrap.fill(row["answer"], 110, initial_indent="    ", subsequent_indent="    ")
+    return f"{row['notebook']}  {row['question']}\n{answer}\n    {minutes} · {row['claims']} claims"
+
+
+def datasets(names: Sequence[str]) -> list[Any]:
+    """The data sets called `names`, or all. Raises: ValueError for an unknown name."""
+    from mmnb.data import catalogue
+
+    known = {dataset.name: dataset for dataset in catalogue()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"no data set {', '.join(unknown)}; there are {', '.join(known)}")
+    return [known[name] for name in names] or list(known.values())
+
+
+def fetch(dataset: Any) -> None:
+    """Fetch a remote data set that is not here; others need nothing fetched, or cannot be. Raises: DataUnavailable."""
+    from mmnb.data import remote
+
+    if dataset.kind == "remote" and not dataset.present:
+        remote.fetch_dataset(dataset.name)
+
+
+def as_json(found: Sequence[Any]) -> list[dict[str, Any]]:
+    """The data sets as plain dictionaries."""
+    keys = ("name", "kind", "size_bytes", "licence", "where", "present", "how")
+    return [{key: getattr(dataset, key) for key in keys} for dataset in found]
+
+
+def dataset_table(found: Sequence[Any]) -> str:
+    """The data sets as a table, with the way to get each that is missing below it."""
+    from rich.table import Table
+
+    from mmnb.runner.summary import console
+
+    table = Table(title="Data sets", title_justify="left")
+    for name in ("name", "kind", "size", "licence", "here", "where"):
+        table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
+    for dataset in found:
+        here = "yes" if dataset.present else "no"
+        table.add_row(dataset.name, dataset.kind, size(dataset.size_bytes), dataset.licence, here, str(dataset.where))
+    text = io.StringIO()
+    out = console()
+    out.file = text
+    out.print(table)
+    missing = [f"{dataset.name}: {dataset.how}" for dataset in found if not dataset.present]
+    return text.getvalue() + "\n".join(missing)
+
+
+def size(count: int | None) -> str:
+    """A number of bytes for people.
+
+    Example:
+        >>> size(512), size(48_000), size(1_500_000), size(6_300_000_000), size(None)
+        ('512 B', '48 kB', '1.5 MB', '6.3 GB', '–')
+    """
+    if count is None:
+        return "–"
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} B"

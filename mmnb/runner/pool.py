@@ -1,0 +1,229 @@
+"""Where notebooks run, and side by side: one worker process (`mmnb.runner.execute`) for each."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from mmnb import paths
+from mmnb.lab import claims
+from mmnb.runner import fingerprint, processes
+from mmnb.runner.selection import UsageError
+
+_GRACE = 60.0  # seconds a worker gets beyond the time limit to stop its kernel and save the notebook
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. `out` is an absolute folder; each notebook writes into its own folder in it."""
+
+    slugs: tuple[str, ...]
+    out: Path
+    profile: str = "laptop"
+    seed: int = 0
+    jobs: int = 1
+    resume: bool = False
+    timeout: float | None = None
+
+
+Listener = Callable[[str, dict[str, Any]], None]
+"""Told of (slug, event), with event one of {"state": "start" | "progress" | "end" | "skip", ...}; slug is empty for a tick."""
+
+
+def environment(folder: Path, jobs: int) -> dict[str, str]:
+    """Environment of a worker: its share of the cores, its output folder, no display, a fixed hash seed, absolute paths.
+
+    A smaller OMP_NUM_THREADS of the user's is respected.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    threads = max(1, processes.cores() // jobs)
+    threads = min(threads, int(given)) if given.isdecimal() and int(given) else threads
+    counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    fixed = {"MMNB_OUT": str(folder), "MMNB_ROOT": str(paths.root()), "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
+    fixed["JUPYTER_PREFER_ENV_PATH"] = "1"  # else a python3 kernel in the user's home, of another Python, comes first
+    for name in ("MMNB_DATA", "MMNB_CACHE"):  # the kernel's working directory is another one
+        if os.environ.get(name):
+            fixed[name] = str(Path(os.environ[name]).expanduser().resolve())
+    return os.environ | counts | fixed
+
+
+def reusable(slug: str, folder: Path, plan: Plan) -> dict[str, Any] | None:
+    """The result of an earlier run in `folder`, if it succeeded with the same source, package, data, profile and seed."""
+    result = read_json(folder / "result.json")
+    records = read_json(folder / "records.json")
+    same = (result.get("status"), result.get("profile"), result.get("seed")) == ("ok", plan.profile, plan.seed)
+    if not same or not (folder / f"{slug}.ipynb").is_file() or not records:
+        return None
+    if claims.unavailable(records) and result.get("cache_sha256") != fingerprint.cache_listing():
+        return None  # the data that was missing may be here now
+    return None if fingerprint.changes(slug, result.get("fingerprint")) else result
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Content of a JSON file; empty if it is missing or unreadable."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+@contextlib.contextmanager
+def _claimed(plan: Plan) -> Iterator[None]:
+    """Hold the lock of every run folder; refuse when a folder cannot be written or another run holds it."""
+    with contextlib.ExitStack() as stack:
+        for slug in plan.slugs:
+            folder = plan.out / slug
+            lock = filelock.FileLock(folder / ".lock")
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+                lock.acquire(blocking=False)
+            except filelock.Timeout as error:
+                raise UsageError(
+                    f"another run is working in this folder and holds {lock.lock_file}; wait for it, or choose another --out"
+                ) from error
+            except OSError as error:
+                raise UsageError(
+                    f"cannot write to the output folder {folder}: {error.strerror or error}; choose another --out"
+                ) from error
+            stack.callback(lock.release)
+        yield
+
+
+def run(plan: Plan, listener: Listener) -> list[dict[str, Any]]:
+    """Run the plan and return one result for each notebook, in the plan's order. A failure does not stop the others.
+
+    Raises: UsageError before anything starts; KeyboardInterrupt after every worker and kernel was killed.
+    """
+    absent = [name for name in ("papermill", "jupytext", "ipykernel") if importlib.util.find_spec(name) is None]
+    if absent:
+        raise UsageError(f"{', '.join(absent)} not installed; run `pip install -e .[notebooks]` in the checkout")
+    with _claimed(plan):
+        results, waiting = {}, []
+        for slug in plan.slugs:
+            result = reusable(slug, plan.out / slug, plan) if plan.resume else None
+            if result:
+                results[slug] = result | {"skipped": True}
+                listener(slug, {"state": "skip", "result": results[slug]})
+            else:
+                waiting.append(slug)
+        results |= _Pool(plan, listener).run(waiting)
+    return [results[slug] for slug in plan.slugs]
+
+
+class _Pool:
+    """Up to `plan.jobs` workers at a time; a thread for each reads its lines into one queue."""
+
+    def __init__(self, plan: Plan, listener: Listener) -> None:
+        self.plan, self.listener = plan, listener
+        self.jobs = max(1, min(plan.jobs, len(plan.slugs)))
+        self.active: dict[str, tuple[subprocess.Popen, float]] = {}
+        self.events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+
+    def run(self, waiting: list[str]) -> dict[str, dict[str, Any]]:
+        results = {}
+        try:
+            while waiting or self.active:
+                while waiting and len(self.active) < self.jobs:
+                    self._start(waiting.pop(0))
+                with contextlib.suppress(queue.Empty):
+                    slug, event = self.events.get(timeout=0.25)
+                    if event["state"] == "exit":
+                        results[slug] = self._finish(slug)
+                        event = {"state": "end", "result": results[slug]}
+                    self.listener(slug, event)
+                self._enforce_timeout()
+                self.listener("", {"state": "tick"})
+        finally:
+            for slug, (worker, _) in self.active.items():
+                processes.kill_tree(worker.pid)
+                worker.wait()
+                processes.remove_temporary(self.plan.out / slug)
+        return results
+
+    def _start(self, slug: str) -> None:
+        folder = self.plan.out / slug
+        clear(slug, folder)
+        command = [
+            sys.executable,
+            "-m",
+            "mmnb.runner.execute",
+            slug,
+            "--profile",
+            self.plan.profile,
+            "--seed",
+            str(self.plan.seed),
+        ]
+        command += [] if self.plan.timeout is None else ["--timeout", str(self.plan.timeout)]
+        # in a group of its own, Ctrl-C reaches the runner only, which then ends its workers in order
+        own_group = (
+            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
+        )
+        with (folder / "worker.log").open("wb") as log:
+            worker = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,  # never written to: its end tells the worker that the runner is gone
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=folder,
+                env=environment(folder, self.jobs),
+                **own_group,
+            )
+        self.active[slug] = worker, time.monotonic()
+        self.listener(slug, {"state": "start"})
+        threading.Thread(target=self._read, args=(slug, worker), daemon=True).start()
+
+    def _read(self, slug: str, worker: subprocess.Popen) -> None:
+        for line in worker.stdout:
+            with contextlib.suppress(ValueError):
+                self.events.put((slug, {"state": "progress", **json.loads(line)}))
+        worker.wait()
+        self.events.put((slug, {"state": "exit"}))
+
+    def _finish(self, slug: str) -> dict[str, Any]:
+        worker, began = self.active.pop(slug)
+        worker.stdin.close()
+        worker.stdout.close()
+        folder = self.plan.out / slug
+        result = read_json(folder / "result.json")
+        if not result or worker.returncode:  # the worker ended before it could judge, or not as it should
+            processes.remove_temporary(folder)
+            result = self._crash(slug, worker, time.monotonic() - began, folder)
+            paths.write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
+        return result
+
+    def _crash(self, slug: str, worker: subprocess.Popen, seconds: float, folder: Path) -> dict[str, Any]:
+        log = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        log = [line for line in log if "[IPKernelApp]" not in line]  # the kernel's own chatter
+        reason = f"the worker process ended with code {worker.returncode}" + (f": {log[-1]}" if log else "")
+        if self.plan.timeout is not None and seconds > self.plan.timeout + _GRACE:
+            reason = f"not finished after the time limit of {self.plan.timeout:g} s, and had to be killed"
+        result = {"schema": 1, "notebook": slug, "profile": self.plan.profile, "seed": self.plan.seed, "claims": {}}
+        return result | {"status": "failed", "reason": reason, "wall_seconds": round(seconds, 1), "log": log[-30:]}
+
+    def _enforce_timeout(self) -> None:
+        for worker, began in self.active.values():
+            if self.plan.timeout is not None and time.monotonic() - began > self.plan.timeout + _GRACE:
+                processes.kill_tree(worker.pid)
+
+
+def clear(slug: str, folder: Path) -> None:
+    """Remove what an earlier run left in its folder, so that nothing old can pass for new; the lock and foreign files stay."""
+    for name in ("result.json", "records.json", "worker.log", f"{slug}.ipynb"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "figures", ignore_errors=True)
+    processes.remove_temporary(folder)

@@ -1,0 +1,473 @@
+"""One training loop, many ways: equal to loops written out by hand, deterministic, resumable after kill -9, and true to what each way promises."""
+
+import copy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mmnb import laziness
+from mmnb.recipes import late
+
+
+def data(n=50, classes=3, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    inputs = {"a": torch.randn(n, 4, generator=draw), "b": torch.randn(n, 6, generator=draw)}
+    return inputs, torch.randint(classes, (n,), generator=draw)
+
+
+def mlp(width, dropout=0.0):
+    return nn.Sequential(nn.Linear(width, 8), nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 5), nn.ReLU())
+
+
+def model(seed=0, head=None, dropout=0.0):
+    torch.manual_seed(seed)
+    encoders = {"a": mlp(4, dropout), "b": mlp(6, dropout)}
+    return late.LateModel(encoders, head or late.Concat([5, 5], 3), {"a": nn.Linear(5, 3), "b": nn.Linear(5, 3)})
+
+
+def batches(seed=0):
+    return late.shuffled(*data(), batch_size=16, seed=seed)
+
+
+def fitted(way=None, epochs=4, start=None, **options):
+    net = model() if start is None else copy.deepcopy(start)
+    late.fit(net, batches(), way, epochs=epochs, progress=False, **options)
+    return net
+
+
+def same(one, two):
+    left, right = one.state_dict(), two.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def teachers(seed=7):
+    net = model(seed)
+    late.fit(net, batches(), late.Alone(), epochs=3, progress=False)
+    return {name: net.encoders[name] for name in net.names}
+
+
+# against loops by hand
+def by_hand(loss, parameters, net, epochs=4):
+    optimiser = torch.optim.Adam(list(parameters), lr=2e-3, weight_decay=1e-4, fused=True)
+    for epoch in range(epochs):
+        for inputs, label in batches()(epoch):
+            optimiser.zero_grad()
+            loss(net, inputs, label).backward()
+            optimiser.step()
+    return net.eval()
+
+
+def test_joint_is_the_loop_by_hand_bit_for_bit():
+    net = model()
+    hand = by_hand(
+        lambda m, x, y: functional.cross_entropy(m(x), y), [*net.encoders.parameters(), *net.head.parameters()], net
+    )
+    assert same(fitted(), hand) and not same(hand, model())
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_alone_is_each_modality_by_itself_bit_for_bit(name):
+    net = model()
+    parts = [*net.encoders[name].parameters(), *net.heads[name].parameters()]
+    hand = by_hand(lambda m, x, y: functional.cross_entropy(m.heads[name](m.encoders[name](x[name])), y), parts, net)
+    trained = fitted(late.Alone())
+    assert same(trained.encoders[name], hand.encoders[name]) and same(trained.heads[name], hand.heads[name])
+    assert same(trained.head, model().head)
+
+
+def test_umt_is_its_formula_bit_for_bit():
+    taught, lam = teachers(), {"a": 0.5, "b": 2.0}
+
+    def loss(m, x, y):
+        total = functional.cross_entropy(m(x), y)
+        for name in ("a", "b"):
+            with torch.no_grad():
+                target = taught[name](x[name])
+            total = total + lam[name] * (m.encoders[name](x[name]) - target).square().mean()
+        return total
+
+    net = model()
+    hand = by_hand(loss, [*net.encoders.parameters(), *net.head.parameters()], net)
+    for name, value in fitted(late.Umt(taught, lam)).state_dict().items():
+        # mse_loss and the encoder's second pass add in another order: float32 rounding over 16 steps of size 2e-3
+        torch.testing.assert_close(value, hand.state_dict()[name], rtol=0, atol=1e-5)
+
+
+def test_lambda_0_is_joint_training_and_teachers_never_change():
+    taught = teachers()
+    before = {name: copy.deepcopy(teacher) for name, teacher in taught.items()}
+    assert same(fitted(late.Umt(taught, 0.0)), fitted())
+    strong = fitted(late.Umt(taught, 50.0), epochs=60)
+    assert not same(strong, fitted(epochs=60))
+    assert all(same(taught[name], before[name]) for name in taught)
+    assert all(
+        parameter.grad is None or not parameter.grad.any() for t in before.values() for parameter in t.parameters()
+    )
+    inputs, _ = data()
+    apart = {
+        lam: sum((net.encoders[n](inputs[n]) - taught[n](inputs[n])).square().mean().item() for n in taught)
+        for lam, net in ((0.0, fitted(epochs=60)), (50.0, strong))
+    }
+    assert apart[50.0] < 0.5 * apart[0.0]
+
+
+def test_teachers_that_could_change_are_refused():
+    net = model()
+    with pytest.raises(ValueError, match="teacher of a is in train mode"):
+        fitted(late.Umt({name: e.train() for name, e in teachers().items()}), start=net)
+    net.eval()
+    with pytest.raises(ValueError, match="shares weights with the model"):
+        late.fit(net, batches(), late.Umt(dict(net.encoders.items())), epochs=1)
+    with pytest.raises(ValueError, match="expected \\['a', 'b'\\]"):
+        fitted(late.Umt({"a": teachers()["a"]}))
+
+
+def test_frozen_moves_the_head_only_and_keeps_eval_mode():
+    start = model(dropout=0.5)
+    net = fitted(late.Frozen(), start=start)
+    assert same(net.encoders, start.encoders) and not same(net.head, start.head)
+    inputs, label = data()
+    loss, _ = late.Frozen().loss(start.eval(), inputs, label, 0)
+    again, _ = late.Frozen().loss(start, inputs, label, 0)
+    assert loss.item() == again.item()
+
+
+def test_blended_is_the_weighted_sum():
+    weights = {"joint": 0.5, "a": 0.2, "b": 0.3}
+    net = model()
+    hand = by_hand(
+        lambda m, x, y: sum(weights[n] * functional.cross_entropy(out, y) for n, out in m.logits(x).items()),
+        net.parameters(),
+        net,
+    )
+    assert same(fitted(late.Blended(weights)), hand)
+    for wrong in ({"joint": 1.0}, {"joint": -1.0, "a": 1.0, "b": 1.0}, {"joint": 0.0, "a": 0.0, "b": 0.0}):
+        with pytest.raises(ValueError, match="Blended: got weights"):
+            fitted(late.Blended(wrong))
+
+
+def test_modality_dropout_drops_as_often_as_it_says_and_never_all():
+    torch.manual_seed(0)
+    kept = late.Dropout(0.6).draw(3, torch.Size([20_000]))
+    assert kept.sum(0).min() == 1
+    # lost: 0.6, less the third of the 0.6^3 draws in which all would go; sd of 20,000 draws 0.0034
+    assert (1 - kept.mean(1) - (0.6 - 0.6**3 / 3)).abs().max() < 0.015
+    assert late.Dropout(0.0).draw(2, torch.Size([5])).eq(1).all()
+    assert same(fitted(late.Dropout(0.0)), fitted()) and not same(fitted(late.Dropout(0.5)), fitted())
+    with pytest.raises(ValueError, match="expected from 0 to below 1"):
+        fitted(late.Dropout(1.0))
+
+
+# OGM-GE in training
+def test_alpha_0_without_noise_is_joint_training_bit_for_bit():
+    assert same(fitted(late.Modulated(alpha=0.0, noise=False)), fitted())
+    assert same(fitted(late.Modulated(alpha=2.0, noise=True, epochs=(9, 10))), fitted())
+
+
+def test_modulation_touches_every_tensor_of_an_mlp_and_not_the_head():
+    way = late.Modulated(alpha=0.8, noise=False)
+    net = model().train()
+    inputs, label = data()
+    loss, _ = way.loss(net, inputs, label, 0)
+    loss.backward()
+    plain = {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
+    way.after_backward(net, 0)
+    assert way.found["tensors"] == {"a": 4, "b": 4}
+    assert (
+        sum(p.ndim == 4 for p in net.encoders.parameters()) == 0
+    )  # a rule for 4-D tensors alone would do nothing here
+    k = way.found["k"]
+    assert min(k.values()) < 1 == max(k.values())
+    for name, parameter in net.named_parameters():
+        if parameter.grad is not None:
+            factor = k[name.split(".")[1]] if name.startswith("encoders") else 1.0
+            torch.testing.assert_close(parameter.grad, factor * plain[name], rtol=1e-6, atol=0)
+
+
+def test_modulation_needs_parts_and_one_model():
+    with pytest.raises(TypeError, match="has no method `alone`"):
+        fitted(late.Modulated(), start=model(head=Fused()))
+    stacked = late.side_by_side([plain() for _ in range(2)])
+    inputs, label = data()
+    two = late.shuffled_side_by_side(
+        {n: torch.stack([x, x]) for n, x in inputs.items()}, torch.stack([label, label]), 16, [0, 1]
+    )
+    with pytest.raises(ValueError, match="one model at a time"):
+        late.fit(stacked, two, late.Modulated(), epochs=1)
+
+
+class Fused(nn.Module):
+    """Any head will do for the other ways."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Bilinear(5, 5, 3)
+
+    def forward(self, a, b):
+        return self.linear(a, b)
+
+
+def test_any_head_and_three_modalities():
+    inputs, label = data()
+    net = late.LateModel({n: mlp(4) for n in "abc"}, late.Sum(5, 3, modalities=3))
+    three = late.shuffled({n: inputs["a"] for n in "abc"}, label, 10)
+    curves = late.fit(net, three, late.Modulated(alpha=0.3), epochs=2, progress=False)
+    assert set(curves) == {"loss", "joint", "a", "b", "c"} and len(curves["loss"]) == 2
+    curves = late.fit(model(head=Fused()), batches(), epochs=1, progress=False)
+    assert set(curves) == {"loss", "joint"}
+
+
+# heads
+def test_parts_of_the_logits_sum_to_the_logits():
+    inputs, _ = data()
+    for head in (late.Concat([5, 5], 3), late.Sum(5, 3)):
+        net = model(head=head)
+        features = net.features(inputs)
+        parts = [head.alone(k, features[name]) for k, name in enumerate(net.names)]
+        torch.testing.assert_close(sum(parts), net(inputs), rtol=0, atol=1e-6)
+    torch.manual_seed(3)
+    concat = late.Concat([5, 2], 3)
+    torch.manual_seed(3)
+    whole = nn.Linear(7, 3)
+    x, y = torch.randn(4, 5), torch.randn(4, 2)
+    torch.testing.assert_close(concat(x, y), whole(torch.cat([x, y], 1)), rtol=0, atol=1e-6)
+
+
+def test_the_average_of_identical_models_is_the_model():
+    logits = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(laziness.average([logits, logits, logits]), logits.log_softmax(1), rtol=0, atol=1e-12)
+    other = logits.flip(0)
+    mixed = laziness.average([logits, other], [3.0, 1.0]).exp()
+    torch.testing.assert_close(mixed, 0.75 * logits.softmax(1) + 0.25 * other.softmax(1), rtol=0, atol=1e-12)
+    torch.testing.assert_close(laziness.average([logits, other], [1.0, 0.0]), logits.log_softmax(1), rtol=0, atol=1e-12)
+    for wrong in ([-1.0, 2.0], [0.0, 0.0], [1.0]):
+        with pytest.raises(ValueError, match="average: got"):
+            laziness.average([logits, other], wrong)
+    with pytest.raises(ValueError, match="equal shapes"):
+        laziness.average([logits, other[:3]])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ({}, nn.Identity()),
+        ({"joint": nn.Identity()}, nn.Identity()),
+        ({"a": nn.Identity()}, nn.Identity(), {"b": nn.Identity()}),
+    ],
+)
+def test_wrong_names_are_refused(arguments):
+    with pytest.raises(ValueError, match="LateModel: got"):
+        late.LateModel(*arguments)
+
+
+def test_what_is_no_module_and_missing_heads_are_refused():
+    with pytest.raises(TypeError, match="a is function"):
+        late.LateModel({"a": lambda x: x}, nn.Identity())
+    bare = late.LateModel({"a": mlp(4), "b": mlp(6)}, late.Concat([5, 5], 3))
+    for way in (late.Alone(), late.Blended({"joint": 1.0, "a": 0.0, "b": 0.0})):
+        with pytest.raises(ValueError, match="no heads for single modalities"):
+            late.fit(bare, batches(), way, epochs=1)
+
+
+# side by side
+def plain(seed=0, head=late.Concat):
+    torch.manual_seed(seed)
+
+    def encoder(width):
+        return nn.Sequential(nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, 5), nn.ReLU())
+
+    heads = {"a": nn.Linear(5, 3), "b": nn.Linear(5, 3)}
+    return late.LateModel({"a": encoder(4), "b": encoder(6)}, head([5, 5], 3), heads)
+
+
+@pytest.mark.parametrize("way", ["joint", "hidden", "alone", "umt", "blended"])
+def test_side_by_side_equals_one_by_one(way):
+    """In float64, so that the only difference, the order of sums inside a product, stays below 1e-9 after 16 steps of Adam."""
+    worlds = [data(seed=k) for k in range(3)]
+    models = [plain(k, late.Hidden if way == "hidden" else late.Concat).double() for k in range(3)]
+    taught = [plain(10 + k).double().eval() for k in range(3)]
+    makes = {
+        "joint": lambda t: late.Joint(),
+        "hidden": lambda t: late.Joint(),
+        "alone": lambda t: late.Alone(),
+        "umt": lambda t: late.Umt(dict(t.encoders.items()), 3.0),
+        "blended": lambda t: late.Blended({"joint": 0.5, "a": 0.1, "b": 0.4}),
+    }
+    make = makes[way]
+    stacked = late.side_by_side(models)
+    inputs = {name: torch.stack([x[name] for x, _ in worlds]).double() for name in ("a", "b")}
+    label = torch.stack([y for _, y in worlds])
+    together = late.shuffled_side_by_side(inputs, label, 16, seeds=[5, 6, 7])
+    curves = late.fit(stacked, together, make(late.side_by_side(taught).eval()), epochs=4, progress=False)
+    losses = []
+    for k, (x, y) in enumerate(worlds):
+        one = late.shuffled({name: value.double() for name, value in x.items()}, y, 16, seed=5 + k)
+        losses.append(late.fit(models[k], one, make(taught[k]), epochs=4, progress=False)["loss"])
+        apart = late.one_of(stacked, models[k], k)
+        for name, value in apart.state_dict().items():
+            torch.testing.assert_close(value, models[k].state_dict()[name], rtol=0, atol=1e-9)
+    torch.testing.assert_close(torch.tensor(curves["loss"]), torch.tensor(losses).mean(0), rtol=0, atol=1e-6)
+
+
+def test_side_by_side_refuses_what_it_cannot_stack():
+    with pytest.raises(TypeError, match="BatchNorm1d"):
+        late.side_by_side([nn.Sequential(nn.BatchNorm1d(2))] * 2)
+    for wrong in ([], [nn.Linear(2, 3), nn.Linear(2, 4)]):
+        with pytest.raises(ValueError, match="all of one build"):
+            late.side_by_side(wrong)
+    with pytest.raises(ValueError, match="shuffled_side_by_side: got"):
+        late.shuffled_side_by_side({"a": torch.zeros(2, 5)}, torch.zeros(2, 5), 2, [0])
+
+
+# determinism and resuming
+def test_two_runs_are_equal_and_the_global_generator_is_left_alone():
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    one = fitted(late.Dropout(0.5), start=model(dropout=0.3))
+    torch.manual_seed(5)
+    assert torch.equal(torch.get_rng_state(), state)
+    copied = model(dropout=0.3)
+    torch.manual_seed(5)
+    late.fit(copied, batches(), late.Dropout(0.5), epochs=4, progress=False)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert same(one, copied)
+    assert not same(one, fitted(late.Dropout(0.5), start=model(dropout=0.3), seed=1))
+
+
+def sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+
+
+def steps(optimiser):
+    return torch.optim.lr_scheduler.StepLR(optimiser, 2, 0.1)
+
+
+class Stop(Exception):
+    """Planted."""
+
+
+@pytest.mark.parametrize("options", [{}, {"optimiser": sgd, "schedule": steps}])
+def test_an_interrupted_training_goes_on_and_ends_with_the_same_bits(tmp_path, options):
+    way = late.Modulated(alpha=0.5)
+    whole, curves = model(dropout=0.3), None
+    curves = late.fit(
+        whole, batches(), way, epochs=5, progress=False, watch=lambda m: {"w": m.head.bias.sum()}, **options
+    )
+
+    def breaks(epoch):
+        if epoch == 3:
+            raise Stop
+        return batches()(epoch)
+
+    file = tmp_path / "deep" / "run.safetensors"
+    options = options | {
+        "watch": lambda m: {"w": m.head.bias.sum()},
+        "epochs": 5,
+        "progress": False,
+        "checkpoint": file,
+    }
+    with pytest.raises(Stop):
+        late.fit(model(dropout=0.3), breaks, way, **options)
+    assert [found.name for found in file.parent.iterdir()] == ["run.safetensors"]
+    again = model(seed=99, dropout=0.3)
+    assert late.fit(again, batches(), way, **options) == curves
+    assert same(again, whole)
+    finished = model(seed=98, dropout=0.3)
+    assert late.fit(finished, breaks, way, **options) == curves  # nothing left to do
+    assert same(finished, whole)
+
+
+def test_a_checkpoint_of_another_training_or_of_nothing_is_refused(tmp_path):
+    file = tmp_path / "run.safetensors"
+    fitted(epochs=2, checkpoint=file)
+    for other, words in (
+        ({"seed": 1}, "seed was 0 and is 1"),
+        ({"epochs": 3}, "epochs was 2 and is 3"),
+        ({"way": late.Alone()}, "way was"),
+        ({"optimiser": sgd}, "optimiser was 'Adam'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fitted(**({"epochs": 2, "checkpoint": file} | other))
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match="cannot be read"):
+        fitted(epochs=2, checkpoint=file)
+    with pytest.raises(ValueError, match="is a folder"):
+        fitted(epochs=2, checkpoint=tmp_path)
+
+
+PROGRAM = """
+import sys, time
+sys.path.insert(0, {folder!r})
+import test_laziness_training as t
+from mmnb import laziness
+
+def slow(epoch):
+    time.sleep(0.05)
+    return t.batches()(epoch)
+
+net = t.model(dropout=0.3)
+late.fit(net, slow, late.Dropout(0.4), epochs=100, checkpoint={file!r}, progress=False)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 on this system")
+def test_resume_after_kill_9_equals_an_unbroken_run(tmp_path):
+    file = tmp_path / "run.safetensors"
+    program = PROGRAM.format(folder=str(Path(__file__).parent), file=str(file))
+    running = subprocess.Popen([sys.executable, "-c", program])
+    deadline = time.monotonic() + 120
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait(30) == -signal.SIGKILL, "it was over before it was killed"
+    assert file.exists()
+    net, whole = model(seed=50, dropout=0.3), model(dropout=0.3)
+    curves = late.fit(net, batches(), late.Dropout(0.4), epochs=100, checkpoint=file, progress=False)
+    assert late.fit(whole, batches(), late.Dropout(0.4), epochs=100, progress=False) == curves
+    assert same(net, whole)
+
+
+# refusals
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"epochs": 0}, "epochs=0"),
+        ({"epochs": 1, "seed": -1}, "seed=-1"),
+        ({"epochs": 1, "save_every": 0}, "save_every=0"),
+    ],
+)
+def test_counts_out_of_range_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        late.fit(model(), batches(), **options)
+
+
+def test_a_loss_that_explodes_and_empty_batches_are_refused():
+    inputs, label = data()
+    with pytest.raises(FloatingPointError, match="epoch 0"):
+        late.fit(
+            model(),
+            late.shuffled({n: x * float("inf") for n, x in inputs.items()}, label, 10),
+            epochs=1,
+            progress=False,
+        )
+    with pytest.raises(ValueError, match="gave no example"):
+        late.fit(model(), lambda epoch: [], epochs=1, progress=False)
+    with pytest.raises(ValueError, match="shuffled: got lengths"):
+        late.shuffled(inputs, label[:3], 10)
+
+
+def test_order_is_new_every_epoch_and_complete():
+    orders = [
+        torch.cat([label for _, label in late.shuffled({"a": torch.arange(20)}, torch.arange(20), 7)(e)])
+        for e in (0, 1)
+    ]
+    assert all(order.sort().values.tolist() == list(range(20)) for order in orders)
+    assert not torch.equal(*orders)

@@ -1,0 +1,124 @@
+"""Trainings that are looked at: the same model as without looking, curves that can be made again, and the stored ones."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mmnb import DataUnavailable
+from mmnb.data import scenes
+from mmnb.instruments import grounding
+from mmnb.models.vl_attention import word_to_regions
+from mmnb.recipes.vl import curves as vl_curves
+from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl.items import items
+from mmnb.recipes.vl.train import Recipe, fit_vl
+
+SMALL = {"n": 256, "epochs": 2, "width": 16, "layers": 2, "probe": 40}
+
+
+def test_looking_changes_nothing_and_happens_when_it_should():
+    world = scenes.make(256, vl_zoo.PLAIN, seed=1)
+    regions = scenes.detect(world, seed=1)
+    recipe, steps = Recipe(width=16, layers=1, epochs=2), []
+
+    def look(model, step):
+        assert not model.training and not torch.is_grad_enabled()
+        steps.append(step)
+
+    one, _ = fit_vl(recipe, world, regions, seed=3, look=look, every=3)
+    two, _ = fit_vl(recipe, world, regions, seed=3)
+    assert steps == [0, 3, 6, 8]  # eight steps of 64, and the end
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
+    assert not one.training
+    with pytest.raises(ValueError, match="every=0"):
+        fit_vl(recipe, world, regions, seed=3, every=0)
+
+
+def test_a_training_can_begin_with_the_weights_of_another():
+    world = scenes.make(64, vl_zoo.PLAIN, seed=1)
+    regions, recipe = scenes.detect(world, seed=1), Recipe(width=16, layers=1, epochs=1, learning_rate=1e-9)
+    first, _ = fit_vl(recipe, world, regions, seed=3)
+    second, _ = fit_vl(recipe, world, regions, seed=4, start=first)
+    other, _ = fit_vl(recipe, world, regions, seed=4)
+    weight = {name: m.state_dict()["backbone.cls.predictions.transform.dense.weight"] for name, m in (("first", first), ("second", second), ("other", other))}  # fmt: skip
+    torch.testing.assert_close(weight["second"], weight["first"], rtol=0, atol=1e-6)  # steps of 1e-9 move nothing
+    assert (weight["other"] - weight["first"]).abs().max() > 0.01
+
+
+def test_a_smoke_size_curve_can_be_repeated_and_says_what_the_model_does():
+    entry = vl_curves.recipes()["visualbert-0"]
+    (one, model), (two, _) = (vl_curves.watch(entry, every=4, **SMALL) for _ in range(2))
+    assert one == two and [c["step"] for c in one] == [0, 4, 8] and all(len(c["heads"]) == 2 for c in one)
+    own = items(*entry.world(40, 2_000_000), measure="iou")
+    present = own.inputs.region_mask.clone()
+    present[:, 0] = False
+    rows = [max(i for i, inside in enumerate(row) if inside) for row in own.phrase.tolist()]
+    last = grounding.entity_grounding(word_to_regions(model, own.inputs, torch.tensor(rows)), own.aligned, present)
+    assert one[-1]["heads"] == pytest.approx(last.accuracy.max(1).values.tolist(), abs=5e-4)  # kept to three places
+    assert one[0]["bits"] > one[-1]["bits"]
+
+
+def test_recorded_again_a_variant_keeps_what_it_was_made_of():
+    found = vl_curves.record("every fourth mention wrong", **SMALL)
+    assert found["knobs"]["wrong"] == 0.25 and found["seed"] == 30 and found["curve"][-1]["step"] == 8
+    assert json.loads(json.dumps(found)) == found
+    with pytest.raises(ValueError, match="expected one of"):
+        vl_curves.record("warmer weather")
+
+
+def test_captions_of_a_look_are_true_whatever_the_training_was_told():
+    entry = vl_curves.recipes()["every fourth mention wrong"]
+    one, two = (vl_curves.watch(replace(entry, knobs=replace(entry.knobs, wrong=w)), every=9, **SMALL)[0] for w in (0.25, 0.0))  # fmt: skip
+    assert (
+        one[0] == two[0] and one[-1] != two[-1]
+    )  # the same untrained model before the same scenes; then trained on others
+
+
+def test_the_stored_curves_are_those_of_the_recipes():
+    stored, known = vl_curves.load(), vl_curves.recipes()
+    assert set(stored) <= set(known) and {"visualbert-0", "visualbert-1", "visualbert-2"} <= set(stored)
+    for name, kept in stored.items():
+        assert {k: v for k, v in kept.items() if k != "curve"} == vl_curves.describe(known[name]), name
+        steps = [c["step"] for c in kept["curve"]]
+        assert steps == sorted(set(steps)) and steps[0] == 0 and len(steps) >= 10
+        assert all(0 <= a <= 1 for c in kept["curve"] for a in c["heads"]) and all(
+            c["bits"] >= 0 for c in kept["curve"]
+        )
+        assert len(kept["curve"][0]["heads"]) == kept["recipe"]["layers"]
+    for name in (
+        "visualbert-0",
+        "visualbert-1",
+        "visualbert-2",
+    ):  # the last look is that of the stored weights, but for half precision
+        look, curve = vl_curves.eyes(known[name])
+        with torch.no_grad():
+            look(vl_zoo.load(name), 0)
+        assert curve[0]["heads"] == pytest.approx(stored[name]["curve"][-1]["heads"], abs=0.01)
+
+
+def test_kept_curves_and_weights_stand_beside_the_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(vl_curves, "file", lambda: tmp_path / "curves.json")
+    for name in ("one layer", "visualbert-0"):
+        vl_curves.keep(name, **SMALL)
+    stored = vl_curves.load("one layer", "visualbert-0")
+    assert list(stored) == ["visualbert-0", "one layer"] and stored["one layer"]["curve"][0]["step"] == 0
+    before = vl_zoo.load("visualbert-1")
+    copy = tmp_path / "scenes.safetensors"
+    copy.write_bytes(vl_zoo.file().read_bytes())
+    monkeypatch.setattr(vl_zoo, "file", lambda: copy)
+    vl_zoo.keep("visualbert-0", before)
+    assert set(vl_zoo.names()) == set(vl_zoo.ZOO)
+    states = [vl_zoo.load(name).state_dict() for name in ("visualbert-0", "visualbert-1")]
+    assert all(torch.equal(a, b) for a, b in zip(*(state.values() for state in states), strict=True))
+    with pytest.raises(ValueError, match="expected one of"):
+        vl_zoo.keep("bert", before)
+
+
+def test_without_the_file_or_a_curve(monkeypatch, tmp_path):
+    with pytest.raises(DataUnavailable, match="lacks warmer weather"):
+        vl_curves.load("visualbert-0", "warmer weather")
+    monkeypatch.setattr(vl_curves, "file", lambda: tmp_path / "curves.json")
+    with pytest.raises(DataUnavailable, match=r"record\(name\)"):
+        vl_curves.load()
