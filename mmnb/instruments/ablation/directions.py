@@ -1,21 +1,23 @@
-"""The two directions: take vision away and predict words, take words away and predict a region."""
+"""Both directions: remove vision and predict words, or remove words and predict a region."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
-from mmnb.instruments.ablation.plans import CONDITIONS, plan
-from mmnb.instruments.ablation.replace import ablate_regions
+from mmnb.instruments.ablation.masks import CONDITIONS, draw_mask
+from mmnb.instruments.ablation.regions import ablate_regions
 from mmnb.instruments.checks import refuse_train_mode
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
 
 
 class Inputs(NamedTuple):
-    """n captions with their regions. tokens (n, L) int64 · token_mask (n, L) bool · feature (n, R, d) · box (n, R, 4) · region_mask (n, R) bool."""
+    """n captions with their regions: (n, L) int64, (n, L) bool, (n, R, d), (n, R, 4), (n, R) bool."""
 
     tokens: Tensor
     token_mask: Tensor
@@ -31,15 +33,17 @@ def vision_for_language(
     aligned: Tensor,
     *,
     mask_id: int,
-    generator: torch.Generator,
+    seed: int = 0,
     conditions: Sequence[str] = CONDITIONS,
     replacement: str = "mean",
     mean: Tensor | None = None,
     global_index: int | None = None,
     recompute: bool = True,
     batch_size: int = 256,
+    progress: bool | None = None,
+    generator: torch.Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Bits per wordpiece of a masked phrase when regions are taken away.
+    """Bits per wordpiece of a masked phrase when regions are removed: condition -> (n,), items in the same order.
 
     The adapter, for any model:
 
@@ -47,27 +51,37 @@ def vision_for_language(
             out = model(tokens, token_mask, feature, box, region_mask)
             return out.words, out.regions          # logits (b, L, V) and (b, R, C); None for what the model lacks
 
-    Args:    predict, as above, in eval mode; inputs; phrase (n, L) bool, the wordpieces to predict (all become `mask_id`); aligned (n, R) bool, the regions
-             that show it; generator, for the condition random; conditions, some of none, aligned, random, all; the rest as in `ablate_regions`.
-    Returns: condition -> (n,) bits, the same items in the same order: compare them in pairs.
-    Raises:  ValueError as the parts do, on a model in train mode, or when it gives no logits over words.
-    Source:  Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
+    Args:
+        predict: As above, in eval mode.
+        inputs: Captions with their regions.
+        phrase: (n, L) bool, the wordpieces to predict; all become `mask_id`.
+        aligned: (n, R) bool, the regions that show the phrase.
+        mask_id: Id of the mask token.
+        seed: Seed of the condition "random".
+        conditions: Some of "none", "aligned", "random", "all".
+        replacement, mean, global_index, recompute: As in `ablate_regions`.
+        batch_size: Captions per call of the model.
+        progress: Whether a bar is shown; None shows it in a terminal.
+        generator: Deprecated, continues another stream of random numbers instead of `seed`.
+
+    Source:
+        Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
     """
     refuse_train_mode(predict, "vision_for_language")
+    draw = _generator(seed, generator)
     masked = torch.where(phrase, mask_id, inputs.tokens)
-    present = _without_global(inputs.region_mask, global_index)
-    found = {}
-    for condition in conditions:
-        taken = plan(condition, aligned, present, generator=generator)
-        options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
-        feature, seen = ablate_regions(inputs.feature, inputs.region_mask, taken, **options)
-        bits = []
-        for rows, (words, _) in _batches(predict, (masked, inputs.token_mask, feature, inputs.box, seen), batch_size):
-            if words is None:
-                raise ValueError("vision_for_language: the model gave no logits over words; expected (b, L, V)")
-            bits.append(mlm_bits(words.cpu(), inputs.tokens[rows], phrase[rows]))
-        found[condition] = torch.cat(bits)
-    return found
+    options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
+    valid = _without_global(inputs.region_mask, global_index)
+
+    def changed(condition: str) -> Inputs:
+        ablate = draw_mask(condition, aligned, valid, draw)
+        feature, seen = ablate_regions(inputs.feature, inputs.region_mask, ablate, **options)
+        return Inputs(masked, inputs.token_mask, feature, inputs.box, seen)
+
+    def loss(rows: slice, words: Tensor) -> Tensor:
+        return mlm_bits(words.cpu(), inputs.tokens[rows], phrase[rows])
+
+    return _measure(predict, "words", conditions, changed, loss, batch_size, progress)
 
 
 def language_for_vision(
@@ -79,7 +93,7 @@ def language_for_vision(
     label: Tensor,
     *,
     mask_id: int,
-    generator: torch.Generator,
+    seed: int = 0,
     special: Sequence[int] = (),
     conditions: Sequence[str] = CONDITIONS,
     global_index: int | None = None,
@@ -87,46 +101,77 @@ def language_for_vision(
     replacement: str = "zero",
     mean: Tensor | None = None,
     batch_size: int = 256,
+    progress: bool | None = None,
+    generator: torch.Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Divergence in bits at a masked region when words are taken away. The adapter is that of `vision_for_language`.
+    """Divergence in bits at a masked region when words are removed: condition -> (n,).
 
-    All aligned regions lose their feature; one of them is scored. Conditions: none = the full caption; aligned = the phrase becomes `mask_id`; random = as many
-    other words; all = every word but the special ones.
-    Args:    phrase (n, L) bool; aligned (n, R) bool; target (n,) int64, the region to score, one of the aligned; label (n, C), its distribution;
-             special, ids that are never masked; recompute=False leaves the global region's feature from before the masking, as the released code does.
-    Returns: condition -> (n,) bits. Raises: ValueError as the parts do, or when a target is not aligned, or the model gives no logits over regions.
-    Source:  Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
+    All aligned regions lose their feature; one of them is scored. "aligned" masks the words of the phrase, "random" as
+    many other words, "all" every word but the special ones. The adapter is that of `vision_for_language`.
+
+    Args:
+        predict, inputs, phrase, aligned: As in `vision_for_language`.
+        target: (n,) int64, the region to score, one of the aligned.
+        label: (n, C), its distribution over classes.
+        mask_id, seed, conditions, batch_size, progress, generator: As in `vision_for_language`.
+        special: Ids that are never masked.
+        global_index, replacement, mean: As in `ablate_regions`.
+        recompute: False keeps the global region's feature from before the masking, as the released code does.
+
+    Source:
+        Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
     """
     refuse_train_mode(predict, "language_for_vision")
+    draw = _generator(seed, generator)
     if not aligned.gather(1, target[:, None]).all():
         raise ValueError("language_for_vision: a target is not among the aligned regions; expected one of them")
+    ablate = aligned & _without_global(inputs.region_mask, global_index)
     options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
-    feature, seen = ablate_regions(inputs.feature, inputs.region_mask, aligned & _without_global(inputs.region_mask, global_index), **options)  # fmt: skip
+    feature, seen = ablate_regions(inputs.feature, inputs.region_mask, ablate, **options)
     words = inputs.token_mask & ~torch.isin(inputs.tokens, torch.tensor(list(special), dtype=inputs.tokens.dtype))
-    found = {}
-    for condition in conditions:
-        tokens = torch.where(plan(condition, phrase, words, generator=generator), mask_id, inputs.tokens)
-        bits = []
-        for rows, (_, regions) in _batches(predict, (tokens, inputs.token_mask, feature, inputs.box, seen), batch_size):
-            if regions is None:
-                raise ValueError("language_for_vision: the model gave no logits over regions; expected (b, R, C)")
-            own = torch.arange(len(regions), device=regions.device), target[rows].to(regions.device)
-            bits.append(mrc_kl_bits(label[rows], regions[own].cpu()))
-        found[condition] = torch.cat(bits)
-    return found
+
+    def changed(condition: str) -> Inputs:
+        tokens = torch.where(draw_mask(condition, phrase, words, draw), mask_id, inputs.tokens)
+        return Inputs(tokens, inputs.token_mask, feature, inputs.box, seen)
+
+    def loss(rows: slice, regions: Tensor) -> Tensor:
+        own = torch.arange(len(regions), device=regions.device), target[rows].to(regions.device)
+        return mrc_kl_bits(label[rows], regions[own].cpu())
+
+    return _measure(predict, "regions", conditions, changed, loss, batch_size, progress)
+
+
+def _generator(seed: int, generator: torch.Generator | None) -> torch.Generator:
+    if generator is None:
+        return torch.Generator().manual_seed(seed)
+    text = "ablation: generator= is now seed=, an int; the old name goes with the next release"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    return generator
 
 
 def _without_global(region_mask: Tensor, global_index: int | None) -> Tensor:
-    present = region_mask.clone()
+    valid = region_mask.clone()
     if global_index is not None:
-        present[:, global_index] = False
-    return present
+        valid[:, global_index] = False
+    return valid
 
 
-def _batches(predict: Predict, inputs: tuple[Tensor, ...], size: int) -> Iterator[tuple[slice, tuple[Tensor | None, Tensor | None]]]:  # fmt: skip
-    """Rows and what the model says of them, one batch after the other: logits over a large vocabulary are never kept."""
-    for start in range(0, len(inputs[0]), size):
-        rows = slice(start, start + size)
-        with torch.no_grad():
-            answer = predict(*(part[rows] for part in inputs))
-        yield rows, answer
+def _measure(
+    predict: Predict, over: str, conditions: Sequence[str], changed: Callable, loss: Callable, size: int, progress: Any
+) -> dict[str, Tensor]:
+    """Losses over "words" or "regions" under each condition; logits are kept for one batch only."""
+    result, hidden = {}, None if progress is None else not progress
+    with torch.no_grad(), tqdm(desc="ablation", unit="caption", disable=hidden, leave=False) as bar:
+        for condition in conditions:
+            inputs, parts = changed(condition), []
+            n = len(inputs.tokens)
+            bar.reset(n)
+            bar.set_postfix_str(condition)
+            for rows in (slice(start, start + size) for start in range(0, n, size)):
+                logits = predict(*(part[rows] for part in inputs))[over == "regions"]
+                if logits is None:
+                    raise ValueError(f"ablation: the model gave no logits over {over}; expected them from `predict`")
+                parts.append(loss(rows, logits))
+                bar.update(len(parts[-1]))
+            result[condition] = torch.cat(parts)
+    return result
