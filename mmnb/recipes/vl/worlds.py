@@ -10,7 +10,6 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 
 from mmnb import paths
@@ -100,12 +99,11 @@ def measure(name: str, model: VisionLanguage, n: int = 1000, seed: int = 3) -> d
         "conditions": ["none", "all"],
     }
     parts = predict, own.inputs, own.phrase, own.aligned
-    draw = torch.Generator().manual_seed(seed)
-    words = ablation.vision_for_language(*parts, mean=own.mean, generator=draw, **options)
-    regions = ablation.language_for_vision(*parts, own.target, own.label, generator=draw, special=range(4), **options)
+    words = ablation.vision_for_language(*parts, mean=own.mean, **options)
+    regions = ablation.language_for_vision(*parts, own.target, own.label, special=range(4), **options)
     top = {
-        "words": ablation.no_information_bits(own.inputs.tokens, own.phrase, len(scenes.WORDS)),
-        "regions": ablation.no_information_kl(own.label),
+        "words": ablation.unigram_entropy(own.inputs.tokens, own.phrase, len(scenes.WORDS)),
+        "regions": ablation.marginal_kl(own.label),
     }
     return {
         side: float((found["all"] - found["none"]).mean()) / top[side]
