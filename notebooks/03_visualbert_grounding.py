@@ -50,6 +50,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from IPython.display import display
 
@@ -268,26 +269,24 @@ groups = {
     "shuffled": ("third", [shuffled]),
 }
 marks = []
-for label, (kind, group) in groups.items():
-    for k, g in enumerate(group):
-        shift = 0.5 * k / (len(group) - 1) - 0.25 if len(group) > 1 else 0.0
-        for layer, row in enumerate(g.accuracy.tolist()):
-            for head, accuracy in enumerate(row):
-                tick = f"{label}\nlayer {layer + 1}"
-                pale = bool(g.faint[layer, head])
-                marks.append({"tick": tick, "kind": kind, "shift": shift, "accuracy": accuracy, "pale": pale})
+for label, (_, group) in groups.items():
+    for g in group:
+        for layer, accuracies in enumerate(g.accuracy.tolist()):
+            for head, accuracy in enumerate(accuracies):
+                mark = {"layer": f"{label}\nlayer {layer + 1}", "model": label, "accuracy": accuracy}
+                marks.append(mark | {"pale": bool(g.faint[layer, head])})
 marks = pd.DataFrame(marks)
 
 # %%
 fig, ax = plot.subplots("page", height=3.0)
-ticks = sorted(marks.tick.unique(), key=lambda t: (list(groups).index(t.split("\n")[0]), t))
-for (kind, pale), part in marks.groupby(["kind", "pale"]):
-    at = [ticks.index(tick) for tick in part.tick] + part["shift"]
-    colour = plot.COLOURS[kind]
-    ax.plot(at, part.accuracy, plot.MARKERS[kind], color=colour, markersize=4, alpha=0.25 if pale else 0.9)
+palette = {label: plot.COLOURS[kind] for label, (kind, _) in groups.items()}
+style = dict(x="layer", y="accuracy", hue="model", palette=palette, order=sorted(marks.layer.unique()))
+style["order"].sort(key=lambda layer: list(groups).index(layer.split("\n")[0]))
+for pale, alpha in ((True, 0.25), (False, 0.9)):
+    sns.stripplot(marks[marks.pale == pale], **style, alpha=alpha, size=4.5, jitter=0.2, legend=False, ax=ax)
 plot.chance_line(ax, chance, "chance")
-ax.set_xticks(range(len(ticks)), ticks, fontsize=7.5)
-ax.set(ylabel="grounding accuracy (higher is better)", ylim=(0, 1.02))
+ax.tick_params(axis="x", labelsize=7.5)
+ax.set(xlabel="", ylabel="grounding accuracy (higher is better)", ylim=(0, 1.02))
 caption = (
     "Heads that attend from the noun to its region, without supervision, appear above the first layer, from "
     f"every seed of VisualBERT. One mark per head and model, {len(test)} phrases; pale: less than 20 % of "
