@@ -242,14 +242,14 @@ run.record("grounding.untrained", mean_untrained - chance, n=size.untrained)
 half = torch.arange(len(test)) % 2 == 0  # one phrase per scene, so whole scenes lie on one side
 n_other_half = int((~half).sum())
 best = {name: grounding.best_head(g.correct, half) for name, g in found.items()}
-best_shuffled = grounding.best_head(shuffled.correct, half).held_out
+best_shuffled = grounding.best_head(shuffled.correct, half).accuracy.value
 run.record("grounding.shuffled", best_shuffled - chance, n=n_other_half)
 
 # %%
 if models:
     b, base = best["visualbert-0"], max(chance, baselines["most confident box"])
-    run.record("grounding.best-head", b.held_out - base, ci=(b.low - base, b.high - base), n=n_other_half)
-    bert_heads = [best[name].held_out for name in BERTS]
+    run.record("grounding.best-head", b.accuracy - base)
+    bert_heads = [best[name].accuracy.value for name in BERTS]
     run.record("grounding.every-seed", min(bert_heads), n=size.models)
     by_layer = torch.stack([found[name].accuracy.max(1).values for name in BERTS]).mean(0)
     run.record("grounding.layers", by_layer.tolist(), n=size.models)
@@ -274,7 +274,7 @@ for label, (_, group) in groups.items():
         for layer, accuracies in enumerate(g.accuracy.tolist()):
             for head, accuracy in enumerate(accuracies):
                 mark = {"layer": f"{label}\nlayer {layer + 1}", "model": label, "accuracy": accuracy}
-                marks.append(mark | {"pale": bool(g.faint[layer, head])})
+                marks.append(mark | {"pale": bool(g.low_attention[layer, head])})
 marks = pd.DataFrame(marks)
 
 # %%
@@ -304,7 +304,7 @@ display(run.figure(fig, "heads", caption=caption, alt=alt))
 rows = []
 for name, b in best.items():
     row = {"model": name, "layer": b.layer + 1, "head": b.head + 1, "on the half it was chosen on": b.chosen}
-    rows.append(row | {"held out": b.held_out, "low": b.low, "high": b.high})
+    rows.append(row | {"held out": b.accuracy})
 rows.append({"model": "shuffled pairs", "held out": best_shuffled})
 rows.append({"model": "chance", "held out": chance})
 caption = "The best head, chosen on one half of the phrases, scored on the other (95 % Wilson interval)"
@@ -357,12 +357,6 @@ def chosen_heads_on(own, seen, any_box, rows):
     }
 
 
-def place_and_score(place, scored):
-    """Where a head is, and how often it is right on the other half."""
-    where = {"layer": place.layer + 1, "head": place.head + 1}
-    return where | {"held out": scored.held_out, "low": scored.low, "high": scored.high}
-
-
 # %%
 def on_proposals(name):
     """One row per way to count, with baselines that need no training."""
@@ -374,16 +368,13 @@ def on_proposals(name):
     raw = [word_to_regions(new(vl_pixels.RECIPE), own.inputs, last) for _ in range(size.untrained)]
     table = []
     for counts, (match, place, scored) in chosen_heads_on(own, seen, any_box, rows).items():
-        luck = [grounding.best_head(grounding.entity_grounding(r, match, seen).correct, even) for r in raw]
-        row = {
-            "features": name,
-            "counts as right": counts,
-            "phrases": len(own),
-            **place_and_score(place, scored),
-        }
+        untrained_heads = [grounding.entity_grounding(r, match, seen).correct for r in raw]
+        luck = [grounding.best_head(correct, even).accuracy.value for correct in untrained_heads]
+        row = {"features": name, "counts as right": counts, "phrases": len(own), "layer": place.layer + 1}
+        row |= {"head": place.head + 1, "held out": scored.accuracy}
         row |= {"at random": grounding.random_accuracy(match, seen)}
         row |= {"one box": grounding.confident_accuracy(sure, match, seen)}
-        table.append(row | {"untrained": float(np.mean([head.held_out for head in luck]))})
+        table.append(row | {"untrained": float(np.mean(luck))})
     return table
 
 
@@ -399,9 +390,8 @@ rows = run.need(
 if rows and models:
     pixels = rows[1][0]
     base = max(pixels["at random"], pixels["one box"])
-    ends = (pixels["low"] - base, pixels["high"] - base)
-    run.record("grounding.pixels", pixels["held out"] - base, ci=ends, n=pixels["phrases"] // 2)
-    harder = {"pixels": pixels["held out"], "plain": min(bert_heads)}
+    run.record("grounding.pixels", pixels["held out"] - base)
+    harder = {"pixels": pixels["held out"].value, "plain": min(bert_heads)}
     run.record("grounding.pixels-harder", harder, n=size.models)
     caption = (
         f"Best head on proposals, {size.pictures} pictures (95 % Wilson interval; untrained: mean of the "
@@ -427,9 +417,9 @@ for k in range(size.untrained):
     deep = small("visualbert", **sizes, width=48, layers=12, heads=12)
     chosen_heads.append(grounding.best_head(ground(deep).correct, half))
 chosen = float(np.mean([b.chosen for b in chosen_heads]))
-held_out = float(np.mean([b.held_out for b in chosen_heads]))
+held_out = float(np.mean([b.accuracy.value for b in chosen_heads]))
 run.record("grounding.selection", {"held-out": held_out, "chosen": chosen}, n=size.untrained)
-optimism = mean_interval([b.chosen - b.held_out for b in chosen_heads])
+optimism = mean_interval([b.chosen - b.accuracy.value for b in chosen_heads])
 run.say(
     f"**Seen.** Best of 144 heads with random weights: {chosen:.3f} where it was chosen, {held_out:.3f} on "
     f"the other half; chance is {chance:.3f}. Optimism {optimism:.3f} over {size.untrained} models."
@@ -479,7 +469,7 @@ def arc_accuracy(model):
             one_box = grounding.confident_accuracy(sure[keep], shows[keep], there[keep])
             base = max(grounding.random_accuracy(shows[keep], there[keep]), one_box)
             row = {"relation": name, "who": direction, "n": str(int(keep.sum())), "layer": top.layer + 1}
-            table.append(row | {"held out": top.held_out, "baseline": base})
+            table.append(row | {"held out": top.accuracy.value, "baseline": base})
     return pd.DataFrame(table)
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, old_field, warn_about_repeats
+from mmnb.aliases import renamed_field
+from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, warn_about_repeats
 
 
 class Loss(NamedTuple):
@@ -15,7 +16,7 @@ class Loss(NamedTuple):
     a_to_b: float
     b_to_a: float
 
-    x_to_y, y_to_x = old_field("x_to_y", "a_to_b"), old_field("y_to_x", "b_to_a")
+    x_to_y, y_to_x = renamed_field("x_to_y", "a_to_b"), renamed_field("y_to_x", "b_to_a")
 
 
 class Recall(NamedTuple):
@@ -24,7 +25,7 @@ class Recall(NamedTuple):
     a_to_b: float
     b_to_a: float
 
-    x_to_y, y_to_x = old_field("x_to_y", "a_to_b"), old_field("y_to_x", "b_to_a")
+    x_to_y, y_to_x = renamed_field("x_to_y", "a_to_b"), renamed_field("y_to_x", "b_to_a")
 
 
 def contrastive_loss(a: Embeddings, b: Embeddings, tau: float, *, batch: int | None = None) -> Loss:

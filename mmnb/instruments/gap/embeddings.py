@@ -95,14 +95,3 @@ def warn_about_repeats(a: Tensor, b: Tensor) -> None:
                 UserWarning,
                 stacklevel=3,
             )
-
-
-def old_field(old: str, new: str) -> property:
-    """The former name of a field, with a DeprecationWarning."""
-
-    def read(self):
-        text = f"{type(self).__name__}.{old} is now {new}; the old name goes with the next release"
-        warnings.warn(text, DeprecationWarning, stacklevel=2)
-        return getattr(self, new)
-
-    return property(read, doc=f"Deprecated name of `{new}`.")

@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
-from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, old_field, unit_rows, warn_about_repeats
+from mmnb.aliases import renamed_field
+from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, unit_rows, warn_about_repeats
 
 
 class Cosines(NamedTuple):
@@ -28,7 +29,7 @@ class Cosines(NamedTuple):
     matched: float
     unmatched: float
 
-    x, y = old_field("x", "a"), old_field("y", "b")
+    x, y = renamed_field("x", "a"), renamed_field("y", "b")
 
 
 def gap_vector(a: Embeddings, b: Embeddings, *, paired: bool = True) -> Tensor:

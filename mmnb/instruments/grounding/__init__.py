@@ -9,8 +9,9 @@ Source:
     Li, Yatskar, Yin, Hsieh & Chang, "What Does BERT with Vision Look At?", ACL 2020.
 """
 
+from mmnb import aliases
 from mmnb.instruments.grounding.baselines import ceiling, confident_accuracy, nearest_to_mean_accuracy, random_accuracy
-from mmnb.instruments.grounding.heads import BestHead, Grounding, best_head, entity_grounding, to_regions, wilson
+from mmnb.instruments.grounding.heads import BestHead, Grounding, best_head, entity_grounding, to_regions
 from mmnb.instruments.grounding.syntax import Arcs, grounded_arcs
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "nearest_to_mean_accuracy",
     "random_accuracy",
     "to_regions",
-    "wilson",
 ]
+
+__getattr__ = aliases.renamed(__name__, {"wilson": "mmnb.instruments.estimate.proportion"})  # an Estimate, not a pair

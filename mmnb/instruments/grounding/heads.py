@@ -1,28 +1,14 @@
 """Accuracy of attention heads at entity grounding, and the best of many heads, scored on held-out items."""
 
-import operator
-import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mmnb.aliases import renamed_field
 from mmnb.instruments.estimate import Estimate, proportion
 from mmnb.instruments.grounding.baselines import check_masks
 from mmnb.instruments.result import Result
-
-
-def _deprecated(cls: str, old: str, new: str) -> None:
-    text = f"{cls}.{old} is now {new}; the old name goes with the next release"
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
-
-
-def _old_field(old: str, new: str) -> property:
-    def read(self):
-        _deprecated(type(self).__name__, old, new)
-        return operator.attrgetter(new)(self)
-
-    return property(read, doc=f"Deprecated name of `{new}`.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +25,8 @@ class Grounding(Result):
     attention_to_regions: Tensor
     low_attention: Tensor
 
-    mass = _old_field("mass", "attention_to_regions")
-    faint = _old_field("faint", "low_attention")
+    mass = renamed_field("mass", "attention_to_regions")
+    faint = renamed_field("faint", "low_attention")
 
     @property
     def accuracy(self) -> Tensor:
@@ -70,13 +56,8 @@ class BestHead(Result):
     chosen: float
     accuracy: Estimate
 
-    held_out = _old_field("held_out", "accuracy.value")
-    low, high = _old_field("low", "accuracy.low"), _old_field("high", "accuracy.high")
-
-    def __getitem__(self, item):
-        """Deprecated: a `BestHead` was a tuple (layer, head, chosen, held_out, low, high)."""
-        _deprecated("BestHead", f"[{item}]", "a named field")
-        return (self.layer, self.head, self.chosen, self.accuracy.value, *self.accuracy.interval)[item]
+    held_out = renamed_field("held_out", "accuracy.value")
+    low, high = renamed_field("low", "accuracy.low"), renamed_field("high", "accuracy.high")
 
     def estimates(self) -> dict[str, Estimate]:
         """Accuracy on the other half, and on the half it was selected on."""
@@ -180,9 +161,3 @@ def best_head(correct: Tensor, first_half: Tensor) -> BestHead:
     layer, head = divmod(int(known.mean(0).argmax()), correct.shape[2])
     accuracy = proportion(int(new[:, layer, head].sum()), len(new), over="phrases")
     return BestHead(layer, head, float(known[:, layer, head].mean()), accuracy)
-
-
-def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Deprecated: the interval of `mmnb.instruments.estimate.proportion`."""
-    _deprecated("grounding", "wilson", "mmnb.instruments.estimate.proportion(hits, n).interval")
-    return proportion(hits, n, level).interval
