@@ -357,24 +357,28 @@ def chosen_heads_on(own, seen, any_box, rows):
     }
 
 
+def mean_held_out(rows_of_models, match, seen):
+    """Held-out accuracy of the chosen head, mean over models."""
+    even = torch.arange(len(match)) % 2 == 0
+    correct = [grounding.entity_grounding(rows, match, seen).correct for rows in rows_of_models]
+    return float(np.mean([grounding.best_head(c, even).accuracy.value for c in correct]))
+
+
 # %%
 def on_proposals(name):
     """One row per way to count, with baselines that need no training."""
     own, seen, any_box, sure = proposal_items(name)
     last = own.phrase.shape[1] - 1 - own.phrase.flip(1).int().argmax(1)
-    even = torch.arange(len(own)) % 2 == 0
     rows = word_to_regions(vl_pixels.load(name, retrain=size.retrain), own.inputs, last)
     torch.manual_seed(SEED)
     raw = [word_to_regions(new(vl_pixels.RECIPE), own.inputs, last) for _ in range(size.untrained)]
     table = []
     for counts, (match, place, scored) in chosen_heads_on(own, seen, any_box, rows).items():
-        untrained_heads = [grounding.entity_grounding(r, match, seen).correct for r in raw]
-        luck = [grounding.best_head(correct, even).accuracy.value for correct in untrained_heads]
         row = {"features": name, "counts as right": counts, "phrases": len(own), "layer": place.layer + 1}
         row |= {"head": place.head + 1, "held out": scored.accuracy}
         row |= {"at random": grounding.random_accuracy(match, seen)}
         row |= {"one box": grounding.confident_accuracy(sure, match, seen)}
-        table.append(row | {"untrained": float(np.mean(luck))})
+        table.append(row | {"untrained": mean_held_out(raw, match, seen)})
     return table
 
 
