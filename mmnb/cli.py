@@ -311,23 +311,16 @@ def grade(
     Every exercise runs alone, with limits, on hidden inputs; what it answers is compared with what the installed package works out.
     Submissions cannot change their points, but they do run here: grade strangers' work in a container.
     """
-    from tqdm import tqdm
-
-    from mmnb.course.grading import process, report
+    from mmnb.course.grading import report
     from mmnb.course.grading.folder import grade_folder
+    from mmnb.course.grading.judge import Limits
     from mmnb.runner import summary
 
     slug = _selected([notebook])[0] if notebook else None
-    limits = process.Limits(seconds, memory)
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
+    limits = Limits(seconds, memory)
     try:
-        with tqdm(desc="grading", unit="exercise", disable=None, leave=False) as bar:
-
-            def after(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            found, seed = grade_folder(folder, limits=limits, jobs=jobs, seed=seed, notebook=slug, after=after)
+        found, seed = grade_folder(folder, limits=limits, jobs=jobs, seed=seed, notebook=slug, progress=True)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:

@@ -73,7 +73,7 @@ def test_hints_are_folded(slug):
             assert cell.source.count("<details>") == cell.source.count("</details>")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_students_version_runs_and_only_its_checks_stop(tmp_path):
     """The shortest notebook, really executed: each exercise stops in the cell of its own check, as not attempted."""
     pytest.importorskip("nbclient", reason="the extra `notebooks` is not installed")

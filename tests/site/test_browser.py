@@ -7,8 +7,8 @@ import pytest
 
 from mmnb import paths
 from mmnb.course.grading import report
-from mmnb.course.grading.exercise import Grade
 from mmnb.course.grading.folder import Submission
+from mmnb.course.grading.judge import Grade
 from mmnb.runner import selection
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}

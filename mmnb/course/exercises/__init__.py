@@ -138,13 +138,22 @@ class _Case:
             error.add_note(f"raised on the input: {self.name}")
 
 
-def check(exercise_id: str, function: Callable) -> Passed:
-    """Run `function` beside the reference on the exercise's inputs, the same ones every time.
+def check(exercise_id: str, function: Callable, *, seed: int = 0) -> Passed:
+    """Compare `function` with the reference on the exercise's inputs.
 
-    Args:    exercise_id, such as "01a"; function, the student's.
-    Returns: a note that displays the number of checks passed.
-    Raises:  WrongAnswer, which names the input and whether shape, sign, scale or value differs; ValueError on an unknown id;
-             TypeError when `function` cannot be called; whatever `function` itself raises, `NotAttempted` above all.
+    Args:
+        exercise_id: Such as "01a".
+        function: The student's function.
+        seed: Seed of the inputs; notebooks always use 0, `mmnb grade` draws its own.
+
+    Returns:
+        A note that displays the number of checks passed.
+
+    Raises:
+        WrongAnswer: Names the input and what differs: shape, sign, scale, axes or value.
+        ValueError: On an unknown id.
+        TypeError: When `function` cannot be called.
+        Exception: Whatever `function` itself raises, such as `NotAttempted`.
     """
     topic = exercise_id[:2]  # a notebook depends on its own exercises, not on everybody's
     known = registered([topic] if topic in TOPICS else [])
@@ -154,7 +163,7 @@ def check(exercise_id: str, function: Callable) -> Passed:
         raise TypeError(f"check {exercise_id}: got {function!r}; expected your function itself, without parentheses")
     entry = known[exercise_id]
     checks = 0
-    for name, arguments in entry.cases(np.random.default_rng(0)):
+    for name, arguments in entry.cases(np.random.default_rng(seed)):
         expected = entry.reference(*copy.deepcopy(arguments))
         given = copy.deepcopy(arguments)
         with _Case(name):
