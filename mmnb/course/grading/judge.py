@@ -1,5 +1,6 @@
 """Grade one exercise: run the submission in a process of its own, then check its answers as a notebook would."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -81,17 +82,9 @@ def run(task: Task, source: str, seed: int, limits: Limits) -> dict[str, Any]:
         folder = Path(name)
         text = json.dumps(request | {"memory_mb": limits.memory_mb})
         (folder / REQUEST).write_text(text, encoding="utf-8")
-        nowhere = subprocess.DEVNULL  # a submission may print as much as it likes
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)  # it may print as much as it likes
         command = [sys.executable, "-m", "mmnb.course.grading.sandbox"]
-        process = subprocess.Popen(
-            command,
-            stdin=nowhere,
-            stdout=nowhere,
-            stderr=nowhere,
-            cwd=folder,
-            env=_environment(name),
-            start_new_session=True,
-        )
+        process = psutil.Popen(command, cwd=folder, env=_environment(name), start_new_session=True, **streams)
         try:
             _wait(process, folder / READY, limits)
         finally:
@@ -117,20 +110,17 @@ def _environment(folder: str) -> dict[str, str]:
     return kept | threads | home | {"PYTHONHASHSEED": "0", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _wait(process: subprocess.Popen, ready: Path, limits: Limits) -> None:
+def _wait(process: psutil.Popen, ready: Path, limits: Limits) -> None:
     """Wait until the process ends. Raises: Stopped when it reaches a limit."""
-    seconds, since = _START_UP, time.monotonic()
+    running, deadline = False, time.monotonic() + _START_UP
     while process.poll() is None:
-        if seconds == _START_UP and ready.exists():
-            seconds, since = limits.seconds, time.monotonic()
-        if time.monotonic() - since > seconds:
-            raise Stopped(f"not finished after {seconds:g} seconds")
-        try:
-            used = psutil.Process(process.pid).memory_info().rss
-        except psutil.Error:  # it ended in between
-            used = 0
-        if used > limits.memory_mb * 2**20:
-            raise Stopped(f"used more than {limits.memory_mb} MB of memory")
+        if not running and ready.exists():
+            running, deadline = True, time.monotonic() + limits.seconds
+        if time.monotonic() > deadline:
+            raise Stopped(f"not finished after {limits.seconds if running else _START_UP:g} seconds")
+        with contextlib.suppress(psutil.Error):  # it may end in between
+            if process.memory_info().rss > limits.memory_mb * 2**20:
+                raise Stopped(f"used more than {limits.memory_mb} MB of memory")
         time.sleep(0.05)
 
 

@@ -182,9 +182,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(JSON, max_size=20), JSON | st.dictionaries(st.sampled_from(["kind", "text", "line", "called"]), JSON)
-)
+@given(st.lists(JSON, max_size=20), JSON | st.dictionaries(st.sampled_from(["kind", "text", "line", "called"]), JSON))
 def test_no_answer_can_break_the_judgement_or_earn_points(answers, error):
     task = next(task for task in handout.tasks("01_emap") if task.id == "01a")
     state, _ = judge.judge(task, {"answers": answers, "error": error}, seed=3)
