@@ -65,8 +65,7 @@ from mmnb.models.vl import small
 from mmnb.models.vl_attention import cross_attention, maps, word_to_regions
 from mmnb.recipes.flickr import grounding as flickr_grounding
 from mmnb.recipes.vl import curves as vl_curves
-from mmnb.recipes.vl import pixels as vl_pixels
-from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl import zoo
 from mmnb.recipes.vl.items import items
 from mmnb.recipes.vl.train import Recipe, new
 
@@ -111,7 +110,7 @@ def naive(attention, query, first_region, match, present):
 # The test scenes, one phrase each, and the same by hand for 40 of them and a model of random weights.
 
 # %%
-plain = vl_zoo.ZOO["visualbert-0"]
+plain = zoo.entry("visualbert-0")
 world, regions = plain.world(size.items, seed=SEED + 3)
 test = items(world, regions, measure="iou")
 present = test.inputs.region_mask.clone()
@@ -157,7 +156,7 @@ run.say(
 # %% [markdown]
 # ## Reproduction
 # ### One caption through the layers
-# `ground` asks every head of a model about the test phrases. The stored models were trained by `vl_zoo`;
+# `ground` asks every head of a model about the test phrases. The stored models were trained by `zoo`;
 # three trainings run here. The first of them is a control: captions of *other* pictures, as long as any other
 # training.
 
@@ -181,7 +180,7 @@ HEADLINE = ["best-head", "every-seed", "layers", "first-layer", "location", "ord
 BERTS = [f"visualbert-{seed}" for seed in range(size.models)]
 LXMERTS = [f"lxmert-{seed}" for seed in range(size.models)]
 models = run.need(
-    lambda: {name: vl_zoo.load(name, retrain=size.retrain) for name in BERTS + LXMERTS},
+    lambda: {name: zoo.load(name, retrain=size.retrain) for name in BERTS + LXMERTS},
     claims=[f"grounding.{name}" for name in HEADLINE],
 )
 found = {name: ground(model) for name, model in (models or {}).items()}
@@ -308,9 +307,7 @@ for name, b in best.items():
 rows.append({"model": "shuffled pairs", "held out": best_shuffled})
 rows.append({"model": "chance", "held out": chance})
 caption = "The best head, chosen on one half of the phrases, scored on the other (95 % Wilson interval)"
-display(
-    run.table(pd.DataFrame(rows).astype(object).where(lambda frame: frame.notna(), None), caption=caption)
-)
+display(run.table(pd.DataFrame(rows).astype(object).where(lambda frame: frame.notna(), None), caption=caption))
 if models:
     rows = [{"layer": k + 1, "best head": value} for k, value in enumerate(by_layer.tolist())]
     display(run.table(rows, caption="VisualBERT, best head of each layer, mean of the seeds"))
@@ -331,7 +328,7 @@ if models:
 # %%
 def proposal_items(name):
     """Items on proposals, their object regions, and those that show the named object, half-boxes included."""
-    scenes_of, proposals = vl_pixels.world(name.partition("-")[0], size.pictures, seed=SEED + 5)
+    scenes_of, proposals = zoo.entry(name).world(size.pictures, seed=SEED + 5)
     own = items(scenes_of, proposals, measure="iou")
     regions_of = own.inputs.region_mask.clone()
     regions_of[:, 0] = False
@@ -369,9 +366,9 @@ def on_proposals(name):
     """One row per way to count, with baselines that need no training."""
     own, seen, any_box, sure = proposal_items(name)
     last = own.phrase.shape[1] - 1 - own.phrase.flip(1).int().argmax(1)
-    rows = word_to_regions(vl_pixels.load(name, retrain=size.retrain), own.inputs, last)
+    rows = word_to_regions(zoo.load(name, retrain=size.retrain), own.inputs, last)
     torch.manual_seed(SEED)
-    raw = [word_to_regions(new(vl_pixels.RECIPE), own.inputs, last) for _ in range(size.untrained)]
+    raw = [word_to_regions(new(zoo.entry(name).recipe), own.inputs, last) for _ in range(size.untrained)]
     table = []
     for counts, (match, place, scored) in chosen_heads_on(own, seen, any_box, rows).items():
         row = {"features": name, "counts as right": counts, "phrases": len(own), "layer": place.layer + 1}
@@ -484,9 +481,7 @@ if models:
     run.record("grounding.syntax", float((syntax["held out"] - syntax["baseline"]).min()), n=len(syntax))
     syntax["untrained"] = arc_accuracy(new(Recipe()))["held out"]
     syntax["shuffled"] = arc_accuracy(control)["held out"]
-    caption = (
-        "Syntactic grounding: best head per relation and direction (held out), and the same for two controls"
-    )
+    caption = "Syntactic grounding: best head per relation and direction (held out), and the same for two controls"
     display(run.table(syntax, caption=caption))
 
 # %% [markdown]
@@ -621,14 +616,10 @@ if curves:
         third = [point for point in curve if point["step"] <= curve[-1]["step"] / 3][-1]
         row = {"training": name, "changes": changed, "transition at step": str(transition(curve) or "none")}
         row |= {"best head after a third": max(third["heads"]), "bits after a third": third["bits"]}
-        rows.append(
-            row | {"best head at the end": max(curve[-1]["heads"]), "bits at the end": curve[-1]["bits"]}
-        )
+        rows.append(row | {"best head at the end": max(curve[-1]["heads"]), "bits at the end": curve[-1]["bits"]})
     caption = "Transition: the first measurement with a head above .8; a third: of the steps of each training"
     display(run.table(rows, caption=caption))
-    rows = [
-        {"training": name, "part of the rise in one late quarter": value} for name, value in sudden.items()
-    ]
+    rows = [{"training": name, "part of the rise in one late quarter": value} for name, value in sudden.items()]
     display(run.table(rows, caption="How sudden the transition is", digits=2))
 
 # %% [markdown]
@@ -656,9 +647,7 @@ def pick_regions(model):
     attention = word_to_regions(model, hidden, query)[:, b.layer, b.head]
     feature = hidden.feature.clone().requires_grad_()
     words = model(*hidden._replace(feature=feature)).words
-    slope = torch.autograd.grad(ablation.mlm_bits(words, test.inputs.tokens, noun).sum(), feature)[0].norm(
-        dim=2
-    )
+    slope = torch.autograd.grad(ablation.mlm_bits(words, test.inputs.tokens, noun).sum(), feature)[0].norm(dim=2)
     lot = torch.rand(present.shape, generator=run.generator(5)).scatter(1, test.target[:, None], -1)
     scores = {"attention": attention, "gradient": slope, "another at random": lot}
     picks = {name: score.masked_fill(~present, -2).argmax(1) for name, score in scores.items()}
@@ -691,9 +680,7 @@ picked = {name: pick_regions(model) for name, model in asked.items()}
 costs = {name: removal_costs(model, picked[name]) for name, model in asked.items()}
 if models:
     _, cost = costs["visualbert-0"]
-    run.record(
-        "grounding.explains", mean_interval(cost["attention"] - cost["another at random"], over="examples")
-    )
+    run.record("grounding.explains", mean_interval(cost["attention"] - cost["another at random"], over="examples"))
 rows = []
 for name, (before, cost) in costs.items():
     for way, pick in picked[name].items():
@@ -786,9 +773,7 @@ if models:
             by_chance = grounding.random_accuracy(match, present)
     run.record("grounding.location", accuracy["another picture's boxes"] - by_chance, n=len(test))
     accuracy["chance"] = by_chance
-    display(
-        run.table(pd.Series(accuracy).rename("accuracy").reset_index(), caption="The best head of VisualBERT")
-    )
+    display(run.table(pd.Series(accuracy).rename("accuracy").reset_index(), caption="The best head of VisualBERT"))
 
 # %%
 if models:
