@@ -35,7 +35,7 @@ def test_right_wrong_half_right_and_untouched(hand_in, tmp_path):
         "half", {"01a": HEAD + RIGHT.replace("- F.mean()", "+ F.mean()"), "01c": "def additive_part(F):\n    return F"}
     )
     stubs = {
-        task.id: f'def {task.function}(F):\n    raise mmnb.NotAttempted("{task.id}")'
+        task.id: f'def {task.function}(*_):\n    raise mmnb.NotAttempted("{task.id}")'
         for task in handout.tasks("01_emap")
     }
     hand_in("stub", stubs)
