@@ -33,7 +33,7 @@ THIN_TABLES = """() => {
     for (const text of [...block.childNodes].filter((node) => node.nodeType === 3)) text.data = text.data.slice(0, 40);
 }"""
 PAGES = [
-    *sorted(file.stem for file in (paths.root() / "docs").glob("*.md")), "search", "genindex",
+    *sorted({file.stem for file in (paths.root() / "docs").glob("*.md")} - {"verdicts"}), "search", "genindex",
     "made/notebooks", "made/verdicts", "made/gallery", "made/times", "made/instruments",
     *(f"made/instruments/{file.stem}" for file in sorted((paths.root() / "mmnb" / "instruments").iterdir()) if file.stem[0] != "_"),
     *(f"made/notebooks/{slug}" for slug in selection.available() if (paths.root() / "notebooks" / f"{slug}.ipynb").is_file()),
