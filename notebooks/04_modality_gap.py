@@ -26,8 +26,8 @@
 # | **level** | second course in machine learning · 2 of 3 |
 # | **minutes** | smoke ½ · laptop about 8 on one core · paper: a GPU, 20 GB of COCO and some hours |
 # | **you will do** | measure the gap of four released models and of small models that you train |
-# | **you will learn to** | tell gap, cone and alignment apart; predict a cone; move a gap; vary the temperature |
-# | **you need** | PyTorch, the idea of a contrastive loss; no GPU; eight small files of the authors (10.6 MB) |
+# | **you will learn to** | tell gap, cone and alignment apart; predict a cone; move a gap three ways |
+# | **you need** | PyTorch, a contrastive loss; no GPU; eight small files of the authors (10.6 MB) |
 #
 # Without the authors' files, the claims about them are marked as not testable.
 #
@@ -39,6 +39,7 @@ SEED = 0
 
 # %% [markdown]
 # ## Set-up
+# `SIZES` holds all that differs between the profiles.
 
 # %%
 import math
@@ -67,11 +68,6 @@ from mmnb.recipes.clip.contrast import embed, fit_contrastive
 from mmnb.recipes.clip.finetune import Settings, finetune
 
 run = mmnb.start("04_modality_gap", profile=PROFILE, seed=SEED)
-
-# %% [markdown]
-# All that differs between the profiles:
-
-# %%
 SIZES = {  # name: (smoke, laptop, paper)
     "shown": (30, 200, 500),  # pairs in the t-SNE figure
     "step": (0.1, 0.02, 0.02),  # of the sweep through the loss landscape
@@ -136,7 +132,7 @@ run.say(
 # ## Data
 # | data set | what | from | n |
 # |---|---|---|---|
-# | released | two modalities of four models, trained and random | the authors, MIT | 500, 500, 100, 99 pairs |
+# | released | two modalities of four models, trained and random | authors, MIT | 500, 500, 100, 99 pairs |
 # | glyphs | pictures of characters with their Unicode names | as in notebook 01 | see below |
 # | two photographs | crops, as natural pictures | scikit-learn | drawn here |
 
@@ -184,7 +180,6 @@ def one_each(rows, stream):
     return rows[torch.as_tensor(run.rng(stream).permutation(first))]
 
 
-# %%
 every_training = rows_of(0, 0)
 train = one_each(every_training, 20)[: size.pairs]
 held_out = {"new face": one_each(rows_of(2, 0), 21)[:1000], "new characters": one_each(rows_of(0, 2), 22)}
@@ -252,17 +247,6 @@ if released:
 
 
 # %%
-def plane(points):
-    """First two principal components."""
-    centred = points - points.mean(0)
-    return (centred @ torch.linalg.svd(centred, full_matrices=False)[2][:2].T).numpy()
-
-
-def neighbours(points):
-    """Two dimensions by t-SNE."""
-    return TSNE(init="pca", random_state=SEED).fit_transform(points.numpy())
-
-
 def clouds(flatten, n):
     """Two dimensions of n pairs of each file, partners joined."""
     fig, axes = plot.subplots("page", rows=2, cols=4, height=3.7)
@@ -281,6 +265,12 @@ def clouds(flatten, n):
 
 
 # %%
+def plane(points):
+    """First two principal components."""
+    centred = points - points.mean(0)
+    return (centred @ torch.linalg.svd(centred, full_matrices=False)[2][:2].T).numpy()
+
+
 if released:
     fig = clouds(plane, 500)
     fig.supxlabel("first principal component of each file", fontsize=8)
@@ -296,7 +286,13 @@ if released:
     )
     display(run.figure(fig, "released", caption=caption, alt=alt))
 
+
 # %%
+def neighbours(points):
+    """Two dimensions by t-SNE."""
+    return TSNE(init="pca", random_state=SEED).fit_transform(points.numpy())
+
+
 if released:
     fig = clouds(neighbours, size.shown)
     caption = (
@@ -402,6 +398,7 @@ def public_encoders():
     return found
 
 
+# %%
 cones = run.need(public_encoders, claims=["gap.cone-text-order", "gap.cone-image-order", "gap.cone-trained"])
 if cones:
     for side, n in zip(("text", "image"), size.encoded, strict=True):
@@ -430,9 +427,6 @@ def fresh_clips():
 fresh = run.need(fresh_clips, claims=["gap.fresh-image", "gap.fresh-text", "gap.fresh-gap"])
 for name, value in ({} if fresh is None else fresh).items():
     run.record(f"gap.fresh-{name}", value, n=size.fresh[0])
-
-# %% [markdown]
-# The paper's values, and both as a table:
 
 # %%
 KINDS = ["trained", "random", "noise"]
@@ -477,8 +471,6 @@ for side, ax in panels.items():
     ax.set_xticks([0, 1, 2], KINDS)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 0.08), fontsize=7.5)
 axes[0].set_ylabel("mean cosine (1 = a needle)")
-
-# %%
 caption = (
     "Random weights make narrow cones, training widens them. Mean cosine of different inputs; “random” and "
     "“trained” see names or crops (ours) or COCO (paper), “noise” is random weights on noise. Hollow: "
@@ -512,6 +504,10 @@ run.say(
 
 # %% [markdown]
 # With public checkpoints and COCO, the paper's own numbers are one call away; they need the profile `paper`.
+# So does **fine-tuning at six temperatures** (supplementary figure 8): CLIP ViT-B/16, the settings of the
+# released code (Adam, $10^{-5}$, no schedule, batches of 64, decay .2, the temperature itself trained),
+# 50,000 pairs of train2017, five epochs. The paper reports the gap after the first. Each run is saved as it
+# goes and continues after an interruption.
 
 
 # %%
@@ -540,12 +536,6 @@ if measured:
     run.record("gap.coco-b16", gap.modality_gap(*measured["b16"]), n=size.coco_pairs)
     cosines = [gap.average_cosine(side, diagonal=False) for side in measured["b32"]]
     run.record("gap.coco-cosines", cosines, n=size.coco_pairs)
-
-# %% [markdown]
-# So does **fine-tuning at six temperatures** (supplementary figure 8): CLIP ViT-B/16, the settings of the
-# released code (Adam, $10^{-5}$, no schedule, batches of 64, decay .2, the temperature itself trained),
-# 50,000 pairs of train2017, five epochs. The paper reports the gap after the first. Each run is saved as it
-# goes and continues after an interruption.
 
 # %%
 TAUS = (100, 50, 30, 20, 10, 1)  # 1/τ of the paper's six temperatures
@@ -618,19 +608,9 @@ for bias in (True, False):
 theory = {bias: gap.relu_recursion(25, square=512, bias=bias) for bias in (True, False)}
 mean_depth = {key: curves.mean(0) for key, curves in depth.items()}
 at = [1, 2, 5, 10]  # layers
-relu_error = max(np.abs(mean_depth[bias, "ReLU"] - theory[bias])[at].max() for bias in theory)
-lowest_sigmoid = depth[True, "sigmoid"][:, 2].min()
-largest_without_bias = max(np.abs(depth[False, name]).max() for name in ("tanh", "none"))
-run.record("gap.depth-relu", relu_error, n=size.nets)
-run.record("gap.depth-published", mean_depth[True, "ReLU"][at].tolist(), n=size.nets)
-run.record("gap.depth-sigmoid", lowest_sigmoid, n=size.nets)
-run.record("gap.depth-tanh", mean_depth[True, "tanh"][[10, 25]].tolist(), n=size.nets)
-run.record("gap.depth-linear", mean_depth[True, "none"][25], n=size.nets)
-run.record("gap.depth-no-bias", largest_without_bias, n=size.nets)
-rows = []
-for (bias, name), values in mean_depth.items():
-    rows.append({"activation": name, "bias": bias} | {f"layer {n}": values[n] for n in (*at, 25)})
-run.table(rows, caption=f"Mean cosine of different inputs, means of {size.nets} networks")
+table = pd.DataFrame(mean_depth).T[[*at, 25]]
+table.index.names, table.columns = ["bias", "activation"], [f"layer {n}" for n in (*at, 25)]
+run.table(table, caption=f"Mean cosine of different inputs, means of {size.nets} networks")
 
 # %%
 fig, axes = plot.subplots("page", cols=2, height=2.9, sharey=True)
@@ -647,8 +627,6 @@ axes[0].set_ylabel("mean cosine (1 = a needle)")
 for n, value in zip(at, published.look_up("modality_gap.depth.relu").value, strict=True):
     plot.published_point(axes[0], n, value, "authors' ReLU run" if n == 1 else "_")
 axes[1].legend(loc="center right", fontsize=7.5)
-
-# %%
 caption = (
     f"Depth narrows the cone at a rate that theory predicts. Every network is drawn ({size.nets} for each "
     "activation); the line is the limit of infinite width for ReLU, whose marks lie under those of "
@@ -663,6 +641,15 @@ alt = (
 run.figure(fig, "depth", caption=caption, alt=alt)
 
 # %%
+relu_error = max(np.abs(mean_depth[bias, "ReLU"] - theory[bias])[at].max() for bias in theory)
+lowest_sigmoid = depth[True, "sigmoid"][:, 2].min()
+largest_without_bias = max(np.abs(depth[False, name]).max() for name in ("tanh", "none"))
+run.record("gap.depth-relu", relu_error, n=size.nets)
+run.record("gap.depth-published", mean_depth[True, "ReLU"][at].tolist(), n=size.nets)
+run.record("gap.depth-sigmoid", lowest_sigmoid, n=size.nets)
+run.record("gap.depth-tanh", mean_depth[True, "tanh"][[10, 25]].tolist(), n=size.nets)
+run.record("gap.depth-linear", mean_depth[True, "none"][25], n=size.nets)
+run.record("gap.depth-no-bias", largest_without_bias, n=size.nets)
 tanh_with, tanh_without = mean_depth[True, "tanh"][25], abs(mean_depth[False, "tanh"][25])
 run.say(
     f"**Seen.** The mean of the ReLU networks stays within {relu_error:.3f} of the line. Two layers of "
@@ -759,6 +746,7 @@ def closer(r, c):
     return count / size.draws
 
 
+# %%
 INSIDE = [(1.0, 0.0), (1.0, 0.6), (1.0, 0.9), (1.0, 0.99), (1.5, 0.0), (1.5, 0.6), (1.5, 0.9)]
 INSIDE += [(2.0, 0.0), (2.0, 0.6), (2.0, 0.79)]  # 2r/(1 + r²) is 1 for r = 1, .923 for 1.5, .8 for 2
 BEYOND = [(1.5, 0.99), (2.0, 0.95)]
@@ -785,9 +773,7 @@ share = (outputs.mean(2).var(0, correction=0).sum(-1) / total)[1:]
 beta = (1 - outputs.var(2, correction=0).mean(0).sum(-1))[:-1]
 run.record("gap.theorem-2", (share - beta)[:5].min().item(), n=size.inits)
 rows = {"layer": range(1, 9), "share of the weights": share, "β of the layer below": beta}
-run.table(pd.DataFrame(rows), caption=f"Theorem 2, {size.inits} networks × 200 inputs")
-
-# %%
+display(run.table(pd.DataFrame(rows), caption=f"Theorem 2, {size.inits} networks × 200 inputs"))
 run.say(
     f"**Seen.** Inside the condition at least {least_inside:.1%} of the layers bring the two closer, far "
     f"beyond it at most {most_beyond:.1%}. The share of the weights stays above β and both run to 1: the "
@@ -821,14 +807,6 @@ def landscape(a, b, low=-1.0, high=3.0):
 
 if released:
     curves = landscape(*CLIP)
-    best_gaps = [curves.gap[curves[k].idxmin()] for k in TAUS]
-    barrier = curves[100][curves.gap.between(-1.3, 0)].max()
-    loss, image_to_text, text_to_image = gap.contrastive_loss(*CLIP, tau=1 / 100, batch=50)
-    run.record("gap.landscape-argmin", best_gaps, n=n_clip)
-    by_tau = {f"1/{k}": value for k, value in zip(TAUS, best_gaps, strict=True)}
-    run.record("gap.landscape-order", by_tau, n=n_clip)
-    run.record("gap.barrier", barrier, n=n_clip)
-    run.record("gap.one-sided", text_to_image - image_to_text, n=n_clip)
 
 # %% [markdown]
 # In a live notebook, `explore()` puts sliders for λ and the temperature under one of the panels; the static
@@ -876,6 +854,14 @@ if released:
 
 # %%
 if released:
+    best_gaps = [curves.gap[curves[k].idxmin()] for k in TAUS]
+    barrier = curves[100][curves.gap.between(-1.3, 0)].max()
+    loss, image_to_text, text_to_image = gap.contrastive_loss(*CLIP, tau=1 / 100, batch=50)
+    run.record("gap.landscape-argmin", best_gaps, n=n_clip)
+    by_tau = {f"1/{k}": value for k, value in zip(TAUS, best_gaps, strict=True)}
+    run.record("gap.landscape-order", by_tau, n=n_clip)
+    run.record("gap.barrier", barrier, n=n_clip)
+    run.record("gap.one-sided", text_to_image - image_to_text, n=n_clip)
     lowest = ", ".join(f"{value:.2f} (1/{k})" for k, value in zip(TAUS, best_gaps, strict=True))
     text = (
         f"**Seen.** Along the shift the loss is lowest at gaps {lowest}; CLIP's is "
@@ -1015,17 +1001,9 @@ texts = points(SIX[[1, 0, 2, 3, 4, 5]], 0.7)
 general = gap.contrastive_loss(points(SIX, 0.0), texts, tau=1 / 35).symmetric
 assert abs(general - toy_loss(35 * math.cos(0.7), swapped)) < 1e-9
 
-scale = best_scale(swapped)
-height = {k: math.degrees(math.acos(min(1, scale / k))) for k in (1, 5, 20, 30, 35, 50, 100)}
-toy_gap = {k: gap.modality_gap(points(SIX, 0.0), points(SIX, math.radians(height[k]))) for k in height}
-run.record("gap.six-scale", scale, n=6)
-run.record("gap.six-angles", [height[k] for k in (35, 50, 100)], n=6)
-run.record("gap.six-gaps", [toy_gap[k] for k in (30, 35, 50, 100)], n=6)
-run.record("gap.six-centre", [toy_loss(k, swapped) for k in (1, 5, 35, 50, 100)], n=6)
-
-
 # %% [markdown]
-# The same by search on the paper's grid of 1°, with the control:
+# So the best heights follow from $s^*$. A search on the paper's grid of 1° must find them, too, and the
+# control nothing but 0:
 
 
 # %%
@@ -1034,6 +1012,13 @@ def lowest_angle(k, cosines):
     return math.degrees(abs(ANGLES[np.argmin([toy_loss(k * math.cos(t), cosines) for t in ANGLES])]))
 
 
+scale = best_scale(swapped)
+height = {k: math.degrees(math.acos(min(1, scale / k))) for k in (1, 5, 20, 30, 35, 50, 100)}
+toy_gap = {k: gap.modality_gap(points(SIX, 0.0), points(SIX, math.radians(height[k]))) for k in height}
+run.record("gap.six-scale", scale, n=6)
+run.record("gap.six-angles", [height[k] for k in (35, 50, 100)], n=6)
+run.record("gap.six-gaps", [toy_gap[k] for k in (30, 35, 50, 100)], n=6)
+run.record("gap.six-centre", [toy_loss(k, swapped) for k in (1, 5, 35, 50, 100)], n=6)
 run.record("gap.six-control", max(lowest_angle(k, right) for k in height), n=len(height))
 run.record("gap.six-grid", max(abs(lowest_angle(k, swapped) - height[k]) for k in height), n=len(height))
 
@@ -1080,6 +1065,7 @@ def explore_six():
     return slider(draw_toy, k=(1, 100))
 
 
+# %%
 fig, axes = plot.subplots("page", cols=2, height=2.6, sharey=True)
 colours = {1: "control", 5: "third", 35: "audio", 50: "other", 100: "text"}
 for ax, cosines in zip(axes, (swapped, right), strict=True):
@@ -1093,8 +1079,6 @@ for ax, cosines in zip(axes, (swapped, right), strict=True):
 axes[0].set(title="two captions swapped", ylabel="loss in nats (lower is better)")
 axes[1].set_title("control: all captions right")
 axes[0].legend(fontsize=7, loc="lower center", ncols=2)
-
-# %%
 caption = (
     "With two wrong captions a low temperature makes a gap optimal; with right captions never. Diamonds: "
     "lowest point of each curve on the paper's grid of 1°. `explore_six()` moves the temperature."
@@ -1144,6 +1128,7 @@ SETTINGS = {
 FIXED = [name for name in SETTINGS if name.startswith("τ")]
 
 
+# %%
 def natural_rows(seed):
     """As many training pairs from all faces and characters, look-alikes included."""
     return every_training[shuffled(len(every_training), 300 + seed)[: len(train)]]
@@ -1159,16 +1144,16 @@ def training_pairs(kind, seed):
     return glyph.images[rows], texts
 
 
-# %% [markdown]
-# One training, from the fresh model to what is measured on pictures it has not seen:
-
-
-# %%
 def embed_rows(model, which):
     """Image and text embeddings of one held-out part."""
     return embed(model, glyph.images[held_out[which]], tokens[held_out[which]])
 
 
+# %% [markdown]
+# One training, from the fresh model to what is measured on pictures it has not seen:
+
+
+# %%
 def train_once(tau, learn_tau, pairs, rotate, seed):
     """Train a small CLIP and measure it before and after."""
     torch.manual_seed(1000 * SEED + seed)
@@ -1188,6 +1173,7 @@ def train_once(tau, learn_tau, pairs, rotate, seed):
     return found | {"1/τ at the end": 1 / model.temperature, "training loss": history.loss[-1]}
 
 
+# %%
 trained = []
 for name, setting in SETTINGS.items():
     how = {key: value for key, value in setting.items() if key != "seeds"}
@@ -1209,11 +1195,12 @@ differences = {  # paired by seed
     "learnt-closes": learnt.after,
     "learnt-path": learnt_low.after - learnt.after,
 }
-estimates = {name: mean_interval(values) for name, values in differences.items()}
-for name, estimate in estimates.items():
-    run.record(f"gap.{name}", estimate)
+estimates = {}
+for name, values in differences.items():
+    estimates[name] = mean_interval(values)
+    run.record(f"gap.{name}", estimates[name])
 table = trained.drop(columns=["model", "seed"]).groupby("setting", sort=False).mean()
-run.record("gap.train-order", {name: table.after[name] for name in FIXED}, n=min(size.seeds))
+run.record("gap.train-order", table.after[FIXED].to_dict(), n=len(OTHERS))
 run.record("gap.learnt-end", table["1/τ at the end"]["learnt from .07"], n=len(learnt))
 chance = 1 / len(held_out["new face"])
 run.table(table, caption=f"Gap before and after training, on held-out typefaces; chance R@1 {chance:.4f}")
@@ -1341,6 +1328,7 @@ CLASSES = [s for s, name in enumerate(glyph.scripts) if fewest[s] >= 5 and name 
 LAMS = np.linspace(-0.5, 1.0, 40)
 
 
+# %%
 def script_hits(model, rows):
     """Which pictures of which script are right, without a shift and at each step of it."""
     rows = rows[torch.isin(SCRIPT[rows], torch.tensor(CLASSES))]
@@ -1368,6 +1356,8 @@ for model in plain.model:
         per_class.append([hits[label == c].mean().item() for c in range(len(CLASSES))])
         row[f"balanced, {name}"] = np.mean(per_class[-1])
     rows.append(row)
+
+# %%
 zero_shot = pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="seed"))
 change = zero_shot["chosen on validation"] - zero_shot["default"]
 gain = mean_interval(change)
@@ -1408,9 +1398,8 @@ for name in ("cifar10", "cifar100", "eurosat", "svhn", "hateful_memes"):
     rows.append(
         {"data set": name, "default": default, "best of 40 shifts": best, "difference": best - default}
     )
-run.table(rows, caption="Table 1 as published", digits=4)
+display(run.table(rows, caption="Table 1 as published", digits=4))
 
-# %%
 top1 = published.look_up("modality_gap.fairface.top1").value
 printed = published.look_up("modality_gap.fairface.loss").value
 cost = top1[0] - top1[1]
@@ -1462,7 +1451,6 @@ run.record("gap.noise", float(np.mean(squares)) * 500 / 2, n=20)
 found = float(np.mean(squares)) ** 0.5
 controls.append(("gap of random directions, 20 draws", f"{(2 / 500) ** 0.5:.3f}", found))
 
-# %%
 if released:
     a, b = CLIP
     order = shuffled(len(b), 60)
@@ -1487,9 +1475,6 @@ if released:
     run.record("gap.shuffled-landscape", lowest.loss, n=n_clip, note=note)
     expected = f"ln 50 = {math.log(50):.3f} or more"
     controls.append(("lowest loss of CLIP at 1/100, shuffled pairs", expected, lowest.loss))
-
-# %%
-if released:
     halves = []
     for k in range(20):
         for side in (a, b):
@@ -1624,9 +1609,9 @@ mmnb.exercises.check("04c", close)
 # * Liang, Zhang, Kwon, Yeung & Zou 2022, *Mind the Gap: Understanding the Modality Gap in Multi-modal
 #   Contrastive Representation Learning*, NeurIPS, [arXiv 2203.02053](https://arxiv.org/abs/2203.02053);
 #   features and code: [Modality-Gap](https://github.com/Weixin-Liang/Modality-Gap), MIT.
-# * Schrodi et al. 2025, *Two Effects, One Trigger*; Fahim et al. 2024, *It's Not a Modality Gap*; Zhang et
-#   al. 2024, *C3*; Wang & Isola 2020, *alignment and uniformity*; Cho & Saul 2009, *arc-cosine kernels*; Roy
-#   & Vetterli 2007, *effective rank*.
+# * Schrodi et al. 2025, *Two Effects, One Trigger*; Fahim et al. 2024, *It's Not a Modality Gap*;
+#   Zhang et al. 2024, *C3*; Wang & Isola 2020, *alignment and uniformity*; Cho & Saul 2009, *arc-cosine
+#   kernels*; Roy & Vetterli 2007, *effective rank*.
 # * Radford et al. 2021, *CLIP*; Ilharco et al. 2021, *open_clip*; Wang et al. 2020, *MiniLM*; Tan & Le 2019,
 #   *EfficientNet*; Lin et al. 2014, *COCO*.
 #
