@@ -1225,8 +1225,8 @@ plot.chance_line(left, plain.before.mean(), "before training", side="left")
 left.set(xscale="log", ylabel="gap, held-out typefaces", ylim=(0, 1.5), title="after training")
 left.set_xlabel("1/τ at the end (low temperature to the right)")
 left.set_xticks([1, 10, 20, 50, 100], ["1", "10", "20", "50", "100"])
-left.minorticks_off()
 left.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0, 0.72))
+left.minorticks_off()
 
 # %%
 GROUPS = {  # setting: colour and marker, tick
