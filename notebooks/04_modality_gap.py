@@ -340,6 +340,7 @@ if released:
     n_rows = sum(len(a) + len(b) for a, b in released.values())
     certainty = {name: above_chance(*sides) for name, sides in released.items()}
     largest_random = max(certainty[name] for name in FILES if "random" in name)
+    by_coin = separability_by_coin(*CLIP)
     text = (
         f"**Seen.** Trained or not, each modality has its own region: of all {n_rows:,} rows, {crossing} "
         "have their nearest neighbour on the other side. Where nothing was trained the two sides can be "
@@ -348,7 +349,7 @@ if released:
         f"CLIP, {certainty['convirt']:.0f} in ConVIRT, {certainty['videoclip']:.0f} in VideoCLIP, in CLASP "
         f"barely ({certainty['clasp']:.1f}); with random weights {largest_random:.1f} at most. The linear "
         f"classifier is right on {separated:.1%} of the held-out rows of CLIP; with sides exchanged by coin, "
-        f"on {separability_by_coin(*CLIP):.1%}."
+        f"on {by_coin:.1%}."
     )
     display(run.say(text))
 
@@ -765,9 +766,8 @@ run.table(rows, caption=f"Theorem 1: share of {size.draws} random layers that br
 # $\beta$, the mean cosine one layer below.
 
 # %%
-outputs = torch.stack(
-    [torch.stack([through(inputs, seed, n) for n in range(9)]) for seed in range(size.inits)]
-)  # (networks, layers, inputs, 512)
+by_depth = [torch.stack([through(inputs, seed, n) for n in range(9)]) for seed in range(size.inits)]
+outputs = torch.stack(by_depth)  # (networks, layers, inputs, 512)
 total = outputs.var((0, 2), correction=0).sum(-1)
 share = (outputs.mean(2).var(0, correction=0).sum(-1) / total)[1:]
 beta = (1 - outputs.var(2, correction=0).mean(0).sum(-1))[:-1]
@@ -862,11 +862,12 @@ if released:
     run.record("gap.landscape-order", by_tau, n=n_clip)
     run.record("gap.barrier", barrier, n=n_clip)
     run.record("gap.one-sided", text_to_image - image_to_text, n=n_clip)
+    highest_loss = curves[100].max()
     lowest = ", ".join(f"{value:.2f} (1/{k})" for k, value in zip(TAUS, best_gaps, strict=True))
     text = (
-        f"**Seen.** Along the shift the loss is lowest at gaps {lowest}; CLIP's is "
-        f"{gap.modality_gap(*CLIP):.2f}. At 1/100 there is a barrier before the other side: the loss rises "
-        f"from {loss:.2f} to {curves[100].max():.2f} nats."
+        f"**Seen.** Along the shift the loss is lowest at gaps {lowest}; CLIP's is {gaps[0]:.2f}. At 1/100 "
+        f"there is a barrier before the other side: the loss rises from {loss:.2f} to {highest_loss:.2f} "
+        "nats."
     )
     display(run.say(text))
 
@@ -1257,10 +1258,11 @@ alt = (
 run.figure(fig, "training", caption=caption, alt=alt)
 
 # %%
+before, after, recall = table["before"], table["after"], table["R@1"]
 printed_plain = np.diff(published.look_up("modality_gap.scratch.plain").value)[0]
 printed_turned = np.diff(published.look_up("modality_gap.scratch.amended").value)[0]
 run.say(
-    f"**Seen. Temperature and start.** Before any training the gap is {plain.before.mean():.2f}. After it, "
+    f"**Seen. Temperature and start.** Before any training the gap is {before['τ = 1/100']:.2f}. After it, "
     "the gap is the larger the lower the temperature. At 1/100 training changes it by "
     f"{estimates['train-grows']:+.2f} from a plain start and by {estimates['train-opens']:+.2f} from a "
     f"turned one (paper: {printed_plain:+.2f}, {printed_turned:+.2f}). When we stop, the two starts still "
@@ -1284,10 +1286,10 @@ def ambiguous_shares(rows, batch=100):
 repeats, ambiguous = np.mean([ambiguous_shares(natural_rows(seed)) for seed in MAIN], axis=0)
 wrong_share = len(train) // 5 / len(train)
 run.say(
-    f"**Wrong pairs.** Without any, the gap is {table.after['τ = 1/100']:.2f} when we stop. After equal "
-    f"training a fifth of wrong captions leaves it {estimates['train-wrong-pairs'].value:+.2f} wider; but "
-    f"that model has also learnt less (R@1 {wrong['R@1'].mean():.2f} against {plain['R@1'].mean():.2f}), so "
-    "its larger gap may be slower learning. Natural pairs change it by "
+    f"**Wrong pairs.** Without any, the gap is {after['τ = 1/100']:.2f} when we stop. After equal training a "
+    f"fifth of wrong captions leaves it {estimates['train-wrong-pairs'].value:+.2f} wider; but that model "
+    f"has also learnt less (R@1 {recall['a fifth wrong']:.2f} against {recall['τ = 1/100']:.2f}), so its "
+    "larger gap may be slower learning. Natural pairs change it by "
     f"{estimates['train-look-alikes'].value:+.2f}, and that says little: in a batch of 100, {repeats:.1%} of "
     f"the rows meet their own character again and {ambiguous:.1%} a look-alike, where the wrong captions are "
     f"{wrong_share:.0%}. Too few to tell."
@@ -1299,17 +1301,17 @@ run.say(
 
 # %%
 end_high, end_low = (table["1/τ at the end"][name] for name in ("learnt from .07", "learnt from 1/100"))
-on_curve = np.interp(np.log([end_high, end_low]), np.log(scales[::-1]), table.after[FIXED[::-1]])
+on_curve = np.interp(np.log([end_high, end_low]), np.log(scales[::-1]), after[FIXED[::-1]])
 run.say(
     f"**A learnt temperature** that begins at .07 is 1/{end_high:.0f} after {size.epochs} epochs, and the "
-    f"gap {learnt.after.mean():.2f}; begun at 1/100 it has only come to 1/{end_low:.0f}, and the gap to "
-    f"{learnt_low.after.mean():.2f} ({estimates['learnt-path'].value:+.2f}). Between our fixed temperatures, "
-    f"the same ends give {on_curve[0]:.2f} and {on_curve[1]:.2f}: the gap goes with the temperature at the "
-    "end, however that was reached. Nothing shows that either has come to rest. R@1 is "
-    f"{learnt['R@1'].mean():.2f} and {learnt_low['R@1'].mean():.2f}: retrieval as good as this needs no such "
-    "gap. Losses at different temperatures cannot be compared, and less learning does not mean a smaller or "
-    f"a larger gap throughout: τ = 1 has the smallest gap ({table.after['τ = 1']:.2f}) and an R@1 of "
-    f"{table['R@1']['τ = 1']:.2f}."
+    f"gap {after['learnt from .07']:.2f}; begun at 1/100 it has only come to 1/{end_low:.0f}, and the gap to "
+    f"{after['learnt from 1/100']:.2f} ({estimates['learnt-path'].value:+.2f}). Between our fixed "
+    f"temperatures, the same ends give {on_curve[0]:.2f} and {on_curve[1]:.2f}: the gap goes with the "
+    "temperature at the end, however that was reached. Nothing shows that either has come to rest. R@1 is "
+    f"{recall['learnt from .07']:.2f} and {recall['learnt from 1/100']:.2f}: retrieval as good as this needs "
+    "no such gap. Losses at different temperatures cannot be compared, and less learning does not mean a "
+    f"smaller or a larger gap throughout: τ = 1 has the smallest gap ({after['τ = 1']:.2f}) and an R@1 of "
+    f"{recall['τ = 1']:.2f}."
 )
 
 # %% [markdown]
@@ -1376,15 +1378,16 @@ widest = change.abs().idxmax()
 moved = np.mean(per_class[1::2], axis=0) - np.mean(per_class[::2], axis=0)
 worst, most = np.argmin(moved), np.argmax(moved)
 scripts = [glyph.scripts[s] for s in CLASSES]
+others = change.drop(widest).mean()
 run.say(
     f"**Seen.** The shift chosen on validation data changes test accuracy by {gain:+.3f}; choosing on the "
     f"test set would have claimed {optimism:.3f} more. The mean over the scripts, where guessing has "
     f"{chance:.2f}, goes from {balanced.iloc[0]:.2f} to {balanced.iloc[1]:.2f}. Seed {widest} chose λ = "
     f"{zero_shot['λ chosen'][widest]:.2f} (the grid ends at {LAMS[0]} and {LAMS[-1]}) and changes most, by "
-    f"{change[widest]:+.3f}; the other seeds by {change.drop(widest).mean():+.3f} on average. The test is "
-    f"weak: the most frequent script alone has {most_frequent:.2f}, and no positive control shows that a "
-    f"helpful shift would be found. Behind one accuracy, single classes change: {scripts[worst]} by "
-    f"{moved[worst]:+.2f}, {scripts[most]} by {moved[most]:+.2f}."
+    f"{change[widest]:+.3f}; the other seeds by {others:+.3f} on average. The test is weak: the most "
+    f"frequent script alone has {most_frequent:.2f}, and no positive control shows that a helpful shift "
+    f"would be found. Behind one accuracy, single classes change: {scripts[worst]} by {moved[worst]:+.2f}, "
+    f"{scripts[most]} by {moved[most]:+.2f}."
 )
 
 # %% [markdown]
