@@ -468,12 +468,12 @@ if authors:
 
 
 # %%
-def loss_of(model, batch, beside):
+def loss_of(model, batch, weight):
     """Masked words, plus masked regions and matching with another weight."""
     out = model(*batch.inputs)
     words = cross_entropy(out.words[batch.word_at], batch.word)
     regions = cross_entropy(out.regions[batch.region_at], batch.label)
-    return words + beside * (regions + cross_entropy(out.match, batch.match))
+    return words + weight * (regions + cross_entropy(out.match, batch.match))
 
 
 # %%
