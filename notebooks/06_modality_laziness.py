@@ -1298,7 +1298,7 @@ mmnb.exercises.check("06c", cover)
 #   other seeds by test accuracy, with the same two test speakers, so they favour these methods over plain
 #   joint training, which was not tuned. OGM-GE's published settings are for SGD; with Adam, which divides
 #   a gradient by its own size, scaling it matters less.
-# * **Probes** are ridge-penalised logistic regressions; a less regular or a non-linear probe would be
+# * **Probes** are ridge-penalised logistic regressions; a less penalised or a non-linear probe would be
 #   more accurate on every encoder. They serve for comparison and do not measure information.
 # * **Intervals** are over seeds, that is over splits, weights and orders together; 8 encoders and 7
 #   methods are many comparisons, one in twenty would seem to differ by chance.
