@@ -13,7 +13,7 @@ proposition 1, algorithms 1 to 3. The paper's estimation code was never released
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmnb import aliases
@@ -45,10 +45,6 @@ class Ogr(Result):
     def __iter__(self) -> Iterator[float]:
         """Unpacks as overfitting, generalising, ratio."""
         return iter((self.overfitting, self.generalising, self.ratio))
-
-    def _asdict(self) -> dict[str, float]:
-        aliases.warn("Ogr._asdict()", "dataclasses.asdict(ogr)")
-        return asdict(self)
 
 
 def ogr(before: Losses, after: Losses) -> Ogr:
@@ -122,7 +118,7 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
 
 
 def from_curves(
-    curves: Mapping[str, Mapping[str, Sequence[float]]], first: int = 0, last: int = -1
+    curves: Mapping[str, Mapping[str, Sequence[float]]], *, first: int = 0, last: int = -1
 ) -> dict[str, tuple[Losses, Losses]]:
     """Points for `weights`: two epochs of learning curves.
 

@@ -22,8 +22,6 @@ def test_hand_made_curves():
     assert [round(found[name].generalising, 9) for name in POINTS] == [0.6, 0.3, 0.7]
     assert [found[name].ratio for name in POINTS] == pytest.approx([2 / 3, 5.0, 8 / 7], rel=1e-9)
     assert tuple(found["m2"]) == (found["m2"].overfitting, found["m2"].generalising, found["m2"].value)
-    with pytest.warns(DeprecationWarning, match="asdict"):
-        assert found["m2"]._asdict()["ratio"] == found["m2"].ratio
     weights = blending.weights(POINTS)
     assert list(weights.values()) == pytest.approx([0.7535, 0.0268, 0.2198], rel=0, abs=5e-5)
     assert abs(sum(weights.values()) - 1) < 1e-9
@@ -83,7 +81,7 @@ def test_points_from_curves():
     }
     points = blending.from_curves(curves)
     assert points["m1"] == POINTS["m1"] and points["joint"] == POINTS["joint"]
-    assert blending.from_curves(curves, 1, 2)["m1"] == (Losses(1.5, 1.7), Losses(1.0, 1.5))
+    assert blending.from_curves(curves, first=1, last=2)["m1"] == (Losses(1.5, 1.7), Losses(1.0, 1.5))
     for wrong in (
         {"m1": {"train": [1.0]}},
         {"m1": {"train": [1.0], "held_out": [1.0, 2.0]}},

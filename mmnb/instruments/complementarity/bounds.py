@@ -45,9 +45,6 @@ def fano(nats: float, classes: int) -> float:
         nats: H(y | what is observed), 0 to log C.
         classes: C, at least 2.
 
-    Raises:
-        ValueError: Outside these ranges.
-
     Example:
         >>> fano(math.log(2), 2), round(fano(math.log(10), 10), 3)
         (0.0, 0.699)
@@ -61,9 +58,6 @@ def fano(nats: float, classes: int) -> float:
 
 def feder_merhav(nats: float) -> float:
     """Upper bound of the error: 1 - exp(-H), with H(y | what is observed) >= 0 in nats.
-
-    Raises:
-        ValueError: When it is negative or not finite.
 
     Example:
         >>> round(feder_merhav(math.log(2)), 6)
@@ -81,14 +75,10 @@ def fano_exact(nats: float, classes: int = 2) -> float:
     """The sharp form of Fano's bound: the smallest error e with h(e) + e log(C - 1) = H; for two classes h^-1(H).
 
     Args:
-        nats: H(y | what is observed), 0 to log C.
-        classes: C, at least 2.
+        nats, classes: As for `fano`.
 
     Returns:
         From 0 to 1 - 1/C.
-
-    Raises:
-        ValueError: Outside these ranges.
 
     Example:
         >>> round(fano_exact(math.log(2)), 6), round(fano_exact(math.log(10), 10), 6)
@@ -117,9 +107,6 @@ def squared_error_gap(gain: float, width: float) -> float:
     Args:
         gain: I(b; y | a) in nats, >= 0.
         width: Of the interval that holds y, > 0.
-
-    Raises:
-        ValueError: Outside these ranges.
 
     Example:
         >>> squared_error_gap(0.5, width=2.0)

@@ -193,9 +193,6 @@ def from_classifiers(
         subtract_shuffled: Subtract from each classifier's gain over H(y) its gain when the labels are shuffled.
         denominator, min_information: As for `from_losses`.
 
-    Raises:
-        ValueError: On lengths that differ, and as `held_out_losses` and `from_losses`; TypeError as those.
-
     Source:
         Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
     """
@@ -226,9 +223,6 @@ def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int 
         a, b: (n, d) numbers.
         y: (n,) labels; they enter the critics one-hot in the middle.
         method, seed, options: As for `information.mi`.
-
-    Raises:
-        ValueError: As `information.mi`.
 
     Source:
         Section 4.2 and figure 2 of the complementarity paper.

@@ -9,11 +9,7 @@ _SUM = 1e-9  # how far the probabilities may sum from 1: rounding of a million n
 
 
 def checked(table: np.ndarray, caller: str, axes: int | None = None) -> np.ndarray:
-    """`table` as float64 probabilities.
-
-    Raises:
-        ValueError: On NaN, negative entries, another sum than 1, or another number of axes.
-    """
+    """`table` as float64; raises ValueError unless finite, from 0, summing to 1, with that number of axes."""
     table = np.asarray(table, dtype=np.float64)
     if axes is not None and table.ndim != axes:
         raise ValueError(f"{caller}: got a table of shape {table.shape}; expected {axes} axes")

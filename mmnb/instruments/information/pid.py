@@ -85,15 +85,16 @@ def _least_synergistic(p: np.ndarray) -> np.ndarray:
     allowed = (p_ay[:, None, :] > 0) & (p_by[None, :, :] > 0)
     a, b, y = np.nonzero(allowed)
     m = len(a)
+    q = cp.Variable(m, nonneg=True)
+    margins = []
+    for code, values in ((a * p.shape[2] + y, p_ay[a, y]), (b * p.shape[2] + y, p_by[b, y])):
+        _, first, row = np.unique(code, return_index=True, return_inverse=True)
+        margins.append(sparse.csr_matrix((np.ones(m), (row, np.arange(m)))) @ q == values[first])
     pair = np.unique(a * p.shape[1] + b, return_inverse=True)[1]
     several = np.bincount(pair)[pair] > 1  # a pair that allows one label only has no entropy and needs no cone
-    rows = [np.unique(code, return_inverse=True)[1] for code in (a * p.shape[2] + y, b * p.shape[2] + y)]
-    sums = [sparse.csr_matrix((np.ones(m), (row, np.arange(m)))) for row in rows]
-    right = [_per_row(row, values) for row, values in zip(rows, (p_ay[a, y], p_by[b, y]), strict=True)]
     of_pair = sparse.csr_matrix((np.ones(m), (pair, np.arange(m))))
-    q = cp.Variable(m, nonneg=True)
     aims = cp.sum(cp.rel_entr(q[several], (of_pair[pair[several]] @ q))) if several.any() else cp.Constant(0)
-    problem = cp.Problem(cp.Minimize(aims), [side @ q == value for side, value in zip(sums, right, strict=True)])
+    problem = cp.Problem(cp.Minimize(aims), margins)
     problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-8, tol_gap_rel=1e-8)
     if problem.status != cp.OPTIMAL:
         raise RuntimeError(f"pid: the solver says {problem.status!r} for a table {p.shape}; expected 'optimal'")
@@ -103,9 +104,3 @@ def _least_synergistic(p: np.ndarray) -> np.ndarray:
     if off > 1e-6:
         raise RuntimeError(f"pid: the solution misses a margin by {off:.2g}; expected at most 1e-6")
     return found / found.sum()
-
-
-def _per_row(row: np.ndarray, values: np.ndarray) -> np.ndarray:
-    out = np.zeros(row.max() + 1)
-    out[row] = values
-    return out

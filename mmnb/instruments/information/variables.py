@@ -74,14 +74,7 @@ class Variable:
 def variable(value: Any, name: str) -> Variable:
     """Read a variable: whole numbers are labels, real numbers are numbers, a tuple or list of both is one joint variable.
 
-    Args:
-        value: An array or tensor of shape (n,) or (n, …), or a tuple of such. More than two axes are flattened; every
-            column of whole numbers is a label of its own.
-        name: For error messages.
-
-    Raises:
-        ValueError: On NaN or infinity, no rows, or different lengths.
-        TypeError: On anything that is not a number.
+    Arrays and tensors are (n,) or (n, …), flattened to two axes; every column of whole numbers is a label of its own.
 
     Example:
         >>> v = variable((np.zeros((4, 3)), np.array([0, 1, 0, 2])), "a")
@@ -114,12 +107,7 @@ def variable(value: Any, name: str) -> Variable:
 
 
 def labels(y: Any, name: str, fewest: int = 2) -> np.ndarray:
-    """`y` as labels numbered from 0, (n,) int64.
-
-    Raises:
-        TypeError: On real numbers.
-        ValueError: On another shape, constant labels, or a class with fewer than `fewest` examples.
-    """
+    """`y` as (n,) int64 labels numbered from 0; raises an error unless every class has `fewest` examples or more."""
     array = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
     if not (np.issubdtype(array.dtype, np.integer) or array.dtype == bool):
         raise TypeError(f"{name}: got labels of {array.dtype}; expected whole numbers, one per class")
