@@ -21,6 +21,7 @@ def test_hand_made_curves():
     assert [round(found[name].overfitting, 9) for name in POINTS] == [0.4, 1.5, 0.8]
     assert [round(found[name].generalising, 9) for name in POINTS] == [0.6, 0.3, 0.7]
     assert [found[name].ratio for name in POINTS] == pytest.approx([2 / 3, 5.0, 8 / 7], rel=1e-9)
+    assert tuple(found["m2"]) == (found["m2"].overfitting, found["m2"].generalising, found["m2"].value)
     weights = blending.weights(POINTS)
     assert list(weights.values()) == pytest.approx([0.7535, 0.0268, 0.2198], rel=0, abs=5e-5)
     assert abs(sum(weights.values()) - 1) < 1e-9
@@ -34,7 +35,7 @@ def test_who_got_worse_gets_nothing():
     assert list(weights.values()) == pytest.approx([0.7742, 0.0, 0.2258], rel=0, abs=5e-5)
     assert weights["m2"] == 0.0
     assert blending.ogr(*worse["m2"]).ratio == math.inf
-    assert blending.ogr(START, Losses(2.0, 2.1)) == (0.0, 0.0, 0.0)  # nothing happened
+    assert blending.ogr(START, Losses(2.0, 2.1)) == blending.Ogr(0.0, 0.0, 0.0)  # nothing happened
 
 
 def test_no_overfitting_at_all_is_bounded_by_the_floor():
@@ -80,7 +81,7 @@ def test_points_from_curves():
     }
     points = blending.from_curves(curves)
     assert points["m1"] == POINTS["m1"] and points["joint"] == POINTS["joint"]
-    assert blending.from_curves(curves, 1, 2)["m1"] == (Losses(1.5, 1.7), Losses(1.0, 1.5))
+    assert blending.from_curves(curves, first=1, last=2)["m1"] == (Losses(1.5, 1.7), Losses(1.0, 1.5))
     for wrong in (
         {"m1": {"train": [1.0]}},
         {"m1": {"train": [1.0], "held_out": [1.0, 2.0]}},
