@@ -64,7 +64,9 @@ run = mmnb.start("07_overfitting_to_generalising", profile=PROFILE, seed=SEED)
 size = run.sizes(
     smoke=dict(seeds=2, epochs=4, online=[2, 1, 1], pairs=300, clips={}),
     laptop=dict(seeds=10, epochs=40, online=[16, 8, 8, 8], pairs=300, clips={}),
-    paper=dict(seeds=10, epochs=60, online=[20, 10, 10, 10, 10], pairs=300, clips=dict(epochs=100, drop_at=0.7)),
+    paper=dict(
+        seeds=10, epochs=60, online=[20, 10, 10, 10, 10], pairs=300, clips=dict(epochs=100, drop_at=0.7)
+    ),
 )
 SEEDS = tuple(100 * SEED + k for k in range(size.seeds))
 LOSSES = {
@@ -333,7 +335,9 @@ def online_blend(world, seed):
     batches = late.shuffled(world.train.inputs, world.train.label, 50, seed)
     held_out = [(world.validation.inputs, world.validation.label)]
     for length in size.online:
-        found = late.estimate(model, batches, lambda: held_out, length, first_epoch=done, seed=seed, progress=False)
+        found = late.estimate(
+            model, batches, lambda: held_out, length, first_epoch=done, seed=seed, progress=False
+        )
         ogrs.append({name: blending.ogr(*pair) for name, pair in found.items()})
         if any(ogr.generalising > 0 for ogr in ogrs[-1].values()):
             used.append(blending.weights(found))
@@ -425,7 +429,10 @@ if measured:
     stages |= {f"online {k + 1}": [used[k] for used in online] for k in range(len(size.online))}
     average = {stage: {m: np.mean([w[m] for w in found]) for m in LOSSES} for stage, found in stages.items()}
     paper = published.look_up("blending.weights.kinetics").value
-    rows = [{"weights": s, "picture": w["image"], "sound": w["audio"], "joint": w["joint"]} for s, w in average.items()]
+    rows = [
+        {"weights": s, "picture": w["image"], "sound": w["audio"], "joint": w["joint"]}
+        for s, w in average.items()
+    ]
     rows.append({"weights": "paper, Kinetics", "picture": paper[0], "sound": paper[1], "joint": paper[2]})
     display(run.table(rows, caption="Weights, mean over seeds; online: one row per super-epoch"))
 
@@ -546,7 +553,9 @@ def no_decay(parameters):
 if measured:
     idle = {}
     for name, options in (("as everywhere here", {}), ("without weight decay", {"optimiser": no_decay})):
-        found = [without_joint_loss(world, seed, **options) for world, seed in zip(worlds, SEEDS, strict=True)]
+        found = [
+            without_joint_loss(world, seed, **options) for world, seed in zip(worlds, SEEDS, strict=True)
+        ]
         idle[name] = pd.DataFrame(found)
     rows = []
     for name, frame in idle.items():
@@ -666,7 +675,9 @@ FOLDERS = {
 def on_clips(name, what, load):
     """Test accuracies of naive joint training and G-Blend offline on one folder of clips."""
     if not size.clips:
-        raise mmnb.DataUnavailable(f"Clips are trained in the profile `paper` only, on a GPU in a day. {what}")
+        raise mmnb.DataUnavailable(
+            f"Clips are trained in the profile `paper` only, on a GPU in a day. {what}"
+        )
     return late_resnet.blend(load(), seed=SEED, checkpoints=str(run.out / name), **size.clips)
 
 
@@ -795,7 +806,9 @@ def expected_ratio(w, g, s):
 mmnb.exercises.check("07c", expected_ratio)
 
 # %%
-by_formula = mmnb.exercises.registered(["07"])["07c"].reference  # what 07c asks for, as the package computes it
+by_formula = mmnb.exercises.registered(["07"])[
+    "07c"
+].reference  # what 07c asks for, as the package computes it
 hand = [blending.ogr(*pair) for pair in points.values()]
 g, s = np.array([m.generalising for m in hand]), np.array([m.overfitting for m in hand])
 drawn = np.random.default_rng(SEED).dirichlet(np.ones(len(g)), 10_000)
