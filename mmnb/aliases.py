@@ -14,8 +14,10 @@ from typing import Any
 MODULES = {  # modules that moved, old -> new; what lies below a package moves with it
     "mmnb.exercises": "mmnb.course.exercises",
     "mmnb.instruments.intervals": "mmnb.instruments.estimate",
+    "mmnb.lab.claim": "mmnb.lab.claims",
     "mmnb.lab.train": "mmnb.recipes.fit",
     "mmnb.lab.finetune": "mmnb.recipes.clip.finetune",
+    "mmnb.lab.values": "mmnb.lab.rules",
 }
 
 

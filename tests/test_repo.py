@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -158,7 +158,7 @@ def test_the_extra_all_holds_every_other_extra():
 def test_environment_yml_leads_to_the_same_packages_as_pyproject():
     """conda brings python and pip; everything else is what pyproject says, at the versions of constraints.txt."""
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = YAML(typ="safe", pure=True).load(text)
     assert len(text.splitlines()) <= 15, "a dozen lines, never an export"
     assert content["channels"] == ["conda-forge"] and "prefix" not in content
     python, pip, inner = content["dependencies"]

@@ -6,8 +6,8 @@ import sys
 import tomllib
 
 import pytest
-import yaml
 from packaging.specifiers import SpecifierSet
+from ruamel.yaml import YAML
 
 from mmnb import paths
 
@@ -17,7 +17,7 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="
 
 
 def jobs(file) -> dict:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
+    return YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["jobs"]
 
 
 def commands(file) -> str:
