@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from mmnb.data.av_digits import AvDigits
 from mmnb.instruments import laziness
-from mmnb.instruments.blending import mean_losses
 from mmnb.recipes import late
 
 FEATURES = 64
@@ -79,5 +78,5 @@ def losses(model: late.LateModel, data: AvDigits) -> Mapping[str, float]:
     """Mean training and validation losses of all heads, as "train NAME" and "held_out NAME": for `fit(watch=…)`."""
     found = {}
     for kind, part in (("train", data.train), ("held_out", data.validation)):
-        found |= {f"{kind} {name}": value for name, value in mean_losses(model, [(part.inputs, part.label)]).items()}
+        found |= {f"{kind} {name}": value for name, value in late.mean_losses(model, [(part.inputs, part.label)]).items()}
     return found
