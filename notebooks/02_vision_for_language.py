@@ -547,7 +547,7 @@ class Measured(NamedTuple):
 # %%
 def measure(model, own, recompute=True):
     """Words without regions, and regions without words."""
-    given = adapter(model), own.inputs, own.phrase, own.aligned
+    given = model.predict, own.inputs, own.phrase, own.aligned
     options = dict(mask_id=MASK, global_index=0, recompute=recompute)
     words = ablation.vision_for_language(
         *given, mean=own.mean, seed=run.generator(1).initial_seed(), **options

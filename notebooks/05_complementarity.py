@@ -429,8 +429,8 @@ def robustness(world, k, seed):
     a, b, y, cut = world.a, world.b, world.y, 2 * n // 3
     model = SMALL((a[:cut], b[:cut]), y[:cut].numpy()).model
     means = dict(mean_a=a[:cut].mean(0), mean_b=b[:cut].mean(0))
-    generator = run.generator(2100 + 10 * k + seed)
-    stress = cm.robustness(model, a[cut:], b[cut:], y[cut:], **means, generator=generator)
+    draw = run.generator(2100 + 10 * k + seed).initial_seed()
+    stress = cm.robustness(model, a[cut:], b[cut:], y[cut:], **means, seed=draw)
     ratios = {kind: stress.ratio(kind) for kind in stress.corrupted}
     retrained = cm.retrained(SMALL, a, b, y, test=np.arange(n) >= cut)
     return {"clean": stress.clean} | ratios | {"retrained": sum(retrained) / 2 / stress.clean}
