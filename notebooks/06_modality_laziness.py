@@ -70,7 +70,7 @@ size = run.sizes(
         controls=200,
         draws=1000,
         vqa=(3500, 30, 10),
-        clips=dict(epochs=100, drop_at=0.7, lam=1.0),
+        clips=dict(read=dict(batch_size=64), train=dict(epochs=100, drop_at=0.7), lam=1.0),
     ),
 )
 SEEDS = tuple(100 * SEED + k for k in range(size.seeds))
@@ -758,7 +758,18 @@ def on_clips(name, what, load):
     """Test accuracies of joint, alone and UMT on one folder of clips."""
     if not size.clips:
         raise mmnb.DataUnavailable(f"Clips are trained in the profile `paper` only, on a GPU in some hours. {what}")
-    return late_resnet.compare(load(), seed=SEED, checkpoints=str(run.out / name), **size.clips)
+    clips = load()
+    read, test = (late_resnet.batches(clips, s, seed=SEED, **size.clips["read"]) for s in ("train", "test"))
+    teachers, scores = {}, {}
+    for kind in ("alone", "joint", "UMT"):
+        umt = late.UnimodalTeachers(teachers, size.clips["lam"])
+        objective = {"alone": late.Unimodal(), "joint": late.Joint(), "UMT": umt}[kind]
+        options = size.clips["train"] | {"checkpoint": run.out / f"{name}-{kind}.safetensors"}
+        model = late_resnet.train(read, objective, classes=len(clips.classes), seed=SEED, **options)
+        teachers = dict(model.encoders.items()) if kind == "alone" else teachers
+        scores[kind] = late_resnet.accuracies(model, test)
+    alone = {head: scores["alone"][head] for head in ("audio", "image", "UME")}
+    return alone | {kind: scores[kind]["joint"] for kind in ("joint", "UMT")}
 
 
 resnet = []

@@ -57,7 +57,13 @@ run = mmnb.start("07_overfitting_to_generalising", profile=PROFILE, seed=SEED)
 size = run.sizes(
     smoke=dict(seeds=2, epochs=4, online=[2, 1, 1], pairs=300, clips={}),
     laptop=dict(seeds=10, epochs=40, online=[16, 8, 8, 8], pairs=300, clips={}),
-    paper=dict(seeds=10, epochs=60, online=[20, 10, 10, 10, 10], pairs=300, clips=dict(epochs=100, drop_at=0.7)),
+    paper=dict(
+        seeds=10,
+        epochs=60,
+        online=[20, 10, 10, 10, 10],
+        pairs=300,
+        clips=dict(read=dict(batch_size=64), train=dict(epochs=100, drop_at=0.7)),
+    ),
 )
 SEEDS = tuple(100 * SEED + k for k in range(size.seeds))
 
@@ -507,7 +513,18 @@ def on_clips(name, what, load):
     """Test accuracies of naive joint training and G-Blend offline on one folder of clips."""
     if not size.clips:
         raise mmnb.DataUnavailable(f"Clips are trained in the profile `paper` only, on a GPU in a day. {what}")
-    return late_resnet.blend(load(), seed=SEED, checkpoints=str(run.out / name), **size.clips)
+    clips, options = load(), size.clips["train"]
+    splits = ("train", "validation", "test")
+    read, held_out, test = (late_resnet.batches(clips, s, seed=SEED, **size.clips["read"]) for s in splits)
+    start = late_resnet.build(len(clips.classes), SEED)
+    steps = {"optimiser": late_resnet.sgd, "schedule": late_resnet.step_down(**options)}
+    weights = blending.weights(late.estimate(start, read, lambda: held_out(0), options["epochs"], seed=SEED, **steps))
+    found = {f"weight {head}": weight for head, weight in weights.items()}
+    for kind, objective in (("joint", late.Joint()), ("G-Blend", late.GradientBlending(weights))):
+        file = run.out / f"{name}-{kind}.safetensors"
+        model = late_resnet.train(read, objective, classes=len(clips.classes), seed=SEED, checkpoint=file, **options)
+        found[kind] = late_resnet.accuracies(model, test)["joint"]
+    return found
 
 
 resnet = []
