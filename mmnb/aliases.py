@@ -3,6 +3,7 @@
 import importlib
 import importlib.abc
 import importlib.util
+import operator
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -45,6 +46,16 @@ def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(importlib.import_module(home), attribute)
 
     return __getattr__
+
+
+def renamed_field(old: str, new: str) -> property:
+    """A result's former attribute: reads `new`, which may be a path such as `accuracy.low`, and says so."""
+
+    def read(self: Any) -> Any:
+        _warn(f"{type(self).__name__}.{old}", new, stacklevel=2)
+        return operator.attrgetter(new)(self)
+
+    return property(read, doc=f"Deprecated name of `{new}`.")
 
 
 def _warn(old: str, new: str, stacklevel: int) -> None:

@@ -160,7 +160,7 @@ def test_fine_tuning_at_six_temperatures(notebook, coco_folder, tiny_clip, tmp_p
     assert {s for s in asked} == {("ViT-B-16-quickgelu", "openai")}
     assert [round(1 / s.tau) for s in settings] == list(notebook["TAUS"])
     assert {(s.epochs, s.batch_size, s.learning_rate, s.betas, s.eps, s.weight_decay) for s in settings} == {(2, 64, 1e-5, (0.9, 0.98), 1e-6, 0.2)}  # fmt: skip
-    assert {"gap", "x_to_y", "y_to_x", "loss", "tau"} <= set(rows) and rows.gap.between(0, 2).all()
+    assert {"gap", "a_to_b", "b_to_a", "loss", "tau"} <= set(rows) and rows.gap.between(0, 2).all()
     folders = sorted(folder.name for folder in (tmp_path / "build" / "fine-tuned").iterdir())
     assert folders == sorted(f"seed-0-tau-1-{k}" for k in notebook["TAUS"])
     pd.testing.assert_frame_equal(notebook["fine_tuned"](), rows)

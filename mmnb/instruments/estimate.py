@@ -69,6 +69,11 @@ class Estimate:
 
     __rmul__ = __mul__
 
+    def __sub__(self, reference: float) -> Estimate:
+        """The distance from a number known exactly, such as chance: `accuracy - chance`."""
+        ends = (None, None) if self.low is None else (self.low - reference, self.high - reference)
+        return Estimate(self.value - reference, *ends, n=self.n, level=self.level, over=self.over)
+
 
 def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "seeds") -> Estimate:
     """Mean of independent runs with its Student-t interval.

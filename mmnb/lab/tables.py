@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from mmnb.instruments.estimate import Estimate
+
 _PLAIN = 120  # characters of a line of plain text
 
 
@@ -33,6 +35,8 @@ def cell(value: Any, digits: int = 3) -> str:
         return "–"
     if isinstance(value, bool) or type(value).__name__ == "bool":  # NumPy's bool_ is not a bool, but is called bool
         return "yes" if value else "no"
+    if isinstance(value, Estimate):
+        return f"{value:.{digits}f}"
     if isinstance(value, numbers.Real):
         return number(value, digits)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a tensor with one number

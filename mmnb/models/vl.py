@@ -70,6 +70,11 @@ class VisionLanguage(nn.Module):
         words, match = self.backbone.cls(states.last_hidden_state, states.pooler_output)
         return Outputs(words[:, :length], self.region_head(states.last_hidden_state[:, length:]), match)
 
+    def predict(self, *given: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits over words and over region classes: the model as `mmnb.ablation` asks for it."""
+        out = self(*given)
+        return out.words, out.regions
+
     def inputs(self, tokens: Tensor, token_mask: Tensor, feature: Tensor, box: Tensor, region_mask: Tensor) -> dict[str, Tensor]:  # fmt: skip
         """The arguments of VisualBERT's own class."""
         visual = torch.cat([feature, box_code(box).to(feature.dtype)], dim=2) if self.with_box else feature

@@ -121,13 +121,13 @@ def heads(name: str | Path, own: Phrases, *, visual_type: int = 1, batch_size: i
 def by_layer(name: str, kind: int, found: grounding.Grounding, own: Phrases) -> list[dict[str, Any]]:
     """Rows for a table: per layer the best head with its attention to regions, and the mean of all; last the best of all heads, chosen on every second picture, on the others."""
     rows: list[dict[str, Any]] = []
-    for layer, (accuracy, mass) in enumerate(zip(found.accuracy, found.mass, strict=True)):
+    for layer, (accuracy, mass) in enumerate(zip(found.accuracy, found.attention_to_regions, strict=True)):
         top = int(accuracy.argmax())
         rows.append({"model": name, "type of regions": str(kind), "layer": str(layer + 1), "best head": str(top + 1), "accuracy": float(accuracy[top]), "attention to regions": float(mass[top]), "mean of heads": float(accuracy.mean())})  # fmt: skip
     first = own.picture % 2 == 0
     if first.any() and not first.all():
         best = grounding.best_head(found.correct, first)
-        rows.append({"model": name, "type of regions": str(kind), "layer": f"held out: {best.layer + 1}", "best head": str(best.head + 1), "accuracy": best.held_out, "attention to regions": float(found.mass[best.layer, best.head]), "mean of heads": float(found.accuracy.mean())})  # fmt: skip
+        rows.append({"model": name, "type of regions": str(kind), "layer": f"held out: {best.layer + 1}", "best head": str(best.head + 1), "accuracy": best.value, "attention to regions": float(found.attention_to_regions[best.layer, best.head]), "mean of heads": float(found.accuracy.mean())})  # fmt: skip
     return rows
 
 

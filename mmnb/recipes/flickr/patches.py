@@ -119,11 +119,13 @@ def patch_bits(
     Args: flava, tokenizer, folder; generator, for the condition random; options go to `patch_items`. Raises: as `patch_items`, ValueError when there is no item.
     """
     found: dict[str, list[dict[str, Tensor]]] = {"words": [], "regions": []}
-    common = {"mask_id": tokenizer.mask_token_id, "generator": generator, "replacement": "drop", "batch_size": 16}
+    common = {"mask_id": tokenizer.mask_token_id, "replacement": "drop", "batch_size": 16}
     for own in patch_items(flava, tokenizer, folder, **options):
         parts = flava, own.inputs, own.phrase, own.aligned
-        found["words"].append(vision_for_language(*parts, **common))
-        found["regions"].append(language_for_vision(*parts, own.target, own.label, special=tokenizer.all_special_ids, **common))  # fmt: skip
+        seeds = torch.randint(2**31, (2,), generator=generator).tolist()
+        options = {"special": tokenizer.all_special_ids, "seed": seeds[1], **common}
+        found["words"].append(vision_for_language(*parts, seed=seeds[0], **common))
+        found["regions"].append(language_for_vision(*parts, own.target, own.label, **options))
     if not found["words"]:
         raise ValueError("patch_bits: no phrase has a gold box; expected some")
     return {side: {c: torch.cat([part[c] for part in parts]) for c in CONDITIONS} for side, parts in found.items()}

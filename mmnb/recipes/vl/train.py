@@ -67,14 +67,14 @@ def fit_vl(
     *,
     seed: int,
     start: VisionLanguage | None = None,
-    look: Callable[[VisionLanguage, int], None] | None = None,
+    callback: Callable[[VisionLanguage, int], None] | None = None,
     every: int = 100,
     **options,
 ) -> tuple[VisionLanguage, History]:
-    """A model trained on a world. The same seed gives the same model, looked at or not.
+    """A model trained on a world. The same seed gives the same model, with a callback or without.
 
     Args:    recipe; world, regions, of the same scenes; start, a model of the same shape whose weights the training begins with, instead of
-             random ones; look, called with the model in eval mode and the number of steps done, before the first step, after each `every` of
+             random ones; callback, called with the model in eval mode and the number of steps done, before the first step, after each `every` of
              them, and at the end; options go to `fit`.
     Raises:  ValueError on unknown inputs or global_, on every below 1, or as `fit` does.
     """
@@ -90,15 +90,15 @@ def fit_vl(
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
     captions = phrases_of(world)
 
-    def seen(last: bool = False) -> None:
-        if look is not None and (last or steps % every == 0):
+    def call_back(last: bool = False) -> None:
+        if callback is not None and (last or steps % every == 0):
             with torch.no_grad():
-                look(model.eval(), steps)
+                callback(model.eval(), steps)
             model.train()
 
     def loss(index: Tensor) -> Tensor:
         nonlocal steps
-        seen()
+        call_back()
         steps += 1
         batch = masked_batch(recipe, world.tokens, captions, regions, index, order, draw)
         out = model(*batch.inputs)
@@ -111,7 +111,7 @@ def fit_vl(
 
     settings = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate}
     history = fit(model, loss, len(world), generator=draw, **{"largest_gradient": 1.0, "progress": False} | settings | options)  # fmt: skip
-    seen(last=True)
+    call_back(last=True)
     return model.eval(), history
 
 
