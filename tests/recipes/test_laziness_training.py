@@ -207,7 +207,7 @@ class Fused(nn.Module):
 
 def test_any_head_and_three_modalities():
     inputs, label = data()
-    net = late.LateModel({n: mlp(4) for n in "abc"}, late.Sum(5, 3, modalities=3))
+    net = late.LateModel({n: mlp(4) for n in "abc"}, late.Concat([5, 5, 5], 3))
     three = late.shuffled({n: inputs["a"] for n in "abc"}, label, 10)
     curves = late.fit(net, three, late.OgmGe(alpha=0.3), epochs=2, progress=False)
     assert set(curves) == {"loss", "joint", "a", "b", "c"} and len(curves["loss"]) == 2
@@ -218,11 +218,10 @@ def test_any_head_and_three_modalities():
 # heads
 def test_parts_of_the_logits_sum_to_the_logits():
     inputs, _ = data()
-    for head in (late.Concat([5, 5], 3), late.Sum(5, 3)):
-        net = model(head=head)
-        features = net.features(inputs)
-        parts = [head.alone(k, features[name]) for k, name in enumerate(net.names)]
-        torch.testing.assert_close(sum(parts), net(inputs), rtol=0, atol=1e-6)
+    net = model()
+    features = net.features(inputs)
+    parts = [net.head.alone(k, features[name]) for k, name in enumerate(net.names)]
+    torch.testing.assert_close(sum(parts), net(inputs), rtol=0, atol=1e-6)
     torch.manual_seed(3)
     concat = late.Concat([5, 2], 3)
     torch.manual_seed(3)

@@ -83,7 +83,6 @@ def heads(name: str | Path, own: Phrases, *, visual_type: int = 1, batch_size: i
         name: On the Hugging Face hub, or a folder.
         own: The phrases.
         visual_type: Token type of the regions (VisualBERT only).
-        batch_size: Phrases in a batch.
 
     Raises:
         DataUnavailable: The weights are not available.

@@ -18,7 +18,6 @@ def flickr_items(
     Args:
         tokenizer: Of bert-base-uncased.
         folder: As in `flickr30k_entities.load`, with `regions.h5` or `regions/` in it.
-        split: "train", "val" or "test".
         most: Stop after this number of items.
         limit: Wordpieces that the model sees.
 

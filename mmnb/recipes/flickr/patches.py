@@ -26,7 +26,6 @@ def covered(grid: Tensor, gold: Tensor, threshold: float = 0.5) -> tuple[Tensor,
     Args:
         grid: (P, 4), boxes of the patches in shares of the picture.
         gold: (G, 4), gold boxes.
-        threshold: Share of a patch.
 
     Returns:
         (P,) bool, and the number of a patch.

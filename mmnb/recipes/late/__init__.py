@@ -6,7 +6,7 @@ seeds in one pass, `blending` Gradient-Blending.
 
 from mmnb import aliases
 from mmnb.recipes.late.blending import estimate, fit_online, mean_losses
-from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, Sum, build
+from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, build
 from mmnb.recipes.late.modulation import coefficients, confidence, scale_gradients
 from mmnb.recipes.late.objectives import (
     GradientBlending,
@@ -37,7 +37,6 @@ __all__ = [
     "ModalityDropout",
     "Objective",
     "OgmGe",
-    "Sum",
     "Unimodal",
     "UnimodalTeachers",
     "adam",

@@ -18,10 +18,6 @@ from mmnb.recipes.late.training import Batches, fit
 def mean_losses(model: LateModel, batches: Any) -> dict[str, float]:
     """Mean cross-entropy per example of the joint head and of every modality's head; it does not depend on the batch sizes.
 
-    Args:
-        model: In eval mode.
-        batches: An iterable of (inputs, label).
-
     Raises:
         ValueError: A model in train mode, or no example.
     """
@@ -55,7 +51,6 @@ def estimate(
         model: Not changed.
         batches: `batches(epoch)`, the training batches; also used to measure the training loss in eval mode.
         held_out: () -> iterable of (inputs, label).
-        epochs: Length of each training.
         first_epoch: Added to the epoch that `batches` is called with.
         options: Of `fit`.
 
@@ -91,12 +86,9 @@ def fit_online(
     """Algorithm 3: estimate the weights before every super-epoch and train with them. The model comes back in eval mode.
 
     Args:
-        model: Trained in place.
-        batches: As in `estimate`.
-        held_out: As in `estimate`.
+        batches, held_out: As in `estimate`.
         super_epochs: Lengths in epochs (published: 10, then 5 each). Each super-epoch starts a new optimiser.
         floor: As in `mmnb.blending.weights`.
-        options: Of `fit`.
 
     Returns:
         The weights of every super-epoch. Where no loss generalised, the previous weights are used again, in the first one equal weights.

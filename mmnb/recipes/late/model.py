@@ -44,7 +44,7 @@ class Concat(nn.Module):
 class Hidden(nn.Module):
     """V relu(W [phi_1; …; phi_M] + c) + d: one hidden layer on the concatenated features, so that modalities can interact.
 
-    The logits of `Concat` and `Sum` are a sum over modalities: no interaction, and EMAP changes nothing.
+    The logits of `Concat` are a sum over modalities: no interaction, and EMAP changes nothing.
     """
 
     def __init__(self, widths: Sequence[int], classes: int, hidden: int = 64) -> None:
@@ -55,30 +55,12 @@ class Hidden(nn.Module):
         return self.out(self.first(*features).relu())
 
 
-class Sum(nn.Module):
-    """W sum_m phi_m + c: one linear layer on the sum of features that are equally wide.
-
-    `alone(k, features)` = W phi_k + c / M, as in `Concat`; the published code for sums adds the full bias in training and half in evaluation.
-    """
-
-    def __init__(self, width: int, classes: int, modalities: int = 2) -> None:
-        super().__init__()
-        self.linear, self.modalities = nn.Linear(width, classes), modalities
-
-    def forward(self, *features: Tensor) -> Tensor:
-        return self.linear(sum(features))
-
-    def alone(self, k: int, features: Tensor) -> Tensor:
-        """Modality k's part of the logits; the same for every k."""
-        return features @ self.linear.weight.T + self.linear.bias / self.modalities
-
-
 class LateModel(nn.Module):
     """head(phi_1(x_1), …, phi_M(x_M)), with the encoders under their modalities' names.
 
     Args:
         encoders: Name -> module, one or more; x_m -> (N, d_m).
-        head: `head(*features) -> (N, classes)`, features in the order of `encoders`. `Concat` and `Sum` also give each modality's part.
+        head: `head(*features) -> (N, classes)`, features in the order of `encoders`. `Concat` also gives each modality's part.
         heads: Name -> module (N, d_m) -> (N, classes), a classifier for every modality; objectives that train them need it.
 
     Raises:
@@ -135,10 +117,7 @@ def build(
     """An untrained model in eval mode; its weights depend on the seed alone, and torch's global generator is left as it was.
 
     Args:
-        encoders: Makes the encoders, name -> module -> (N, features).
-        features: Width of every encoder's output.
-        classes: Number of classes.
-        seed: Of the weights.
+        encoders: Makes the encoders, name -> module that gives (N, features).
         head: Class of the joint head, `Concat` or `Hidden`.
     """
     with torch.random.fork_rng(devices=[]):

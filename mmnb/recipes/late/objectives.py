@@ -180,7 +180,7 @@ class OgmGe(Objective):
         if not hasattr(model.head, "alone"):
             raise TypeError(
                 f"OgmGe: {type(model.head).__name__} has no method `alone`; expected the head of a single model that gives each "
-                "modality's part of the logits, such as Concat or Sum"
+                "modality's part of the logits, such as Concat"
             )
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:

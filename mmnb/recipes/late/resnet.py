@@ -84,9 +84,6 @@ def train(
 
     Args:
         read: The training batches, see `batches`.
-        objective: What is minimised.
-        classes: Number of classes.
-        epochs: Number of epochs.
         seed: Of the weights and of what the objective draws.
         drop_at: Share of the epochs after which the learning rate falls to a tenth (published: 70 of 100).
         checkpoint: File from which a killed training continues.

@@ -117,9 +117,7 @@ def choices(
 
     Args:
         model: Stacked, trained with `Unimodal`.
-        data: Its data.
         together: The jointly trained model that the average is also compared with, if given.
-        options: Of `laziness.choose`.
     """
     inputs, inputs_test = ({n: part[0][n] for n in model.names} for part in (data.train, data.test))
     features, test = model.features(inputs), model.features(inputs_test)

@@ -32,13 +32,9 @@ class Stacked(nn.Module):
 
 
 def stack_models(models: Sequence[nn.Module]) -> nn.Module:
-    """One module for r models: `stack_models(m)(x)[k]` equals `m[k](x[k])`. Of a `LateModel` every encoder and head is stacked by itself.
+    """One module for r models, with copies of their weights: `stack_models(m)(x)[k]` equals `m[k](x[k])`.
 
-    Args:
-        models: One or more, of one architecture; their weights are copied.
-
-    Returns:
-        A module whose inputs, outputs and weights have a leading axis r.
+    Of a `LateModel` every encoder and head is stacked by itself, so that it works with every objective but `OgmGe`.
 
     Raises:
         ValueError: No models, or weights of different shapes.

@@ -57,7 +57,6 @@ def fit(
         callback: Called after every epoch in eval mode without gradient; the numbers it returns join the curves.
         stop: Early stopping: the best epoch's weights come back, and training may end before `epochs`; "held out NAME" joins the curves.
         checkpoint: Path of a safetensors file, written every `save_every` epochs and at the end; if it exists, training continues from it.
-        save_every: Epochs between two checkpoints.
         progress: True shows a bar, False never does, None does on a terminal.
         watch: Old name of `callback`.
 
@@ -158,8 +157,6 @@ def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: in
     Args:
         inputs: Name -> n examples (tensor, array, list, or dict or tuple of those).
         label: (n,).
-        batch_size: At least 1.
-        seed: Of the orders.
 
     Raises:
         ValueError: Different lengths, or batch_size below 1.
