@@ -22,7 +22,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx_copybutton", "sphinxcontrib.bibtex"]
 bibtex_bibfiles = ["references.bib"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "verdicts.md"]  # the site has the same page as made/verdicts
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "html_image"]

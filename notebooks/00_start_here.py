@@ -181,7 +181,9 @@ def in_bits(atoms):
 pure = {kind: information.pid(p) for kind, p in KINDS.items()}
 own = [in_bits(atoms)[name] for atoms, name in zip(pure.values(), ATOMS.values(), strict=True)]
 run.record("start.kinds", own, n=4)
-table = pd.DataFrame({kind: in_bits(atoms) | {"complementarity": atoms.metric} for kind, atoms in pure.items()})
+table = pd.DataFrame(
+    {kind: in_bits(atoms) | {"complementarity": atoms.metric} for kind, atoms in pure.items()}
+)
 table = (table.T.round(6) + 0.0).rename_axis("kind").reset_index()
 run.table(table, caption="Exact partial information decomposition, bits, and the complementarity metric")
 
@@ -202,7 +204,9 @@ product = signs[:, None] * signs.flip(0)  # a circle or a square, times blue or 
 by_package = mmnb.emap(lambda a, b: a * b, signs, signs.flip(0), batch_size=16, progress=False)
 assert torch.equal(additive_part(product).diagonal(), by_package.projected.squeeze(1))
 largest, share = additive_part(product).abs().max(), by_package.shares["interaction"]
-run.say(f"For a product of signs the additive part is {largest:g} everywhere: {100 * share:.0f} % interaction.")
+run.say(
+    f"For a product of signs the additive part is {largest:g} everywhere: {100 * share:.0f} % interaction."
+)
 
 # %% [markdown]
 # ## Data: four cards and a sentence
@@ -287,7 +291,9 @@ class Cards(torch.nn.Sequential):
     """(n, 4, 13) -> (n, 4 x 16): every card by itself."""
 
     def __init__(self):
-        super().__init__(torch.nn.Linear(13, 48), torch.nn.ReLU(), torch.nn.Linear(48, WIDTH), torch.nn.Flatten())
+        super().__init__(
+            torch.nn.Linear(13, 48), torch.nn.ReLU(), torch.nn.Linear(48, WIDTH), torch.nn.Flatten()
+        )
 
 
 class Words(torch.nn.Sequential):
@@ -305,7 +311,9 @@ class Point(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.query, self.key, self.value = (torch.nn.Linear(WIDTH, WIDTH) for _ in range(3))
-        self.out = torch.nn.Sequential(torch.nn.Linear(2 * WIDTH, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+        self.out = torch.nn.Sequential(
+            torch.nn.Linear(2 * WIDTH, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2)
+        )
 
     def attention(self, cards, words):
         keys = self.key(cards.unflatten(1, (4, WIDTH)))
@@ -373,7 +381,7 @@ for seed in SEEDS:
     masked = sides(first) | {"text": torch.full_like(first.question, naming.MASK)}
     worlds.append((first, test))
     joint.append(train(sides(first), first.label, seed))
-    alone.append(train(sides(first), first.label, seed, late.Alone()))
+    alone.append(train(sides(first), first.label, seed, late.Unimodal()))
     wordless.append(train(masked, first.label, seed))
 first, test = worlds[0]
 twin = train(sides(first), first.label, SEEDS[0], head=adding)
@@ -635,7 +643,8 @@ shuffled_label = run.rng(7).permutation(label)
 shuffled = information.pid(information.joint_table(*codes, shuffled_label, sizes=p.shape))
 table = {
     name: {
-        kind: getattr(atoms, name) for kind, atoms in (("exact", exact), ("counted", counted), ("shuffled", shuffled))
+        kind: getattr(atoms, name)
+        for kind, atoms in (("exact", exact), ("counted", counted), ("shuffled", shuffled))
     }
     for name in ATOMS
 }
@@ -870,7 +879,9 @@ for k, (_, runs, right, control) in enumerate(PAGE):
 
 # %%
 ax.set_yticks(range(len(PAGE)), [row[0] for row in PAGE])
-ax.set(ylim=(len(PAGE) - 0.4, -1.9), xlabel="share, accuracy, bits (02), nats (07), distance (04) or ratio (05)")
+ax.set(
+    ylim=(len(PAGE) - 0.4, -1.9), xlabel="share, accuracy, bits (02), nats (07), distance (04) or ratio (05)"
+)
 ax.margins(x=0.05)
 ax.legend(loc="upper right", ncols=3)
 caption = (

@@ -68,11 +68,14 @@ from mmnb.recipes.fit import fit_pairs
 
 # %%
 run = mmnb.start("01_emap", profile=PROFILE, seed=SEED)
-COMMON = dict(images=(3500, 500, 1000), characters=6668, epochs=24, n_grid=1000, grids=(25, 50, 100, 200, 400))
+COMMON = dict(
+    images=(3500, 500, 1000), characters=6668, epochs=24, n_grid=1000, grids=(25, 50, 100, 200, 400)
+)
 size = run.sizes(
     smoke=dict(dot=(20, 200, 100), n_dot=(500, 60), dot_seeds=2, seeds=2, draws=5, vilt_questions=0)
     | dict(images=(300, 60, 60), characters=600, epochs=3, n_grid=60, grids=(10, 20, 40)),
-    laptop=dict(dot=(20, 200, 100), n_dot=(3000, 250), dot_seeds=5, seeds=3, draws=20, vilt_questions=0) | COMMON,
+    laptop=dict(dot=(20, 200, 100), n_dot=(3000, 250), dot_seeds=5, seeds=3, draws=20, vilt_questions=0)
+    | COMMON,
     paper=dict(dot=(100, 2000, 1000), n_dot=(4000, 400), dot_seeds=15, seeds=15, draws=50)
     | dict(vilt_questions=500)
     | COMMON,
@@ -108,13 +111,17 @@ F = torch.tensor([[-1.3, 0.3, -0.2], [0.8, 3.0, 1.1], [1.1, -0.1, 0.7]], dtype=t
 by_hand, mu = naive_emap(F.tolist())
 numbers = torch.arange(3)
 result = mmnb.emap(lambda text, image: F[text, image], numbers, numbers)  # any f(batch_a, batch_b) -> scores
-assert np.allclose(by_hand, result.projected[:, 0], rtol=0, atol=1e-12)  # the package and the five lines agree
+assert np.allclose(
+    by_hand, result.projected[:, 0], rtol=0, atol=1e-12
+)  # the package and the five lines agree
 
 expected = np.array([-0.8, 2.1, 0.5, 0.6])
 run.record("emap.worked-example", np.abs(np.array([*by_hand, mu]) - expected).max(), n=4)
 rows = []
 for i in range(3):
-    rows.append({"true pair": i + 1, "model": F[i, i], "EMAP": by_hand[i], "interaction": F[i, i] - by_hand[i]})
+    rows.append(
+        {"true pair": i + 1, "model": F[i, i], "EMAP": by_hand[i], "interaction": F[i, i] - by_hand[i]}
+    )
 run.table(rows, caption="Worked example")
 
 # %% [markdown]
@@ -333,7 +340,11 @@ def study(pairs, heads, of, **training):
         rows = pairs.one_per_item(pairs.test, of, run.generator(20 + seed))[: size.n_grid]
         for name in heads:
             torch.manual_seed(1000 * SEED + seed)  # the weights at the start
-            see = ConvEncoder(channels, size=32, features=WIDTH, width=8) if name != "text only" else Blind(WIDTH)
+            see = (
+                ConvEncoder(channels, size=32, features=WIDTH, width=8)
+                if name != "text only"
+                else Blind(WIDTH)
+            )
             read = BagOfTokens(vocabulary, features=WIDTH) if name != "image only" else Blind(WIDTH)
             model = fusion.LateFusion(see, read, HEADS[name](WIDTH, len(pairs.classes)))
             fit_pairs(model, pairs, seed=1000 * SEED + seed, learning_rate=5e-3, **training)
@@ -351,7 +362,9 @@ def measure(model, pairs, rows):
     scores = result.score("accuracy", pairs.label[rows])
     gain = scores["original"] - max(scores["marginal_a"], scores["marginal_b"])
     lost = float(scores.gap) / gain if gain > 0 else 0.0
-    kept = dict(gap=float(scores.gap), lost=lost, result=result, rows=rows, head=model.head, features=features)
+    kept = dict(
+        gap=float(scores.gap), lost=lost, result=result, rows=rows, head=model.head, features=features
+    )
     return scores.values | result.shares | kept
 
 
@@ -370,7 +383,9 @@ def overview(runs, caption):
     for name, group in runs.groupby("model", sort=False):
         row = {"model": name} | {title: group[column].mean() for column, title in titles.items()}
         rows.append(row | {"gap [95 % interval]": f"{mean_interval(group.gap):.3f}"})
-    return run.table(rows, caption=f"{caption}: accuracy on test pairs, and shares; means of {size.seeds} seeds")
+    return run.table(
+        rows, caption=f"{caption}: accuracy on test pairs, and shares; means of {size.seeds} seeds"
+    )
 
 
 # %%
@@ -559,7 +574,9 @@ agreement = {}
 for name, cluster in found.items():
     agreement[name] = {title: adjusted_mutual_info_score(label, cluster) for title, label in labels.items()}
 by_residual, by_effect = (row["kind of question"] for row in agreement.values())
-shuffled = max(adjusted_mutual_info_score(run.rng(50 + k).permutation(kind), found["effect"]) for k in range(100))
+shuffled = max(
+    adjusted_mutual_info_score(run.rng(50 + k).permutation(kind), found["effect"]) for k in range(100)
+)
 note = f"100 shufflings of the kinds reach at most {shuffled:.3f}, clusters of the residual {by_residual:.3f}"
 run.record("emap.clusters-effect", by_effect, n=len(kind), note=note)
 run.record("emap.clusters-better", by_effect - by_residual, n=len(kind))
@@ -632,7 +649,9 @@ fig, ax = plot.subplots("column", height=2.7)
 n, mean = np.array(size.grids), errors.mean(0)
 low, high = np.percentile(errors, [2.5, 97.5], axis=0)
 few = errors.T if size.draws <= 10 else None
-plot.error_bars(ax, n, mean, low, high, kind="middle 95 % of draws", n=size.draws, modality="fused", points=few)
+plot.error_bars(
+    ax, n, mean, low, high, kind="middle 95 % of draws", n=size.draws, modality="fused", points=few
+)
 law = np.sqrt(1 / n - 1 / len(exact))
 dashed = dict(color=plot.COLOURS["control"], linestyle="--", label="√(1/n − 1/N) through the first point")
 ax.plot(n, mean[0] * law / law[0], **dashed)

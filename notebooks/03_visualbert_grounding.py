@@ -307,7 +307,9 @@ for name, b in best.items():
 rows.append({"model": "shuffled pairs", "held out": best_shuffled})
 rows.append({"model": "chance", "held out": chance})
 caption = "The best head, chosen on one half of the phrases, scored on the other (95 % Wilson interval)"
-display(run.table(pd.DataFrame(rows).astype(object).where(lambda frame: frame.notna(), None), caption=caption))
+display(
+    run.table(pd.DataFrame(rows).astype(object).where(lambda frame: frame.notna(), None), caption=caption)
+)
 if models:
     rows = [{"layer": k + 1, "best head": value} for k, value in enumerate(by_layer.tolist())]
     display(run.table(rows, caption="VisualBERT, best head of each layer, mean of the seeds"))
@@ -481,7 +483,9 @@ if models:
     run.record("grounding.syntax", float((syntax["held out"] - syntax["baseline"]).min()), n=len(syntax))
     syntax["untrained"] = arc_accuracy(new(Recipe()))["held out"]
     syntax["shuffled"] = arc_accuracy(control)["held out"]
-    caption = "Syntactic grounding: best head per relation and direction (held out), and the same for two controls"
+    caption = (
+        "Syntactic grounding: best head per relation and direction (held out), and the same for two controls"
+    )
     display(run.table(syntax, caption=caption))
 
 # %% [markdown]
@@ -616,10 +620,14 @@ if curves:
         third = [point for point in curve if point["step"] <= curve[-1]["step"] / 3][-1]
         row = {"training": name, "changes": changed, "transition at step": str(transition(curve) or "none")}
         row |= {"best head after a third": max(third["heads"]), "bits after a third": third["bits"]}
-        rows.append(row | {"best head at the end": max(curve[-1]["heads"]), "bits at the end": curve[-1]["bits"]})
+        rows.append(
+            row | {"best head at the end": max(curve[-1]["heads"]), "bits at the end": curve[-1]["bits"]}
+        )
     caption = "Transition: the first measurement with a head above .8; a third: of the steps of each training"
     display(run.table(rows, caption=caption))
-    rows = [{"training": name, "part of the rise in one late quarter": value} for name, value in sudden.items()]
+    rows = [
+        {"training": name, "part of the rise in one late quarter": value} for name, value in sudden.items()
+    ]
     display(run.table(rows, caption="How sudden the transition is", digits=2))
 
 # %% [markdown]
@@ -647,7 +655,9 @@ def pick_regions(model):
     attention = word_to_regions(model, hidden, query)[:, b.layer, b.head]
     feature = hidden.feature.clone().requires_grad_()
     words = model(*hidden._replace(feature=feature)).words
-    slope = torch.autograd.grad(ablation.mlm_bits(words, test.inputs.tokens, noun).sum(), feature)[0].norm(dim=2)
+    slope = torch.autograd.grad(ablation.mlm_bits(words, test.inputs.tokens, noun).sum(), feature)[0].norm(
+        dim=2
+    )
     lot = torch.rand(present.shape, generator=run.generator(5)).scatter(1, test.target[:, None], -1)
     scores = {"attention": attention, "gradient": slope, "another at random": lot}
     picks = {name: score.masked_fill(~present, -2).argmax(1) for name, score in scores.items()}
@@ -680,7 +690,9 @@ picked = {name: pick_regions(model) for name, model in asked.items()}
 costs = {name: removal_costs(model, picked[name]) for name, model in asked.items()}
 if models:
     _, cost = costs["visualbert-0"]
-    run.record("grounding.explains", mean_interval(cost["attention"] - cost["another at random"], over="examples"))
+    run.record(
+        "grounding.explains", mean_interval(cost["attention"] - cost["another at random"], over="examples")
+    )
 rows = []
 for name, (before, cost) in costs.items():
     for way, pick in picked[name].items():
@@ -773,7 +785,9 @@ if models:
             by_chance = grounding.random_accuracy(match, present)
     run.record("grounding.location", accuracy["another picture's boxes"] - by_chance, n=len(test))
     accuracy["chance"] = by_chance
-    display(run.table(pd.Series(accuracy).rename("accuracy").reset_index(), caption="The best head of VisualBERT"))
+    display(
+        run.table(pd.Series(accuracy).rename("accuracy").reset_index(), caption="The best head of VisualBERT")
+    )
 
 # %%
 if models:

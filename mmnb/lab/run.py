@@ -19,7 +19,7 @@ from mmnb import paths
 from mmnb.errors import DataUnavailable
 from mmnb.instruments.estimate import Estimate
 from mmnb.lab import claims as claim_files
-from mmnb.lab import environment, plot, show, tables, values, verdicts
+from mmnb.lab import environment, plot, rules, show, tables, verdicts
 from mmnb.lab.show import Figure, Markdown
 from mmnb.lab.sizes import BUDGETS, Sizes, check_profile
 from mmnb.lab.tables import Table
@@ -142,7 +142,7 @@ class Run:
                     f"record {name}: got an Estimate and ci={ci}, n={n}; expected the Estimate alone, it has both"
                 )
             value, ci, n = value.value, value.interval, value.n
-        value, ci = self.claims[name].check(values.unwrap(value), None if ci is None else values.unwrap(ci))
+        value, ci = self.claims[name].check(rules.unwrap(value), None if ci is None else rules.unwrap(ci))
         if n is not None and (isinstance(n, bool) or operator.index(n) < 1):
             raise ValueError(f"record {name}: got n = {n!r}; expected a count above 0")
         self._store(name, value, ci, None if n is None else operator.index(n), note)

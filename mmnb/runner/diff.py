@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmnb.lab import claims, values
+from mmnb.lab import claims, rules
 from mmnb.lab.tables import Table
 
 
@@ -60,5 +60,5 @@ def _row(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] |
 def _number(record: Mapping[str, Any]) -> str:
     if record["verdict"] == claims.NOT_TESTABLE and record["value"] is None:
         return "–"
-    interval = "" if record["ci"] is None else " [" + ", ".join(values.short(end) for end in record["ci"]) + "]"
-    return values.short(record["value"]) + interval
+    interval = "" if record["ci"] is None else " [" + ", ".join(rules.short(end) for end in record["ci"]) + "]"
+    return rules.short(record["value"]) + interval

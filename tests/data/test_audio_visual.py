@@ -139,7 +139,8 @@ def on_clips(notebook_code, tmp_path):
     def call(slug, load, clips=TINY):
         space = notebook_code(slug)
         space |= {"size": SimpleNamespace(clips=clips), "run": SimpleNamespace(out=tmp_path)}
-        return space["on_clips"]("run", "What to get.", load)
+        space["FOLDERS"] = {"run": ("What to get.", load)}
+        return space["on_clips"]("run")
 
     return call
 
