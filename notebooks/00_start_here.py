@@ -55,7 +55,7 @@ import mmnb
 from mmnb import ablation, blending, complementarity, gap, grounding, information, laziness
 from mmnb.data import naming
 from mmnb.instruments.estimate import mean_interval
-from mmnb.lab import claim, plot, rules
+from mmnb.lab import claims, plot, rules
 from mmnb.recipes import late
 
 run = mmnb.start("00_start_here", profile=PROFILE, seed=SEED)
@@ -671,9 +671,9 @@ for together, apart, test in zip(joint, alone, tests, strict=True):
         single = apart.logits(sides(test))
         three = (single["image"], single["text"], together(sides(test)))
     losses = [calibrated_losses(logits, y) for logits in three]
-    measured.append(complementarity.from_losses(y, *losses).metric)
+    measured.append(complementarity.from_losses(*losses, y).metric)
     losses = [torch.nn.functional.cross_entropy(logits, test.label, reduction="none") for logits in three]
-    uncalibrated.append(complementarity.from_losses(y, *losses).metric)
+    uncalibrated.append(complementarity.from_losses(*losses, y).metric)
 metric = mean_interval(measured)
 run.record("start.complementarity", mean_interval(np.subtract(measured, whole.metric)))
 run.say(
@@ -934,7 +934,7 @@ weak = {
     "null": 0.5,
 }
 try:
-    claim.parse(weak, "here")
+    claims.parse(weak, "here")
     refusal = ""
 except ValueError as error:
     refusal = str(error)

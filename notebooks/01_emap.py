@@ -923,6 +923,36 @@ def additive_part(F):
 mmnb.exercises.check("01c", additive_part)
 
 # %% [markdown]
+# ### 01d · EMAP of CLIP in five lines
+# **Goal:** EMAP without a grid. **Difficulty** 2 of 3 · **minutes** 10
+#
+# CLIP scores picture $i$ with text $j$ by $s\,a_i \cdot b_j$, with unit vectors $a_i$, $b_j$ and the scale
+# $s$ of its temperature. Write `emap_of_clip(a, b, scale)` for `a` and `b` of shape (N, d): return EMAP's
+# scores of the N true pairs, shape (N,). The check has 3,000 pairs; never build the grid of 9 million
+# scores.
+#
+# <details><summary>Hint 1</summary>
+# The mean of $s\,a_i \cdot b_j$ over $j$ is $s\,a_i \cdot \bar b$: average the embeddings, not the
+# scores.</details>
+# <details><summary>Hint 2</summary>
+# Row mean plus column mean minus grand mean, each from $\bar a$ and $\bar b$ alone.</details>
+# <details><summary>One pair passes, others do not?</summary>
+# With one pair EMAP is the model: look at what you average, and at the sign of the grand mean.</details>
+
+
+# %% tags=["exercise-01d"]
+def emap_of_clip(a, b, scale):
+    """EMAP's scores of the true pairs for the scores scale * a @ b.T; a, b (N, d)."""
+    # BEGIN SOLUTION
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    rows, columns = a @ mean_b, b @ mean_a
+    return scale * (rows + columns - mean_a @ mean_b)
+    # END SOLUTION
+
+
+mmnb.exercises.check("01d", emap_of_clip)
+
+# %% [markdown]
 # ## Limits and what we changed
 # * **Data.** The paper's seven social-media tasks are not here: their images must be collected again.
 #   easy-VQA is far simpler than VQA; that its models reach nearly 1 helps, because then a loss cannot be

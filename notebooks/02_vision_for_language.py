@@ -82,9 +82,7 @@ from mmnb.models import flava, vl
 from mmnb.models.pretrained import efficientnet_lite0, minilm
 from mmnb.recipes.flickr.items import flickr_items, without_background
 from mmnb.recipes.flickr.patches import patch_bits
-from mmnb.recipes.vl import pixels as vl_pixels
-from mmnb.recipes.vl import worlds as vl_worlds
-from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl import zoo
 from mmnb.recipes.vl.items import Items, items
 from mmnb.recipes.vl.train import Recipe, fit_vl, masked_batch, new, phrases_of
 
@@ -181,7 +179,7 @@ def adapter(model):
 
 # %%
 torch.manual_seed(SEED)
-plain = vl_zoo.ZOO["visualbert-0"]
+plain = zoo.entry("visualbert-0")
 four, regions = plain.world(4, seed=SEED + 1)
 few, untrained = items(four, regions), new(Recipe())
 found = ablation.vision_for_language(
@@ -190,7 +188,7 @@ found = ablation.vision_for_language(
     few.phrase,
     few.aligned,
     mask_id=MASK,
-    generator=run.generator(),
+    seed=SEED,
     mean=few.mean,
     global_index=0,
 )
@@ -276,8 +274,8 @@ authors = run.need(
 # %%
 def ceilings_of(own):
     """Bits of the best answer that does not depend on the input, for words and for regions."""
-    words = ablation.no_information_bits(own.inputs.tokens, own.phrase, len(scenes.WORDS))
-    return {"words": words, "regions": ablation.no_information_kl(own.label)}
+    words = ablation.unigram_entropy(own.inputs.tokens, own.phrase, len(scenes.WORDS))
+    return {"words": words, "regions": ablation.marginal_kl(own.label)}
 
 
 drawn, regions = plain.world(size.items, seed=SEED + 3)
@@ -533,7 +531,7 @@ class Measured(NamedTuple):
     def share_lost(self, side):
         """The same for the means."""
         bits = self.bits[side]
-        return ablation.share_of_ceiling(bits["none"], bits["all"], self.ceiling[side])
+        return ablation.normalized_drop(bits["none"], bits["all"], self.ceiling[side])
 
     def rise(self, side):
         """Relative rise of the mean loss, the authors' measure."""
@@ -551,9 +549,11 @@ def measure(model, own, recompute=True):
     """Words without regions, and regions without words."""
     given = adapter(model), own.inputs, own.phrase, own.aligned
     options = dict(mask_id=MASK, global_index=0, recompute=recompute)
-    words = ablation.vision_for_language(*given, mean=own.mean, generator=run.generator(1), **options)
+    words = ablation.vision_for_language(
+        *given, mean=own.mean, seed=run.generator(1).initial_seed(), **options
+    )
     regions = ablation.language_for_vision(
-        *given, own.target, own.label, special=range(4), generator=run.generator(2), **options
+        *given, own.target, own.label, special=range(4), seed=run.generator(2).initial_seed(), **options
     )
     return Measured(model, own, {"words": words, "regions": regions}, ceilings_of(own))
 
@@ -561,7 +561,7 @@ def measure(model, own, recompute=True):
 KINDS = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert") for seed in range(size.models)]
 OURS = ("ours-words", "ours-regions", "ours-asymmetry", "random-control", "nothing")
 models = run.need(
-    lambda: {name: measure(vl_zoo.load(name, retrain=size.retrain), test) for name in KINDS},
+    lambda: {name: measure(zoo.load(name, retrain=size.retrain), test) for name in KINDS},
     claims=[f"ablation.{name}" for name in OURS],
 )
 if models:
@@ -653,7 +653,7 @@ if models:
 # after it has learned to use words, as models do that are pretrained on one thing and used on another.
 #
 # Further seeds were trained and measured in the same way beforehand (`data/models/worlds.json`;
-# `vl_worlds.keep(name)` makes one again). The claims judge the models measured here.
+# `zoo.measure_seed(name)` makes one again). The claims judge the models measured here.
 
 # %%
 VARIANTS = ("plain", "parts", "theme", "confused", "sparse", "unreadable", "blind", "later")
@@ -663,17 +663,15 @@ def names_of(variant):
     """Three seeds of the plain model, two of each that continues from it, one of each other."""
     if variant == "plain":
         return [f"visualbert-{seed}" for seed in range(size.models)]
-    n_seeds = min(size.models, 2) if variant in vl_worlds.LATER else 1
+    n_seeds = min(size.models, 2) if zoo.VARIANTS[variant].start else 1
     return [f"{variant}-{seed}" for seed in range(n_seeds)]
 
 
 def load(name):
     """A trained model and the description of the scenes and the recipe it was trained with."""
-    if name in vl_zoo.ZOO:
-        return vl_zoo.load(name, retrain=size.retrain), vl_zoo.ZOO[name]
     n, epochs = size.spot
-    shorter = dict(n=n, epochs=epochs) if n else {}
-    return vl_worlds.load(name, retrain=size.retrain, **shorter), vl_worlds.entry(name)
+    shorter = dict(n=n, epochs=epochs) if n and not name.startswith("visualbert") else {}
+    return zoo.load(name, retrain=size.retrain, **shorter), zoo.entry(name)
 
 
 def measure_on_own(name):
@@ -695,7 +693,7 @@ if variants:
         for found in measured:
             shares = {side: found.share_lost(side) for side in ("words", "regions")}
             rows.append({"variant": variant, "measured": "here"} | shares)
-        for seed in vl_worlds.further(variant).values():
+        for seed in zoo.further(variant).values():
             rows.append({"variant": variant, "measured": "beforehand"} | {s: seed[s] for s in shares})
     lost = pd.DataFrame(rows)  # one row per model: shares of the ceiling
     lost["asymmetry"] = lost.words - lost.regions
@@ -784,7 +782,7 @@ if variants:
 # %%
 if variants:
     rows = []
-    for name, entry in (("parts", vl_worlds.WORLDS["parts"]), ("later", vl_worlds.LATER["later"])):
+    for name, entry in (("parts", zoo.VARIANTS["parts"]), ("later", zoo.VARIANTS["later"])):
         recipe = entry.recipe
         row = {"variant": name, "steps with parts": entry.n * recipe.epochs // recipe.batch_size}
         row |= {"peak learning rate": recipe.learning_rate, "weight of regions and matching": recipe.beside}
@@ -832,7 +830,7 @@ if models:
                 test.aligned,
                 mask_id=MASK,
                 global_index=0,
-                generator=run.generator(1),
+                seed=run.generator(1).initial_seed(),
                 replacement=replacement,
                 mean=test.mean,
                 conditions=MASKS,
@@ -863,7 +861,7 @@ def perceptual_score(model, own):
     inputs, other = own.inputs, torch.arange(len(own)).roll(1)
     box, feature, mask = inputs.box[other], inputs.feature[other], inputs.region_mask[other]
     exchanged = inputs._replace(feature=feature, box=box, region_mask=mask)
-    options = dict(mask_id=MASK, generator=run.generator(), conditions=["none"], replacement="zero")
+    options = dict(mask_id=MASK, seed=SEED, conditions=["none"], replacement="zero")
     bits = []
     for given in (inputs, exchanged):
         found = ablation.vision_for_language(adapter(model), given, own.phrase, own.aligned, **options)
@@ -954,13 +952,13 @@ PROPOSALS = ("proposals", "pixels-harder", "pixels-words", "pixels-asymmetry")
 
 def measure_on_proposals(kind):
     """The models trained on proposals with one kind of features."""
-    own = items(*vl_pixels.world(kind, size.pictures, seed=SEED + 5))
-    names = vl_pixels.names(kind)[: size.models]
-    return [measure(vl_pixels.load(name, retrain=size.retrain), own) for name in names]
+    name = f"{kind}-0"
+    own = items(*zoo.entry(name).world(size.pictures, seed=SEED + 5))
+    return [measure(zoo.load(name, retrain=size.retrain), own)]
 
 
 proposals = run.need(
-    lambda: {kind: measure_on_proposals(kind) for kind in vl_pixels.KINDS},
+    lambda: {kind: measure_on_proposals(kind) for kind in zoo.ON_PROPOSALS},
     claims=[f"ablation.{name}" for name in PROPOSALS],
 )
 if proposals:
@@ -1077,7 +1075,7 @@ def with_regions():
     """VisualBERT and LXMERT on the detector's regions."""
     device = device_for_flickr()
     own, rows = flickr_items(minilm().tokenizer, most=size.flickr), []
-    options = dict(mask_id=103, generator=run.generator(4), global_index=0, batch_size=32)
+    options = dict(mask_id=103, seed=run.generator(4).initial_seed(), global_index=0, batch_size=32)
     for name, token_type in ((VISUALBERT, 0), (VISUALBERT, 1), (LXMERT, 0)):
         model = vl.load(name, visual_type=token_type)
         given = on_device(model, device), own.inputs, own.phrase, own.aligned
@@ -1143,7 +1141,7 @@ def largest_change(found):
     return max(float((bits - found["none"]).abs().max()) for bits in found.values())
 
 
-options = dict(mask_id=MASK, generator=run.generator(3), global_index=0)
+options = dict(mask_id=MASK, seed=run.generator(3).initial_seed(), global_index=0)
 given = test.inputs, test.phrase, test.aligned
 text_only = ablation.vision_for_language(of_one_modality("text"), *given, mean=test.mean, **options)
 run.record("ablation.text-only", largest_change(text_only), n=len(test))

@@ -776,7 +776,7 @@ if views:
     grid = pd.DataFrame(np.nan, index=list(x), columns=list(x))
     for a, b in combinations(x, 2):
         loss[a, b] = information.held_out_losses((x[a], x[b]), label, LINEAR, folds=fold)
-        found = cm.from_losses(label, loss[a], loss[b], loss[a, b])
+        found = cm.from_losses(loss[a], loss[b], loss[a, b], label)
         grid.loc[a, b] = grid.loc[b, a] = found.metric
 
 # %%
@@ -940,8 +940,8 @@ def study(pairs, seed):
             log_probabilities(model, pairs, rows) for rows in (pairs.test, pairs.validation)
         )
         on = on_validation, label[pairs.validation]
-        losses.append(information.tempered_losses(on_test, label[pairs.test], shares / shares.sum(), on=on))
-    found = cm.from_losses(label[pairs.test], *losses)
+        losses.append(information.calibrated_losses(on_test, label[pairs.test], shares / shares.sum(), on=on))
+    found = cm.from_losses(*losses, label[pairs.test])
     some = pairs.one_per_item(pairs.test, pairs.of_a, run.generator(41 + seed))[:400]
     a, b = pairs.items(some)
     with torch.no_grad():
