@@ -381,7 +381,7 @@ for seed in SEEDS:
     masked = sides(first) | {"text": torch.full_like(first.question, naming.MASK)}
     worlds.append((first, test))
     joint.append(train(sides(first), first.label, seed))
-    alone.append(train(sides(first), first.label, seed, late.Alone()))
+    alone.append(train(sides(first), first.label, seed, late.Unimodal()))
     wordless.append(train(masked, first.label, seed))
 first, test = worlds[0]
 twin = train(sides(first), first.label, SEEDS[0], head=adding)

@@ -69,7 +69,7 @@ from mmnb.recipes.late import seeds as replicas
 from mmnb.recipes.late import vqa as vqa_late
 
 run = mmnb.start("06_modality_laziness", profile=PROFILE, seed=SEED)
-clips = dict(epochs=100, drop_at=0.7, lam=1.0)
+clips = dict(read=dict(batch_size=64), train=dict(epochs=100, drop_at=0.7), lam=1.0)
 size = run.sizes(
     smoke=dict(seeds=2, most=280, epochs=20, av_epochs=3, controls=20, draws=10, vqa=(60, 2, 2), clips={}),
     laptop=dict(
@@ -147,8 +147,8 @@ def trained_small(objective, epochs):
     return model
 
 
-umt = trained_small(late.Umt(teachers, 0.5), epochs=5)
-umt_zero = trained_small(late.Umt(teachers, 0.0), epochs=5)
+umt = trained_small(late.UnimodalTeachers(teachers, 0.5), epochs=5)
+umt_zero = trained_small(late.UnimodalTeachers(teachers, 0.0), epochs=5)
 joint = trained_small(late.Joint(), epochs=5)
 apart = (by_hand(small_inputs) - umt(small_inputs)).abs().max()
 assert apart < 1e-4  # not 0: squares are summed in another order
@@ -251,10 +251,10 @@ seed, pair = SEEDS[0], PAIRS[0]
 (x, y), _, (x_test, y_test) = splits[0]
 batches = late.shuffled(x, y, batch_size=60, seed=seed)
 alone = replicas.plain(data, VIEWS, seed)
-late.fit(alone, batches, late.Alone(), epochs=size.epochs, progress=False)
+late.fit(alone, batches, late.Unimodal(), epochs=size.epochs, progress=False)
 encoders = {"alone": alone.encoders}
 teachers = {v: alone.encoders[v] for v in pair}
-for name, objective in (("joint", late.Joint()), ("UMT", late.Umt(teachers, 1.0))):
+for name, objective in (("joint", late.Joint()), ("UMT", late.UnimodalTeachers(teachers, 1.0))):
     model = replicas.plain(data, pair, seed)
     late.fit(model, batches, objective, epochs=size.epochs, progress=False)
     encoders[name] = model.encoders
@@ -273,7 +273,7 @@ run.table(rows, caption="One seed: test accuracy of a new linear classifier on e
 # a third kind of training has teachers whose features belong to *other* examples.
 
 # %%
-alone, _ = replicas.train(replicas.build(data, VIEWS), data, late.Alone(), epochs=size.epochs)
+alone, _ = replicas.train(replicas.build(data, VIEWS), data, late.Unimodal(), epochs=size.epochs)
 x, y = data.train
 x_test, y_test = data.test
 before_use = copy.deepcopy(alone.state_dict())
@@ -309,8 +309,8 @@ for pair in PAIRS:
     start = replicas.build(data, pair)
     teachers = {v: alone.encoders[v] for v in pair}
     wrong = {v: WrongTeacher(teachers[v], x[v], order).eval() for v in pair}
-    objectives = {"joint": late.Joint(), "UMT": late.Umt(teachers, 1.0)}
-    objectives["wrong teachers"] = late.Umt(wrong, 1.0)
+    objectives = {"joint": late.Joint(), "UMT": late.UnimodalTeachers(teachers, 1.0)}
+    objectives["wrong teachers"] = late.UnimodalTeachers(wrong, 1.0)
     for name, objective in objectives.items():
         model, _ = replicas.train(start, data, objective, epochs=size.epochs)
         trained[pair, name] = model
@@ -490,7 +490,7 @@ def try_known(task, sizes, epochs=100):
     """Encoders trained alone and a joint model on a task with a known answer, and what the trick advises."""
     codes = replicas.stack([two_codes.sample(task, sizes, 3000 + seed) for seed in SEEDS], SEEDS)
     start = replicas.build(codes, ["a", "b"], head=late.Hidden)
-    apart, _ = replicas.train(start, codes, late.Alone(), epochs=epochs)
+    apart, _ = replicas.train(start, codes, late.Unimodal(), epochs=epochs)
     together, _ = replicas.train(start, codes, late.Joint(), epochs=epochs)
     advice = {"as described": replicas.choices(apart, codes)}
     advice["with joint rival"] = replicas.choices(apart, codes, together)
@@ -553,7 +553,7 @@ def training_pictures(seed):
 def train_vqa(seed):
     """The network before training, trained alone, and trained jointly."""
     models = {"untrained": vqa_late.build(vqa, seed)}
-    for name, objective in (("alone", late.Alone()), ("joint", late.Joint())):
+    for name, objective in (("alone", late.Unimodal()), ("joint", late.Joint())):
         models[name] = vqa_late.train(vqa, training_pictures(seed), objective, seed, epochs=vqa_epochs)
     return models
 
@@ -704,12 +704,12 @@ def train_all(pairs, seed):
         return model
 
     stop = late.EarlyStop(late.held_out(pairs.validation.inputs, pairs.validation.label), patience=10)
-    models = {"alone": trained(late.Alone()), "joint": trained(late.Joint())}
-    models["UMT"] = trained(late.Umt(dict(models["alone"].encoders.items()), 0.03))
-    models["OGM-GE"] = trained(late.Modulated(0.1, epochs=(0, size.av_epochs // 2)))
-    models["dropout"] = trained(late.Dropout(0.3))
-    models["G-Blend"] = trained(late.Blended(blend_weights(pairs, seed, models)))
-    models["alone, stopped"] = trained(late.Alone(), stop)
+    models = {"alone": trained(late.Unimodal()), "joint": trained(late.Joint())}
+    models["UMT"] = trained(late.UnimodalTeachers(dict(models["alone"].encoders.items()), 0.03))
+    models["OGM-GE"] = trained(late.OgmGe(0.1, epochs=(0, size.av_epochs // 2)))
+    models["dropout"] = trained(late.ModalityDropout(0.3))
+    models["G-Blend"] = trained(late.GradientBlending(blend_weights(pairs, seed, models)))
+    models["alone, stopped"] = trained(late.Unimodal(), stop)
     models["early stop"] = trained(late.Joint(), stop)
     return models
 
@@ -990,7 +990,7 @@ differences, curves = {}, {}
 for name, (some, changed) in SETTINGS.items():
     options = dict(epochs=epochs) | changed
     start = replicas.build(some, pair)
-    alone_here, curves_alone = replicas.train(start, some, late.Alone(), **options)
+    alone_here, curves_alone = replicas.train(start, some, late.Unimodal(), **options)
     if name == "equal total steps":
         options["epochs"] = 2 * epochs
     joint_here, curves_joint = replicas.train(start, some, late.Joint(), **options)
@@ -1049,7 +1049,7 @@ run.say(
 # %%
 def of_first_seed(stacked, like):
     """The first of the models that were trained side by side; `like` has its layers."""
-    return late.one_of(stacked, like, 0).eval()
+    return late.unstack(stacked, like, 0).eval()
 
 
 def two_inputs(model):
@@ -1142,7 +1142,18 @@ def on_clips(name):
         raise mmnb.DataUnavailable(
             f"Clips are trained in the profile `paper` only, on a GPU in some hours. {what}"
         )
-    return late_resnet.compare(load(), seed=SEED, checkpoints=str(run.out / name), **size.clips)
+    clips = load()
+    read, test = (late_resnet.batches(clips, s, seed=SEED, **size.clips["read"]) for s in ("train", "test"))
+    teachers, scores = {}, {}
+    for kind in ("alone", "joint", "UMT"):
+        umt = late.UnimodalTeachers(teachers, size.clips["lam"])
+        objective = {"alone": late.Unimodal(), "joint": late.Joint(), "UMT": umt}[kind]
+        options = size.clips["train"] | {"checkpoint": run.out / f"{name}-{kind}.safetensors"}
+        model = late_resnet.train(read, objective, classes=len(clips.classes), seed=SEED, **options)
+        teachers = dict(model.encoders.items()) if kind == "alone" else teachers
+        scores[kind] = late_resnet.accuracies(model, test)
+    alone = {head: scores["alone"][head] for head in ("audio", "image", "UME")}
+    return alone | {kind: scores[kind]["joint"] for kind in ("joint", "UMT")}
 
 
 rows = []
@@ -1170,7 +1181,7 @@ run.record("lazy.wrong-teachers", cost)
 wrong = sum(probed["wrong teachers", pair, v] - probe_alone[v] for v in pair) / 2
 run.record("lazy.wrong-probes", mean_interval(wrong))
 
-modulated = late.Modulated(0.8)
+modulated = late.OgmGe(0.8)
 one_epoch = copy.deepcopy(small)
 late.fit(one_epoch, small_batches, modulated, epochs=1, progress=False)
 n_modulated = sum(modulated.found["tensors"].values())
@@ -1179,8 +1190,8 @@ run.record("lazy.modulated-tensors", n_modulated, n=n_modulated)
 
 # %%
 joint = trained_small(late.Joint(), epochs=3)
-zero = trained_small(late.Modulated(0.0, noise=False), epochs=3)
-slowed = trained_small(late.Modulated(0.8, noise=False), epochs=3)
+zero = trained_small(late.OgmGe(0.0, noise=False), epochs=3)
+slowed = trained_small(late.OgmGe(0.8, noise=False), epochs=3)
 change = (joint(small_inputs) - zero(small_inputs)).abs().max().item()
 run.record("lazy.alpha-zero", change, n=len(small_inputs["a"]))
 change = (joint(small_inputs) - slowed(small_inputs)).abs().max().item()

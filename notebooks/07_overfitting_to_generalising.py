@@ -65,7 +65,11 @@ size = run.sizes(
     smoke=dict(seeds=2, epochs=4, online=[2, 1, 1], pairs=300, clips={}),
     laptop=dict(seeds=10, epochs=40, online=[16, 8, 8, 8], pairs=300, clips={}),
     paper=dict(
-        seeds=10, epochs=60, online=[20, 10, 10, 10, 10], pairs=300, clips=dict(epochs=100, drop_at=0.7)
+        seeds=10,
+        epochs=60,
+        online=[20, 10, 10, 10, 10],
+        pairs=300,
+        clips=dict(read=dict(batch_size=64), train=dict(epochs=100, drop_at=0.7)),
     ),
 )
 SEEDS = tuple(100 * SEED + k for k in range(size.seeds))
@@ -231,7 +235,7 @@ if worlds:
 # ## Reproduction
 # ### Do modalities overfit at different rates?
 # Train picture and sound alone and both jointly, from the same weights and on the same batches, and measure
-# training and held-out loss after every epoch, both in eval mode. `late.Alone` minimises the loss of each
+# training and held-out loss after every epoch, both in eval mode. `late.Unimodal` minimises the loss of each
 # modality's own head, `late.Joint` the loss of the joint head.
 
 
@@ -246,13 +250,13 @@ def with_curves(world, objective, seed):
         losses.append(av_late.losses(net, world))
         return {}
 
-    late.fit(model, batches, objective, epochs=size.epochs, seed=seed, watch=after_epoch, progress=False)
+    late.fit(model, batches, objective, epochs=size.epochs, seed=seed, callback=after_epoch, progress=False)
     return model, pd.DataFrame(losses)
 
 
 def measure(world, seed):
     """Everything the offline estimate needs: alone and joint, from the same start."""
-    alone, of_alone = with_curves(world, late.Alone(), seed)
+    alone, of_alone = with_curves(world, late.Unimodal(), seed)
     joint, of_joint = with_curves(world, late.Joint(), seed)
     curves = {}
     for name, frame in (("image", of_alone), ("audio", of_alone), ("joint", of_joint)):
@@ -344,7 +348,7 @@ def online_blend(world, seed):
         else:  # nothing generalised any more: the last weights stay
             used.append(used[-1] if used else dict.fromkeys(found, 1 / 3))
         later = lambda epoch, start=done: batches(start + epoch)  # noqa: E731
-        late.fit(model, later, late.Blended(used[-1]), epochs=length, seed=seed, progress=False)
+        late.fit(model, later, late.GradientBlending(used[-1]), epochs=length, seed=seed, progress=False)
         done += length
     return model, used, ogrs
 
@@ -376,7 +380,7 @@ def all_ways(world, seed, found):
     row = {f"{LOSSES[m]} alone": av_late.accuracy(alone[m], world.test.label) for m in ("image", "audio")}
     row["naive joint"] = joint_accuracy(found["joint"], world)
     for name, some in blends.items():
-        model, _ = av_late.train(world, late.Blended(some), seed, epochs=size.epochs)
+        model, _ = av_late.train(world, late.GradientBlending(some), seed, epochs=size.epochs)
         row[name] = joint_accuracy(model, world)
     model, used, ogrs = online_blend(world, seed)
     row["G-Blend online"] = joint_accuracy(model, world)
@@ -538,7 +542,7 @@ def without_joint_loss(world, seed, **options):
     first, last = size.online[0], size.online[-1]
     late.fit(model, batches, late.Joint(), epochs=first, seed=seed, progress=False)
     before, norm = joint_accuracy(model, world), head_norm(model)
-    picture_only = late.Blended({"image": 1.0, "audio": 0.0, "joint": 0.0})
+    picture_only = late.GradientBlending({"image": 1.0, "audio": 0.0, "joint": 0.0})
     later = lambda epoch: batches(first + epoch)  # noqa: E731
     late.fit(model, later, picture_only, epochs=last, seed=seed, progress=False, **options)
     return {"before": before, "after": joint_accuracy(model, world), "norm left": head_norm(model) / norm}
@@ -591,7 +595,7 @@ def with_useless_sound(world, seed):
     useless = exchange_sounds(world, seed)
     found = measure(useless, seed)
     w = blending.weights(found["points"])
-    model, _ = av_late.train(useless, late.Blended(w), seed, epochs=size.epochs)
+    model, _ = av_late.train(useless, late.GradientBlending(w), seed, epochs=size.epochs)
     alone = av_late.accuracy(av_late.logits_of(found["alone"], useless)["image"], useless.test.label)
     row = {"picture alone": alone, "naive joint": joint_accuracy(found["joint"], useless)}
     row |= {"G-Blend": joint_accuracy(model, useless), "weight of the sound": w["audio"]}
@@ -672,18 +676,30 @@ FOLDERS = {
 }
 
 
-def on_clips(name, what, load):
+def on_clips(name):
     """Test accuracies of naive joint training and G-Blend offline on one folder of clips."""
+    what, load = FOLDERS[name]
     if not size.clips:
         raise mmnb.DataUnavailable(
             f"Clips are trained in the profile `paper` only, on a GPU in a day. {what}"
         )
-    return late_resnet.blend(load(), seed=SEED, checkpoints=str(run.out / name), **size.clips)
+    clips, options = load(), dict(size.clips["train"])
+    splits = ("train", "validation", "test")
+    read, held_out, test = (late_resnet.batches(clips, s, seed=SEED, **size.clips["read"]) for s in splits)
+    start = late_resnet.build(len(clips.classes), SEED)
+    steps = {"seed": SEED, "optimiser": late_resnet.sgd, "schedule": late_resnet.step_down(**options)}
+    weights = blending.weights(late.estimate(start, read, lambda: held_out(0), options["epochs"], **steps))
+    found = {f"weight {head}": weight for head, weight in weights.items()}
+    for kind, objective in (("joint", late.Joint()), ("G-Blend", late.GradientBlending(weights))):
+        options["checkpoint"] = run.out / f"{name}-{kind}.safetensors"
+        model = late_resnet.train(read, objective, classes=len(clips.classes), seed=SEED, **options)
+        found[kind] = late_resnet.accuracies(model, test)["joint"]
+    return found
 
 
 resnet = []
-for name, (what, load) in FOLDERS.items():
-    found = run.need(lambda args=(name, what, load): on_clips(*args), claims=[f"blend.{name}"])
+for name in FOLDERS:
+    found = run.need(lambda name=name: on_clips(name), claims=[f"blend.{name}"])
     if found:
         run.record(f"blend.{name}", found["G-Blend"] - found["joint"], n=1)
         resnet.append({"clips": name} | found)

@@ -134,7 +134,7 @@ def test_estimate_trains_copies_and_looks_before_and_after():
     assert list(points) == ["a", "b", "joint"]
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in kept.items())
     alone = model()
-    late.fit(alone, batches, late.Alone(), epochs=5, progress=False)
+    late.fit(alone, batches, late.Unimodal(), epochs=5, progress=False)
     assert points["b"][1].held_out == pytest.approx(late.mean_losses(alone, held_out())["b"], rel=1e-9)
     assert points["b"][0].train == pytest.approx(late.mean_losses(net, batches(0))["b"], rel=1e-9)
 
@@ -147,7 +147,7 @@ def test_online_is_offline_when_there_is_one_super_epoch():
     expected = blending.weights(late.estimate(model(), batches, held_out, 6, progress=False))
     assert used == [expected]
     offline = model()
-    late.fit(offline, batches, late.Blended(expected), epochs=6, progress=False)
+    late.fit(offline, batches, late.GradientBlending(expected), epochs=6, progress=False)
     assert all(torch.equal(value, online.state_dict()[name]) for name, value in offline.state_dict().items())
     two = late.fit_online(model(), batches, held_out, super_epochs=[3, 3], progress=False)
     assert len(two) == 2 and two[0] != two[1] and all(abs(sum(w.values()) - 1) < 1e-9 for w in two)

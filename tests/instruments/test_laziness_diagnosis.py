@@ -136,7 +136,7 @@ def known():
     for task, sizes in (("paired", (300, 1, 600)), ("apart", (100, 1, 600))):  # few, so that the encoders fit them
         data = replicas.stack([two_codes.sample(task, sizes, seed) for seed in seeds], seeds)
         before = replicas.build(data, ["a", "b"], head=late.Hidden)
-        alone, _ = replicas.train(before, data, late.Alone(), epochs=100)
+        alone, _ = replicas.train(before, data, late.Unimodal(), epochs=100)
         together, _ = replicas.train(before, data, epochs=100)
         found[task] = replicas.choices(alone, data), replicas.choices(alone, data, together)
     return found

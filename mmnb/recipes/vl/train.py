@@ -17,15 +17,19 @@ from mmnb.recipes.fit import History, fit
 class Recipe:
     """How a model is trained.
 
-    kind       "visualbert" or "lxmert" · width, layers, heads, as in `mmnb.models.vl.small`
-    inputs     "both", "text" (no region is seen) or "vision" (no word is seen)
-    phrases    how often a whole phrase is masked; words, how often any word is; regions, how often a region's feature is zeroed
-    mismatch   share of captions exchanged within a batch, to be told from the right ones; they take no part in the masked losses
-    shuffled   True exchanges all captions once, before training: pairs that have nothing to do with each other
-    global_    the first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from before, or None
-    blind      True withholds all boxes
-    together   True masks with an object's region all other regions of the same object
-    beside     weight of the losses of masked regions and of matching, beside that of masked words
+    Attributes:
+        kind: "visualbert" or "lxmert".
+        width, layers, heads: As in `mmnb.models.vl.small`.
+        inputs: "both", "text" (no region is seen) or "vision" (no word is seen).
+        phrases, words, regions: Probability that a whole phrase is masked, a single word, a region's feature (zeroed).
+        mismatch: Share of captions exchanged within a batch, to be detected; they take no part in the masked losses.
+        shuffled: Whether all captions are exchanged once, before training.
+        global_: The first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from
+            before, or None.
+        blind: Whether all boxes are withheld.
+        together: Whether all regions of an object are masked together.
+        beside: Weight of the losses of masked regions and of matching, relative to that of masked words.
+        epochs, batch_size, learning_rate: As in `mmnb.recipes.fit.fit`.
     """
 
     kind: str = "visualbert"
@@ -73,13 +77,20 @@ def fit_vl(
 ) -> tuple[VisionLanguage, History]:
     """A model trained on a world. The same seed gives the same model, with a callback or without.
 
-    Args:    recipe; world, regions, of the same scenes; start, a model of the same shape whose weights the training begins with, instead of
-             random ones; callback, called with the model in eval mode and the number of steps done, before the first step, after each `every` of
-             them, and at the end; options go to `fit`.
-    Raises:  ValueError on unknown inputs or global_, on every below 1, or as `fit` does.
+    Args:
+        world, regions: Of the same scenes.
+        seed: Of weights and batches.
+        start: A model of the same shape whose weights the training starts from, instead of random ones.
+        callback: Called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at
+            the end.
+
+    Raises:
+        ValueError: Unknown inputs or global_, every below 1, or as `fit` does.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
-        raise ValueError(f"fit_vl: got inputs={recipe.inputs!r}, global_={recipe.global_!r}; expected both, text or vision, and recomputed, stale or None")  # fmt: skip
+        raise ValueError(
+            f"fit_vl: got inputs={recipe.inputs!r}, global_={recipe.global_!r}; expected both, text or vision, and recomputed, stale or None"
+        )
     if every < 1:
         raise ValueError(f"fit_vl: got every={every}; expected at least one step")
     torch.manual_seed(seed)
@@ -117,7 +128,7 @@ def fit_vl(
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model sees, and what it should say where: `inputs` as the model takes them; the rest for the three losses."""
+    """The model's `inputs`, and places and targets of the three losses: masked words, masked regions, matching."""
 
     inputs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
     word_at: tuple[Tensor, Tensor]
@@ -135,7 +146,15 @@ def phrases_of(world: Scenes) -> Tensor:
     return torch.where(inside.any(1), inside.float().argmax(1), -1)
 
 
-def masked_batch(recipe: Recipe, tokens: Tensor, captions: Tensor, regions: Regions, index: Tensor, order: Tensor, draw: torch.Generator) -> Batch:  # fmt: skip
+def masked_batch(
+    recipe: Recipe,
+    tokens: Tensor,
+    captions: Tensor,
+    regions: Regions,
+    index: Tensor,
+    order: Tensor,
+    draw: torch.Generator,
+) -> Batch:
     """One batch with words, phrases and regions masked at random."""
     b, rand = len(index), lambda *shape: torch.rand(*shape, generator=draw)
     text, other = order[index], rand(b) < recipe.mismatch
