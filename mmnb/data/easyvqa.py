@@ -138,8 +138,9 @@ def load() -> EasyVQA:
             "easy-VQA is not here: 5,000 pictures with 48,248 questions (5 MB, MIT licence). "
             'Install it with `pip install "easy-vqa==1.0"` or `pip install "mmnb[worlds]"`; nothing else is downloaded.'
         )
-    key = derived.key(__file__, ["easy-vqa", "numpy", "pillow"])
-    images = torch.from_numpy(derived.arrays("easyvqa", key, lambda: {"images": _decode(data)})["images"])
+    packages = ("easy-vqa", "numpy", "pillow")
+    drawn = derived.arrays("easyvqa", lambda: {"images": _decode(data)}, source=__file__, packages=packages)
+    images = torch.from_numpy(drawn["images"])
     official = [
         json.loads((data / split / "questions.json").read_text(encoding="utf-8")) for split in ("train", "test")
     ]

@@ -186,14 +186,15 @@ def load(size: int = 32) -> Glyphs:
     if isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 128:
         raise ValueError(f"glyphs.load: got size={size!r}; expected a whole number from 8 to 128")
     files = typeset.font_files(list(FACES))
-    key = derived.key(
-        typeset.__file__,
-        ["fonttools", "matplotlib", "numpy", "pillow"],
+    drawn = derived.arrays(
+        f"glyphs{size}",
+        lambda: typeset.draw(files, size),
+        source=typeset.__file__,
+        packages=("fonttools", "matplotlib", "numpy", "pillow"),
         unicode=unicodedata.unidata_version,
         faces=tuple(FACES),
         size=size,
     )
-    drawn = derived.arrays(f"glyphs{size}", key, lambda: typeset.draw(files, size))
     return _describe(drawn["images"], drawn["codepoint"], drawn["face"])
 
 

@@ -73,8 +73,13 @@ def load() -> SpokenDigits:
         for file in folder.glob("*.wav")
         for digit, speaker, take in [file.stem.split("_")]
     )
-    key = derived.key(__file__, ["torch", "numpy"], content=remote.files()[KEY].sha256)
-    made = derived.arrays("spoken_digits", key, lambda: {"log_mel": _log_mels([file for *_, file in names])})
+    made = derived.arrays(
+        "spoken_digits",
+        lambda: {"log_mel": _log_mels([file for *_, file in names])},
+        source=__file__,
+        packages=("torch", "numpy"),
+        content=remote.files()[KEY].sha256,
+    )
     speakers = tuple(SPEAKERS)
     of = torch.tensor([speakers.index(speaker) for _, speaker, _, _ in names])
     return SpokenDigits(

