@@ -1135,6 +1135,7 @@ FOLDERS = {
 }
 
 
+# %%
 def on_clips(name):
     """Test accuracies of joint, alone and UMT on one folder of clips."""
     what, load = FOLDERS[name]

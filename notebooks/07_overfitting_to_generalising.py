@@ -676,6 +676,7 @@ FOLDERS = {
 }
 
 
+# %%
 def on_clips(name):
     """Test accuracies of naive joint training and G-Blend offline on one folder of clips."""
     what, load = FOLDERS[name]
@@ -697,6 +698,7 @@ def on_clips(name):
     return found
 
 
+# %%
 resnet = []
 for name in FOLDERS:
     found = run.need(lambda name=name: on_clips(name), claims=[f"blend.{name}"])
