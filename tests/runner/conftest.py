@@ -16,12 +16,12 @@ claims:
     claim: "One is one."
     place: "section 1"
     rule: {{kind: identity, target: 1.0, abs: 1.0e-9}}
-    null: 0.0
+    nulls: [0.0]
   - id: demo.above
     claim: "Two is above one."
     place: "section 2"
     rule: {{kind: at-least, bound: 1.0}}
-    null: 0.5
+    nulls: [0.5]
     random: false
 """
 
