@@ -7,7 +7,6 @@ change of one cell changes one id. Only tags survive as cell metadata.
 import ast
 import hashlib
 import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -90,26 +89,6 @@ def check_parameters(notebook: nbformat.NotebookNode, given: dict[str, Any]) -> 
         raise ValueError(
             f"unknown parameter {', '.join(unknown)}; the parameters cell defines {', '.join(known) or 'nothing'}"
         )
-
-
-def headline(path: Path | str) -> tuple[str, str]:
-    """Title and answer of a notebook source: the heading of its first cell and the paragraph below it.
-
-    Reads the text alone, so that `mmnb list` starts at once. A missing part is an empty string; the number in front of the title
-    and a label such as "**Short answer.**" are left out.
-    """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    first = []
-    for line in lines[next((i for i, line in enumerate(lines) if line.startswith("# %%")), 0) + 1 :]:
-        if line.startswith("# %%") or not line.startswith("#"):
-            break
-        first.append(line[2:])
-    title = first[0].removeprefix("# ").strip() if first and first[0].startswith("# ") else ""
-    paragraph = "\n".join(first[1:]).strip().split("\n\n")[0] if title else ""
-    answer = (
-        re.sub(r"^\*\*(Short a|A)nswer[.:]?\*\*[.:]?", "", re.sub(r"\s+", " ", paragraph)).replace("**", "").strip()
-    )
-    return re.sub(r"^\d+ *[·.:-] *", "", title), answer
 
 
 def _cell_id(kind: str, source: str, ordinal: int) -> str:
