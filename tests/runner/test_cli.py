@@ -100,7 +100,7 @@ main()
         ("--help", 0, "Notebooks are named"),
         ("emap --help", 0, "--model"),
         ("run 01", 2, "pip install 'mmnb[notebooks]'"),
-        ("data", 2, "platformdirs is not installed"),
+        ("data", 2, "is not installed"),
     ):
         call = [sys.executable, "-c", program, *command.split()]
         ran = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
