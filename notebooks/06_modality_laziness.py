@@ -1157,6 +1157,7 @@ def on_clips(name):
     return alone | {kind: scores[kind]["joint"] for kind in ("joint", "UMT")}
 
 
+# %%
 rows = []
 for name in FOLDERS:
     found = run.need(lambda name=name: on_clips(name), claims=[f"lazy.{name}"])
