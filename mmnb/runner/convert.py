@@ -30,9 +30,15 @@ PARAMETERS = ("PROFILE", "SEED")
 def to_notebook(path: Path | str) -> nbformat.NotebookNode:
     """Convert one source file to a notebook without outputs.
 
-    Args:    path, a `.py` file in jupytext's percent format.
-    Returns: a valid nbformat 4.5 notebook; cell ids depend on cell type, text and the ordinal among equal cells only.
-    Raises:  FileNotFoundError if there is no such file; ValueError if it holds no cell.
+    Args:
+        path: a `.py` file in jupytext's percent format.
+
+    Returns:
+        a valid nbformat 4.5 notebook; cell ids depend on cell type, text and the ordinal among equal cells only.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no cell.
     """
     import jupytext  # over a second to import, and most of the command line does not need it
 
@@ -62,7 +68,7 @@ def dumps(notebook: nbformat.NotebookNode) -> str:
 def parameters(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """Names and default values in the cell tagged `parameters`.
 
-    Raises: ValueError if no cell or several cells have the tag, or the cell holds anything but `NAME = literal` lines.
+    Raises ValueError if no cell or several cells have the tag, or the cell holds anything but `NAME = literal` lines.
     """
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:

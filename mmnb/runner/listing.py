@@ -38,7 +38,7 @@ def paragraph(row: dict[str, Any]) -> str:
 
 
 def datasets(names: Sequence[str]) -> list[Any]:
-    """The data sets called `names`, or all. Raises: ValueError for an unknown name."""
+    """The data sets called `names`, or all. Raises ValueError for an unknown name."""
     from mmnb.data import catalogue
 
     known = {dataset.name: dataset for dataset in catalogue()}
@@ -49,7 +49,7 @@ def datasets(names: Sequence[str]) -> list[Any]:
 
 
 def fetch(dataset: Any) -> None:
-    """Fetch a remote data set that is not here; others need nothing fetched, or cannot be. Raises: DataUnavailable."""
+    """Fetch a remote data set that is not here; others need nothing fetched, or cannot be. Raises DataUnavailable."""
     from mmnb.data import remote
 
     if dataset.kind == "remote" and not dataset.present:

@@ -106,7 +106,7 @@ def _claimed(plan: Plan) -> Iterator[None]:
 def run(plan: Plan, listener: Listener) -> list[dict[str, Any]]:
     """Run the plan and return one result for each notebook, in the plan's order. A failure does not stop the others.
 
-    Raises: UsageError before anything starts; KeyboardInterrupt after every worker and kernel was killed.
+    Raises UsageError before anything starts; KeyboardInterrupt after every worker and kernel was killed.
     """
     with _claimed(plan):
         results, waiting = {}, []
@@ -154,16 +154,8 @@ class _Pool:
     def _start(self, slug: str) -> None:
         folder = self.plan.out / slug
         clear(slug, folder)
-        command = [
-            sys.executable,
-            "-m",
-            "mmnb.runner.execute",
-            slug,
-            "--profile",
-            self.plan.profile,
-            "--seed",
-            str(self.plan.seed),
-        ]
+        command = [sys.executable, "-m", "mmnb.runner.execute", slug, "--profile", self.plan.profile]
+        command += ["--seed", str(self.plan.seed)]
         command += [] if self.plan.timeout is None else ["--timeout", str(self.plan.timeout)]
         # in a group of its own, Ctrl-C reaches the runner only, which then ends its workers in order
         own_group = (
