@@ -1,13 +1,13 @@
 """Write the generated pages of the site: notebooks, verdicts, pictures, times, instruments."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import api
-import docstrings
 import nbformat
 
 from mmnb import paths
@@ -83,7 +83,7 @@ def gallery(found: Sequence[Mapping[str, Any]]) -> str:
         slug = result["notebook"]
         parts.append(f"## {report.title(slug)}")
         for name, figure in sorted(result["figures"].items(), key=lambda item: place(item[1])):
-            caption = docstrings.plain(figure["caption"])
+            caption = re.sub(r"([$\[\]{}<|~_\\*])", r"\\\1", figure["caption"])  # its characters mean only themselves
             parts.append(
                 f":::{{figure}} figures/{slug}/{name}.png\n:alt: {figure['alt']}\n\n**Figure {figure['number']}.** {caption} · [notebook](notebooks/{slug}.ipynb)\n:::"
             )

@@ -36,7 +36,21 @@ MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_
 """
 
 
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class _Commands(click.Group):
+    """All but `mmnb emap` need packages of the extras, and say so when one is missing."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if ctx.invoked_subcommand == "emap":  # of the user's own model
+                raise
+            raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
+
+
+@click.group(
+    cls=_Commands, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 @click.version_option(package_name="mmnb", prog_name="mmnb")
 def main() -> None:
     """Does a multimodal model really use its modalities together? Run the notebooks that measure it.
@@ -173,9 +187,9 @@ def _execute(names: Sequence[str], **options: object) -> tuple:
         slugs = selection.select(names)
         out = options.pop("out") or paths.root() / "build" / "runs" / options["profile"]
         plan = pool.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
-        with progress.listener(len(slugs), summary.console(stderr=True)) as listener:
+        with progress.RunProgress(len(slugs), summary.console(stderr=True)) as listener:
             results = pool.run(plan, listener)
-    except (selection.UsageError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted: every worker and kernel was stopped; --resume goes on from here.", err=True)
@@ -347,5 +361,5 @@ def _selected(names: Sequence[str]) -> list[str]:
 
     try:
         return selection.select(names)
-    except (selection.UsageError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise click.UsageError(str(error)) from error

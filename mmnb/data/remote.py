@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -64,18 +65,21 @@ def manifest_file() -> Path:
     )
 
 
+def manifest() -> dict[str, Any]:
+    """Content of `data/manifest.toml`."""
+    return tomllib.loads(manifest_file().read_text(encoding="utf-8"))
+
+
 def files() -> dict[str, RemoteFile]:
-    """All entries of the manifest, by key, in its order. Raises ValueError on an entry that is not complete."""
-    source = manifest_file()
-    content = tomllib.loads(source.read_text(encoding="utf-8"))
-    entries = {}
+    """All remote files of the manifest, by key, in its order. Raises ValueError on an entry that is not complete."""
+    content, entries = manifest(), {}
     for row in (*content.get("file", []), *content.get("archive", [])):
         try:
             dataset = content["dataset"][row["dataset"]]
             entry = RemoteFile(licence=dataset["licence"], title=dataset["title"], **row)
         except (KeyError, TypeError) as error:
             raise ValueError(
-                f"{source.name}: entry {row.get('key', row)!r} is not complete or has an unknown field: {error}"
+                f"manifest.toml: entry {row.get('key', row)!r} is not complete or has an unknown field: {error}"
             ) from error
         entries[entry.key] = entry
     return entries

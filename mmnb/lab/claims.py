@@ -20,12 +20,8 @@ _REQUIRED = {"id", "claim", "place", "rule"}
 _TEXTS = ("id", "claim", "place", "published", "tolerance", "differs")
 _KEYS = _REQUIRED | set(_TEXTS) | {"partly", "null", "nulls", "profiles", "random"}
 _MEASURED = ("value", "at-least", "at-most", "between")  # kinds whose numbers can be random: their width needs a reason
-REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS = (
-    "reproduced",
-    "partly",
-    "not reproduced",
-    "not testable here",
-)
+VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here")
+REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS
 
 
 class Null(NamedTuple):
@@ -292,14 +288,8 @@ def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> l
         before, after = old.get(claim_id), new.get(claim_id)
         if before and after and (before["verdict"] == after["verdict"] or after["unavailable"] is not None):
             continue
-        changes.append(
-            Change(
-                claim_id,
-                before["verdict"] if before else None,
-                after["verdict"] if after else None,
-                after["reason"] if after else None,
-            )
-        )
+        verdicts = (record["verdict"] if record else None for record in (before, after))
+        changes.append(Change(claim_id, *verdicts, after["reason"] if after else None))
     return changes
 
 

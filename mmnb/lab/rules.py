@@ -91,11 +91,8 @@ class Rule:
     def arrange(self, value: Any) -> Any:
         """Named numbers in the order of the rule's names (stored files sort them); anything else unchanged."""
         names = self.options.get("names")
-        return (
-            {name: value[name] for name in names}
-            if names and isinstance(value, dict) and set(names) == set(value)
-            else value
-        )
+        named = names and isinstance(value, dict) and set(names) == set(value)
+        return {name: value[name] for name in names} if named else value
 
     def _pairs(self, value: Value) -> list[tuple[float, float]]:
         target = self.options["target"]

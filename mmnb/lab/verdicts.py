@@ -33,17 +33,8 @@ def row(claim: Claim, record: Mapping[str, Any] | None) -> Row:
         printed = rules.short(claim.published.value) + (f" {claim.published.unit}" if claim.published.unit else "")
     rule = str(claim.rule) + (f"; partly: {claim.partly}" if claim.partly else "")
     null = "; ".join(rules.short(null.value) for null in claim.nulls) + f" → {NOT_REPRODUCED}"
-    return Row(
-        claim.id,
-        claim.text,
-        claim.place,
-        printed,
-        ours(claim, record),
-        rule,
-        null,
-        record["verdict"],
-        record.get("reason"),
-    )
+    verdict, reason = record["verdict"], record.get("reason")
+    return Row(claim.id, claim.text, claim.place, printed, ours(claim, record), rule, null, verdict, reason)
 
 
 def ours(claim: Claim, record: Mapping[str, Any]) -> str:
@@ -65,16 +56,9 @@ def verdict(entry: Row) -> str:
 def table(claims: ClaimSet, records: Mapping[str, Any], caption: str | None = None) -> Table:
     """The table of verdicts of one notebook, in the order of its claims file; records: id -> record."""
     rows = [row(claim, records.get(claim.id)) for claim in claims]
+    names = [f"{one.claim}\n`{one.id}` · {one.place}" for one in rows]
     cells = [
-        [
-            f"{entry.claim}\n`{entry.id}` · {entry.place}",
-            entry.published,
-            entry.ours,
-            entry.rule,
-            entry.null,
-            verdict(entry),
-        ]
-        for entry in rows
+        [name, one.published, one.ours, one.rule, one.null, verdict(one)] for name, one in zip(names, rows, strict=True)
     ]
     return Table(HEADER, cells, caption=caption)
 

@@ -34,7 +34,7 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 _TO_RECIPES = (
-    "Alone Batches Blended Concat Curves Dropout EarlyStop Frozen Hidden JOINT Joint LateModel Modulated Sum Umt Way adam "
+    "Alone Batches Blended Concat Curves Dropout EarlyStop Frozen Hidden JOINT Joint LateModel Modulated Umt Way adam "
     "coefficients confidence cross_entropy fit held_out one_of scale_gradients shuffled shuffled_side_by_side side_by_side"
 )
 __getattr__ = aliases.renamed(__name__, {name: f"mmnb.recipes.late.{name}" for name in _TO_RECIPES.split()})
