@@ -704,7 +704,7 @@ for ax, (column, (world_name, label)) in zip(axes, panels.items(), strict=True):
     for method, (look, title) in looks.items():
         rows = measured[(measured.world == world_name) & (measured.method == method)].sort_values("n")
         if len(rows):
-            ax.plot(rows.n, rows[column].clip(lower=0.1), label=title, **plot.look(look))
+            ax.plot(rows.n, rows[column].clip(lower=0.1), label=title, **plot.style_of(look))
     ax.set(xscale="log", yscale="log", xlabel="examples N", ylabel=label)
 axes[0].legend(fontsize=8)
 caption = "What EMAP costs. Left: a concat-MLP; right: an additive head. One run of the bench on two cores."

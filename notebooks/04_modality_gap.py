@@ -255,7 +255,7 @@ def clouds(flatten, n):
         a, b = flatten(torch.cat([image, text])).reshape(2, -1, 2)
         ax.plot([a[:, 0], b[:, 0]], [a[:, 1], b[:, 1]], color="black", alpha=0.08, linewidth=0.5, zorder=1)
         for side, modality in ((a, "image"), (b, "text")):
-            style = plot.look(modality) | {"linestyle": "none"}
+            style = plot.style_of(modality) | {"linestyle": "none"}
             ax.plot(side[:, 0], side[:, 1], **style, markersize=1.8, label=modality)
         model, _, weights = name.partition("_")
         ax.set(xticks=[], yticks=[], title=f"{MODELS[model]}, {weights or 'trained'}")
@@ -463,7 +463,7 @@ for name, (side, marker, place, values) in PAPER.items():
         plot.published_point(panels[side], k + place, value, label, marker)
 for side, ax in panels.items():
     if cones:
-        style = plot.look(side) | {"linestyle": "none"}
+        style = plot.style_of(side) | {"linestyle": "none"}
         ax.plot([0, 1, 2], cone_rows[OURS[side]], label=OURS[side], **style)
     if fresh is not None:
         ax.plot(2.15, fresh[side], "*", color=plot.COLOURS[side], markersize=8, label="fresh CLIP")
@@ -707,8 +707,8 @@ for ax, points in zip(axes, (ten_seeds[0], one_seed[0]), strict=False):
     ax.set(xlabel="first component", xticks=[], yticks=[])
 axes[0].set(title="ten seeds, same inputs", ylabel="second component")
 axes[1].set(title="control: one seed")
-axes[2].plot(range(1, 16), ten_seeds[1][:15], **plot.look("image"), markersize=4, label="ten seeds")
-axes[2].plot(range(1, 16), one_seed[1][:15], **plot.look("control"), markersize=4, label="one seed")
+axes[2].plot(range(1, 16), ten_seeds[1][:15], **plot.style_of("image"), markersize=4, label="ten seeds")
+axes[2].plot(range(1, 16), one_seed[1][:15], **plot.style_of("control"), markersize=4, label="one seed")
 axes[2].set(xlabel="number of the singular value", ylabel="singular value", yscale="log")
 axes[2].set_title("a cliff after 9")
 axes[2].legend()
@@ -1239,7 +1239,7 @@ GROUPS = {  # setting: colour and marker, tick
     "learnt from .07": ("other", "τ learnt\nfrom .07"),
 }
 for place, (name, (colour, _)) in enumerate(GROUPS.items()):
-    style = plot.look(colour) | {"linestyle": "-"}
+    style = plot.style_of(colour) | {"linestyle": "-"}
     right_ax.plot([place - 0.2, place + 0.2], of[name][["before", "after"]].T, **style, markersize=4)
 right_ax.set_xticks(range(len(GROUPS)), [tick for _, tick in GROUPS.values()], fontsize=7.5)
 right_ax.set_title("before → after, at τ = 1/100 if not learnt")

@@ -478,7 +478,9 @@ found = [mean_interval(at[alpha].metric) for alpha in ALPHAS]
 ends = [[getattr(e, end) for e in found] for end in ("value", "low", "high")]
 options = dict(kind="95 % t interval", n=seeds, modality="fused", label="three classifiers", line=True)
 plot.error_bars(axes[0], ALPHAS, *ends, points=[at[alpha].metric for alpha in ALPHAS], **options)
-axes[0].plot(ALPHAS, of_alpha.MINE.clip(-3, 4), label="the paper's pipeline (MINE)", **plot.look("control"))
+axes[0].plot(
+    ALPHAS, of_alpha.MINE.clip(-3, 4), label="the paper's pipeline (MINE)", **plot.style_of("control")
+)
 axes[0].plot([0, 1], [2, 0], "k*", markersize=9, label="exact ends")
 axes[0].set(ylabel="metric (0 redundant, 2 synergy)", ylim=(-3.2, 7))
 axes[0].legend(loc="upper right", fontsize=7)
@@ -486,9 +488,9 @@ for ax in axes:
     ax.set_xlabel("alpha (overlap of the modalities)")
 
 # %%
-LOOKS = {"missing": plot.look("third"), "noisy": plot.look("other")}
-LOOKS["adversarial"] = plot.look("third") | {"color": "black", "marker": "X"}
-for kind, look in (LOOKS | {"retrained": plot.look("fused")}).items():
+LOOKS = {"missing": plot.style_of("third"), "noisy": plot.style_of("other")}
+LOOKS["adversarial"] = plot.style_of("third") | {"color": "black", "marker": "X"}
+for kind, look in (LOOKS | {"retrained": plot.style_of("fused")}).items():
     axes[1].plot(ALPHAS, of_alpha[kind], label=kind, **look)
     axes[1].plot(sweep.alpha, sweep[kind], ".", color=look["color"], markersize=3)
 plot.chance_line(axes[1], 1.0, "as good as clean", side="left")
@@ -704,7 +706,7 @@ for world, modality in {"readable": "control", WORLD: "fused"}.items():
     some = averaged[averaged.world == world]
     style = dict(kind="bootstrap", n=size.pairs, modality=modality, label=world)
     plot.error_bars(axes[0], some["std"], some.estimate, some.low, some.high, **style)
-axes[0].plot(MINED, np.clip(list(mined.values()), -0.5, 3), label="MINE, our run", **plot.look("other"))
+axes[0].plot(MINED, np.clip(list(mined.values()), -0.5, 3), label="MINE, our run", **plot.style_of("other"))
 printed = published.look_up("complementarity.aav.metric").value
 plot.published_point(axes[0], 2.0, printed, "paper, table 1 (MINE)")
 axes[0].set(ylabel="metric", ylim=(-0.6, 3.1))
@@ -716,7 +718,7 @@ for ax in axes:
 axes[1].plot(list(bayes), list(bayes.values()), color="black", label="best possible (Bayes)")
 for column, modality in {"retrained": "image", "mean-filled": "text"}.items():
     for world, line, fill in (("readable", "--", "none"), (WORLD, "-", "full")):
-        look = plot.look(modality) | {"linestyle": line, "fillstyle": fill}
+        look = plot.style_of(modality) | {"linestyle": line, "fillstyle": fill}
         axes[1].plot(of_single[column][world], **look, label=f"{column}, {world}")
 axes[1].set(ylabel="accuracy with one modality", ylim=(0, 1.55), yticks=np.arange(0, 1.1, 0.2))
 axes[1].legend(fontsize=7, loc="upper right", handlelength=3.5)
@@ -981,7 +983,10 @@ fig, axes = plot.subplots("page", cols=2, height=3.4)
 order = list(means.index)
 for number, name in enumerate(order):
     rows = everything[everything.task == name]
-    look = plot.look("fused" if name in exact_metric else "third") | {"linestyle": "none", "markersize": 4}
+    look = plot.style_of("fused" if name in exact_metric else "third") | {
+        "linestyle": "none",
+        "markersize": 4,
+    }
     for ax, column in zip(axes, ("metric", "interaction share"), strict=True):
         ax.plot(rows[column], np.full(len(rows), number), alpha=0.7, **look)
     if name in exact_metric:

@@ -901,7 +901,7 @@ axes[0].plot([5, 20], [5, 20], color="black", linewidth=0.8)
 axes[0].set(xticks=range(6, 21, 2), xlabel="min(b₁, b₂): features learned alone")
 axes[0].set_ylabel("k₁ + k₂ + k paired, jointly")
 axes[0].legend()
-axes[1].plot(strengths, left_out, **plot.look("fused"))
+axes[1].plot(strengths, left_out, **plot.style_of("fused"))
 axes[1].set(xlabel="strength of paired features, share explained", ylabel="features left out", ylim=(0, None))
 caption = (
     "A toy of the theory. Left: number of features learned jointly against the fewest learned alone, one dot "

@@ -459,8 +459,8 @@ if measured:
     ticks = list(average)
     for (m, name), style in zip(LOSSES.items(), ("image", "audio", "fused"), strict=True):
         values = [w[m] for w in average.values()]
-        axes[1].plot(ticks[:1], values[:1], **plot.look(style))
-        axes[1].plot(ticks[1:], values[1:], **plot.look(style), label=name)
+        axes[1].plot(ticks[:1], values[:1], **plot.style_of(style))
+        axes[1].plot(ticks[1:], values[1:], **plot.style_of(style), label=name)
     axes[1].tick_params(axis="x", labelrotation=30)
     axes[1].set(ylabel="weight, mean over seeds", ylim=(0, 1))
     axes[1].legend()
