@@ -37,7 +37,6 @@ autodoc_inherit_docstrings = False
 autodoc_member_order = "groupwise"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 88
 add_module_names = False
 html_domain_indices = False
 napoleon_numpy_docstring = False
