@@ -1,4 +1,4 @@
-"""What no instrument may measure: a model in train mode, a function that changes from call to call; and a word about probabilities."""
+"""Shared input checks: eval mode, deterministic outputs, logits rather than probabilities."""
 
 import functools
 import inspect
@@ -49,7 +49,7 @@ def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
                 waiting.append(value)
 
 
-def refuse_train_mode(f: Callable, caller: str) -> None:
+def check_eval_mode(f: Callable, caller: str) -> None:
     """Raise ValueError if a torch module behind `f` (or a part of it) is in train mode: dropout and batch statistics would be on."""
     for module in modules_behind(f):
         if any(part.training for part in module.modules()):
@@ -58,7 +58,10 @@ def refuse_train_mode(f: Callable, caller: str) -> None:
             )
 
 
-def refuse_changed(before: torch.Tensor, after: torch.Tensor, how: str, caller: str) -> None:
+refuse_train_mode = check_eval_mode  # its name before
+
+
+def check_deterministic(before: torch.Tensor, after: torch.Tensor, how: str, caller: str) -> None:
     """Raise ValueError if scores of the same inputs differ by more than rounding: by over 1/1000 of the largest score in `before`.
 
     Dropout, augmentation and batch statistics change the answer between calls; padding that is not masked does so between batches.
