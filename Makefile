@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test bench lint notebooks site browser lab
+.PHONY: help setup reproduce test nightly bench lint notebooks site browser lab
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,7 +21,8 @@ READY := $(VENV)/.mmnb-ready
 
 help:
 	@echo "make reproduce   run all notebooks at profile laptop, end with the verdicts   (ONLY=01 PROFILE=smoke JOBS=2)"
-	@echo "make test        lint, then the whole test suite"
+	@echo "make test        lint, then the test suite"
+	@echo "make nightly     the tests that take minutes: statistical coverage, many repeats"
 	@echo "make bench       what EMAP costs: ratios, peak memory, growth with N; some minutes   (RECORD=1 writes data/results)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make notebooks   rebuild what is committed: executed notebooks, figures, results, tables   (ONLY=01)"
@@ -51,6 +52,9 @@ reproduce: $(READY)
 
 test: $(READY) lint
 	@"$(PY)" -m pytest -n 2 --dist worksteal --durations 5
+
+nightly: $(READY)
+	@"$(PY)" -m pytest -n 2 --dist worksteal --durations 5 --timeout 1200 -m nightly
 
 bench: $(READY)
 	@"$(PY)" -m pytest tests/bench --benchmark-enable --benchmark-disable-gc --timeout 1800 $(if $(RECORD),--record)

@@ -1,10 +1,9 @@
-"""The pages of the instruments: from modules, signatures and docstrings, with links to the notebooks that use them."""
+"""The pages of the instruments: autodoc, with links to the notebooks that use them."""
 
 import ast
 import functools
 import importlib
 import inspect
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from mmnb import paths
 from mmnb.runner import convert, selection
 
 _INSTRUMENTS = "mmnb.instruments"
-_ABOUT_INSTRUMENTS = "Pure functions on tensors and callables. They know nothing of notebooks, data or plots, so they work on your model as they do on ours."
+_ABOUT_INSTRUMENTS = "Pure functions on tensors and callables. They need no notebook, data set or plot, so they work on your model as they do on ours."
 
 
 def built() -> list[str]:
@@ -33,25 +32,20 @@ def overview(names: list[str]) -> str:
     """All instruments: what each measures, and where it is used."""
     rows = []
     for name in names:
-        told = docstrings.first_sentence(_own(importlib.import_module(f"{_INSTRUMENTS}.{name}")))
-        rows.append(f"| [{name}](instruments/{name}.md) | {told} | {used_in(name)} |")
+        what = docstrings.first_sentence(importlib.import_module(f"{_INSTRUMENTS}.{name}").__doc__)
+        rows.append(f"| [{name}](instruments/{name}.md) | {what} | {used_in(name)} |")
     table = "| instrument | what | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows)
     toc = "\n".join(f"instruments/{name}" for name in names)
     return f"# Instruments\n\n{_ABOUT_INSTRUMENTS}\n\n{table}\n\n```{{toctree}}\n:hidden:\n\n{toc}\n```\n"
 
 
 def instrument(name: str) -> str:
-    """One page: what the module is about, an index, then each public function or class with its signature and its docstring."""
+    """One page: an index with links to the notebooks, then what sphinx.ext.autodoc makes of the module."""
     module = importlib.import_module(f"{_INSTRUMENTS}.{name}")
-    public = public_names(module)
-    parts = [
-        f"# {name}",
-        docstrings.markdown(_own(module)),
-        f"```python\nfrom {module.__name__} import {public[0]}\n```",
-        _index(module, public),
-    ]
-    parts += [part for key in public for part in _entry(key, getattr(module, key))]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    imported = "   :imported-members:\n" if hasattr(module, "__all__") else ""
+    rst = f".. automodule:: {module.__name__}\n   :members:\n{imported}"
+    index = _index(module, public_names(module))
+    return f"# {name}\n\n{index}\n\n```{{eval-rst}}\n{rst}```\n"
 
 
 def public_names(module: Any) -> list[str]:
@@ -71,10 +65,10 @@ def _index(module: Any, public: list[str]) -> str:
     rows = []
     for key in public:
         value = getattr(module, key)
-        told = docstrings.first_sentence(_own(value)) if _described(value) else "a constant"
-        rows.append(
-            f'| <a href="#api-{key}"><code>{key}</code></a> | {told} | {used_in(module.__name__.split(".")[2], key, "../notebooks/")} |'
-        )
+        described = inspect.isclass(value) or inspect.isroutine(value)
+        what = docstrings.first_sentence(value.__doc__ or "") if described else "a constant"
+        code = f'<a href="#{module.__name__}.{key}"><code>{key}</code></a>' if described else f"`{key}`"
+        rows.append(f"| {code} | {what} | {used_in(module.__name__.split('.')[2], key, '../notebooks/')} |")
     return "| name | what | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows)
 
 
@@ -103,59 +97,3 @@ def uses(slug: str) -> frozenset[tuple[str, str]]:
             elif whole[0] in aliases:
                 found.add((aliases[whole[0]], whole[1]))
     return frozenset(found)
-
-
-def anchor(name: str) -> str:
-    """Where the entry of a function stands on its page."""
-    return f'<span id="api-{name}"></span>'
-
-
-def _described(value: Any) -> bool:
-    return inspect.isclass(value) or inspect.isroutine(value)
-
-
-def _own(value: Any) -> str:
-    """A docstring that was written for this very thing, not inherited from a library."""
-    return inspect.cleandoc(getattr(value, "__doc__", None) or "")
-
-
-def _entry(name: str, value: Any) -> list[str]:
-    head = f"{anchor(name)}\n\n## {name}"
-    if not _described(value):  # a constant, or the name of a type
-        return [head, f"```python\n{name} = {_short(repr(value))}\n```"]
-    parts = [head, f"```python\n{_signature(name, value)}\n```", _text(value)]
-    if inspect.isclass(value):
-        for key, member in vars(value).items():
-            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-            if not key.startswith("_") and inspect.isfunction(function) and _own(function):
-                shown = f"{name}.{key}" if isinstance(member, property) else _signature(f"{name}.{key}", function)
-                parts += [
-                    f"### {name}.{key}",
-                    f"```python\n{shown}\n```",
-                    _text(function),
-                ]
-    return parts
-
-
-def _signature(name: str, value: Any) -> str:
-    """On one line where it fits, else one parameter to a line; types by their short names."""
-    found = inspect.signature(value)
-    shown = [_short(str(parameter)) for parameter in found.parameters.values()]
-    kinds = [parameter.kind for parameter in found.parameters.values()]
-    if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        shown.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
-    given = found.return_annotation
-    returns = "" if given is found.empty or inspect.isclass(value) else " -> " + _short(inspect.formatannotation(given))
-    line = f"{name}({', '.join(shown)}){returns}"
-    return line if len(line) <= 88 else f"{name}(\n    " + ",\n    ".join(shown) + f",\n){returns}"
-
-
-def _short(text: str) -> str:
-    text = re.sub(r"<(?:function|object|class)[^>]*>", "...", text)
-    text = text.replace("torch.nn.modules.module.Module", "nn.Module").replace("numpy.", "np.")
-    return re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])(?<!np\.)(?<!nn\.)", "", text).replace("torch._C.Generator", "Generator")
-
-
-def _text(value: Any) -> str:
-    names = tuple(inspect.signature(value).parameters)
-    return docstrings.markdown(_own(value), names) or "*Not described.*"

@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 os.environ.setdefault("MMNB_ROOT", str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
-import mathml  # noqa: E402  the folder of this file is on the path only now
+import docstrings  # noqa: E402  the folder of this file is on the path only now
+import mathml  # noqa: E402
 import pages  # noqa: E402
 import teaching  # noqa: E402
 
@@ -20,9 +21,9 @@ author = "the mmnb authors"
 html_title = "mmnb"
 language = "en"
 
-extensions = ["myst_nb", "sphinx_copybutton", "sphinxcontrib.bibtex"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "sphinxcontrib.bibtex"]
 bibtex_bibfiles = ["references.bib"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "verdicts.md"]  # the site has the same page as made/verdicts
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "html_image"]
@@ -31,6 +32,18 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 # captions are Markdown and tables HTML: what a notebook shows in JupyterLab is what the site shows
 nb_mime_priority_overrides = [("html", "text/html", 0), ("html", "text/markdown", 10), ("html", "image/png", 20)]
+
+autodoc_inherit_docstrings = False
+autodoc_member_order = "groupwise"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+add_module_names = False
+html_domain_indices = False
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Formula", "Rule", "Source"]
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
@@ -54,6 +67,17 @@ def setup(app):
     """Formulas as MathML, which browsers draw themselves: no script, no font, no network."""
     app.add_html_math_renderer("mathml", inline_renderers=(mathml.inline, None), block_renderers=(mathml.block, None))
     app.connect("html-page-context", _no_list_of_citations)
+    app.connect("autodoc-process-docstring", _as_rst, priority=400)  # before napoleon
+    app.connect("autodoc-skip-member", _skip)
+
+
+def _as_rst(app, what, name, obj, options, lines):
+    lines[:] = docstrings.to_rst(lines)
+
+
+def _skip(app, what, name, obj, skip, options):
+    """Leave out the fields of a NamedTuple ("Alias for field number 0") and former names."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith(("Alias for field", "Deprecated name")) else None
 
 
 def _no_list_of_citations(app, page, template, context, doctree):

@@ -1,4 +1,4 @@
-"""The pages that are rendered from what the repository holds: notebooks, verdicts, pictures, times, instruments."""
+"""Write the generated pages of the site: notebooks, verdicts, pictures, times, instruments."""
 
 import json
 import re
@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import api
-import docstrings
 import nbformat
 
 from mmnb import paths
-from mmnb.lab import claims, report, verdicts
-from mmnb.lab.tables import Table
+from mmnb.lab import report
 from mmnb.runner import listing
 
 _ABOUT_TIMES = (
@@ -23,7 +21,7 @@ _ABOUT_TIMES = (
 
 
 def write(folder: Path) -> None:
-    """Write all of them into `folder`, which is made anew."""
+    """Write all of them into `folder`, after emptying it."""
     root = paths.root()
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("notebooks", "instruments", "figures"):
@@ -33,7 +31,7 @@ def write(folder: Path) -> None:
         if (root / "figures" / slug).is_dir():
             shutil.copytree(root / "figures" / slug, folder / "figures" / slug)
     found = report.results(root)
-    _write(folder / "verdicts.md", verdict_page(found))
+    _write(folder / "verdicts.md", report.render_verdicts(found, root, "notebooks"))
     _write(folder / "gallery.md", gallery(found))
     _write(folder / "times.md", times(root))
     names = api.instruments()
@@ -43,10 +41,6 @@ def write(folder: Path) -> None:
     _write(folder / "notebooks.md", notebooks(found))
 
 
-_VERDICTS = (
-    "*Reproduced* means that a rule written down beforehand accepts our number, and that the same rule rejects what a broken run would "
-    "give. A negative result is a result."
-)
 _ABOUT_NOTEBOOKS = "Each asks one question, and shows next to every claim the paper's number, ours, and a verdict. They are shown as they were executed."
 
 
@@ -79,32 +73,6 @@ def notebooks(found: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(parts) + f"\n\n```{{toctree}}\n:hidden:\n\n{toc}\n```\n"
 
 
-def verdict_page(found: Sequence[Mapping[str, Any]]) -> str:
-    """The counts of all notebooks side by side, what did not come out, and every claim, folded."""
-    kinds = list(verdicts.MARKS)
-    counts = [
-        "| notebook | " + " | ".join(f"{verdicts.MARKS[kind]} {kind}" for kind in kinds) + " |",
-        "|:---|" + "---:|" * len(kinds),
-    ]
-    failed = []
-    for result in found:
-        slug, records = result["notebook"], result["records"]
-        told = [record["verdict"] for record in records.values()]
-        counts.append(
-            f"| [{report.title(slug)}](notebooks/{slug}.ipynb) | "
-            + " | ".join(str(told.count(kind) or "–") for kind in kinds)
-            + " |"
-        )
-        for claim in claims.load(slug):
-            if records.get(claim.id, {}).get("verdict") == claims.NOT_REPRODUCED:
-                row = verdicts.row(claim, records[claim.id])
-                failed.append((f"{row.claim}\n`{row.id}` · {row.place}", row.published, row.ours, row.rule))
-    table = re.sub("^### ", "## ", report.render_verdict_table(*found, root=paths.root()), flags=re.MULTILINE)
-    not_ours = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Everything did."
-    parts = ["# Verdicts", _VERDICTS, "\n".join(counts), "## What did not reproduce", not_ours, table]
-    return "\n\n".join(parts) + "\n"
-
-
 def gallery(found: Sequence[Mapping[str, Any]]) -> str:
     """Every figure of every notebook with its caption, by number."""
     parts = [
@@ -115,7 +83,7 @@ def gallery(found: Sequence[Mapping[str, Any]]) -> str:
         slug = result["notebook"]
         parts.append(f"## {report.title(slug)}")
         for name, figure in sorted(result["figures"].items(), key=lambda item: place(item[1])):
-            caption = docstrings.plain(figure["caption"])
+            caption = re.sub(r"([$\[\]{}<|~_\\*])", r"\\\1", figure["caption"])  # its characters mean only themselves
             parts.append(
                 f":::{{figure}} figures/{slug}/{name}.png\n:alt: {figure['alt']}\n\n**Figure {figure['number']}.** {caption} · [notebook](notebooks/{slug}.ipynb)\n:::"
             )

@@ -3,6 +3,7 @@
 import importlib
 import importlib.abc
 import importlib.util
+import operator
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,8 +14,10 @@ from typing import Any
 MODULES = {  # modules that moved, old -> new; what lies below a package moves with it
     "mmnb.exercises": "mmnb.course.exercises",
     "mmnb.instruments.intervals": "mmnb.instruments.estimate",
+    "mmnb.lab.claim": "mmnb.lab.claims",
     "mmnb.lab.train": "mmnb.recipes.fit",
     "mmnb.lab.finetune": "mmnb.recipes.clip.finetune",
+    "mmnb.lab.values": "mmnb.lab.rules",
 }
 
 
@@ -40,14 +43,25 @@ def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     def __getattr__(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        _warn(f"{module}.{name}", names[name], stacklevel=3)
+        warn(f"{module}.{name}", names[name], stacklevel=3)
         home, _, attribute = names[name].rpartition(".")
         return getattr(importlib.import_module(home), attribute)
 
     return __getattr__
 
 
-def _warn(old: str, new: str, stacklevel: int) -> None:
+def renamed_field(old: str, new: str) -> property:
+    """A result's former attribute: reads `new`, which may be a path such as `accuracy.low`, and says so."""
+
+    def read(self: Any) -> Any:
+        warn(f"{type(self).__name__}.{old}", new, stacklevel=2)
+        return operator.attrgetter(new)(self)
+
+    return property(read, doc=f"Deprecated name of `{new}`.")
+
+
+def warn(old: str, new: str, stacklevel: int = 2) -> None:
+    """Say that `old` is now `new`; at the default level the warning points at the caller of the function that warns."""
     text = f"{old} is now {new}; the old name goes with the next release"
     warnings.warn(text, DeprecationWarning, stacklevel=stacklevel + 1)
 
@@ -62,7 +76,7 @@ class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         old = next(old for old in MODULES if spec.name == old or spec.name.startswith(f"{old}."))
         new = MODULES[old] + spec.name.removeprefix(old)
-        _warn(spec.name, new, stacklevel=6)
+        warn(spec.name, new, stacklevel=6)
         self._own = importlib.import_module(new).__spec__
         return sys.modules[new]
 

@@ -36,7 +36,21 @@ MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_
 """
 
 
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class _Commands(click.Group):
+    """All but `mmnb emap` need packages of the extras, and say so when one is missing."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if ctx.invoked_subcommand == "emap":  # of the user's own model
+                raise
+            raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
+
+
+@click.group(
+    cls=_Commands, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 @click.version_option(package_name="mmnb", prog_name="mmnb")
 def main() -> None:
     """Does a multimodal model really use its modalities together? Run the notebooks that measure it.
@@ -133,16 +147,16 @@ def run(
 def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, timeout: float | None) -> None:
     """Run at profile laptop with seed 0 and refresh the committed products.
 
-    These are notebooks/*.ipynb, figures/, data/results/, the tables and badges of the README. A notebook whose run failed keeps its old
+    These are notebooks/*.ipynb, figures/, data/results/, the tables of the README, docs/verdicts.md. A notebook whose run failed keeps its old
     products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
     plan, collected = _execute(notebooks, profile="laptop", seed=0, jobs=jobs, resume=resume, out=out, timeout=timeout)
     from mmnb import paths
     from mmnb.lab import report
-    from mmnb.runner import badges, publish, summary
+    from mmnb.runner import publish, summary
 
     summary.show(collected, summary.console())
-    code, published = summary.OK, False
+    code = summary.OK
     for result in collected:
         slug = result["notebook"]
         if result["status"] != "ok":
@@ -155,12 +169,9 @@ def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, t
             click.echo(f"Error: {error}", err=True)
             code = summary.FAILED
         else:
-            published = True
             click.echo(f"{slug}: wrote " + ", ".join(file.relative_to(paths.root()).as_posix() for file in written))
     try:
-        report.update_readme(paths.root())
-        if published:
-            badges.write(paths.root())
+        report.update(paths.root())
     except (ValueError, FileNotFoundError) as error:
         click.echo(f"Error: {error}", err=True)
         code = summary.FAILED
@@ -176,9 +187,9 @@ def _execute(names: Sequence[str], **options: object) -> tuple:
         slugs = selection.select(names)
         out = options.pop("out") or paths.root() / "build" / "runs" / options["profile"]
         plan = pool.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
-        with progress.listener(len(slugs), summary.console(stderr=True)) as listener:
+        with progress.RunProgress(len(slugs), summary.console(stderr=True)) as listener:
             results = pool.run(plan, listener)
-    except (selection.UsageError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted: every worker and kernel was stopped; --resume goes on from here.", err=True)
@@ -311,23 +322,16 @@ def grade(
     Every exercise runs alone, with limits, on hidden inputs; what it answers is compared with what the installed package works out.
     Submissions cannot change their points, but they do run here: grade strangers' work in a container.
     """
-    from tqdm import tqdm
-
-    from mmnb.course.grading import process, report
+    from mmnb.course.grading import report
     from mmnb.course.grading.folder import grade_folder
+    from mmnb.course.grading.judge import Limits
     from mmnb.runner import summary
 
     slug = _selected([notebook])[0] if notebook else None
-    limits = process.Limits(seconds, memory)
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
+    limits = Limits(seconds, memory)
     try:
-        with tqdm(desc="grading", unit="exercise", disable=None, leave=False) as bar:
-
-            def after(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            found, seed = grade_folder(folder, limits=limits, jobs=jobs, seed=seed, notebook=slug, after=after)
+        found, seed = grade_folder(folder, limits=limits, jobs=jobs, seed=seed, notebook=slug, progress=True)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
@@ -357,5 +361,5 @@ def _selected(names: Sequence[str]) -> list[str]:
 
     try:
         return selection.select(names)
-    except (selection.UsageError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise click.UsageError(str(error)) from error

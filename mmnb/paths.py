@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
 
 def root() -> Path:
     """Folder of the checkout: it holds `notebooks/`, `data/claims/`, `figures/`.
@@ -29,7 +27,14 @@ def root() -> Path:
 def cache() -> Path:
     """Folder of the remote files: `MMNB_DATA`, else the platform's user cache. It may be read-only and need not exist."""
     given = os.environ.get("MMNB_DATA")
-    return Path(given).expanduser().resolve() if given else Path(platformdirs.user_cache_dir("mmnb", appauthor=False))
+    return Path(given).expanduser().resolve() if given else user_cache()
+
+
+def user_cache() -> Path:
+    """The platform's user cache of this package."""
+    import platformdirs  # of the extra `notebooks`; the instruments do without
+
+    return Path(platformdirs.user_cache_dir("mmnb", appauthor=False))
 
 
 @contextlib.contextmanager

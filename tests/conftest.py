@@ -1,5 +1,6 @@
 """What all tests share: no network but this computer, a cache folder inside `build/`, and the real remote files where they are."""
 
+import ast
 import json
 import os
 import shutil
@@ -78,6 +79,29 @@ def remote_files(monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     monkeypatch.setenv("MMNB_DATA", str(REMOTE_FILES))
     return REMOTE_FILES
+
+
+@pytest.fixture
+def notebook_code():
+    """`notebook_code(slug, names)`: a notebook's imports, its functions and the plain values called `names`, as a dict; no cell is run.
+
+    For functions that only the profile `paper` calls: a test sets what else they need in the dict, and calls them.
+    """
+
+    def load(slug: str, names: tuple[str, ...] = ()) -> dict:
+        from mmnb.runner import convert
+
+        kept = []
+        for cell in convert.to_notebook(CHECKOUT / "notebooks" / f"{slug}.py").cells:
+            for node in ast.parse(cell.source).body if cell.cell_type == "code" else []:
+                named = isinstance(node, ast.Assign) and any(getattr(t, "id", None) in names for t in node.targets)
+                if named or isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom):
+                    kept.append(node)
+        space = {"PROFILE": "paper", "SEED": 0}
+        exec(compile(ast.Module(body=kept, type_ignores=[]), slug, "exec"), space)
+        return space
+
+    return load
 
 
 TINY_CLIP = {

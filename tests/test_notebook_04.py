@@ -1,6 +1,5 @@
 """What a run of notebook 04 does not execute: its sliders, and the cells of profile `paper`, on a tiny CLIP and three pictures in COCO's layout."""
 
-import ast
 import math
 import warnings
 
@@ -11,7 +10,6 @@ import torch
 
 from mmnb import paths
 from mmnb.instruments import gap
-from mmnb.runner import convert
 
 pytest.importorskip("ipywidgets", reason='needs `pip install "mmnb[notebooks]"`')
 pytest.importorskip("open_clip", reason='needs `pip install "mmnb[models]"`')
@@ -22,24 +20,11 @@ from mmnb.lab import slider as slider_module
 from mmnb.models import clip
 from mmnb.recipes.clip import finetune
 
-NAMES = {"TAUS", "ANGLES", "device"}  # plain values that the functions need
-
 
 @pytest.fixture
-def notebook():
-    """The notebook's imports, its functions and `NAMES`, and nothing else of what it does."""
-    source = convert.to_notebook(paths.root() / "notebooks" / "04_modality_gap.py")
-    kept = []
-    for cell in source.cells:
-        for node in ast.parse(cell.source).body if cell.cell_type == "code" else []:
-            wanted = isinstance(node, ast.Assign) and any(
-                getattr(target, "id", None) in NAMES for target in node.targets
-            )
-            if wanted or isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom):
-                kept.append(node)
-    space = {"PROFILE": "paper", "SEED": 0}
-    exec(compile(ast.Module(body=kept, type_ignores=[]), "04_modality_gap", "exec"), space)
-    return space
+def notebook(notebook_code):
+    """The notebook's functions, with the plain values that they need."""
+    return notebook_code("04_modality_gap", ("TAUS", "ANGLES", "device"))
 
 
 class Size:
@@ -160,7 +145,7 @@ def test_fine_tuning_at_six_temperatures(notebook, coco_folder, tiny_clip, tmp_p
     assert {s for s in asked} == {("ViT-B-16-quickgelu", "openai")}
     assert [round(1 / s.tau) for s in settings] == list(notebook["TAUS"])
     assert {(s.epochs, s.batch_size, s.learning_rate, s.betas, s.eps, s.weight_decay) for s in settings} == {(2, 64, 1e-5, (0.9, 0.98), 1e-6, 0.2)}  # fmt: skip
-    assert {"gap", "x_to_y", "y_to_x", "loss", "tau"} <= set(rows) and rows.gap.between(0, 2).all()
+    assert {"gap", "a_to_b", "b_to_a", "loss", "tau"} <= set(rows) and rows.gap.between(0, 2).all()
     folders = sorted(folder.name for folder in (tmp_path / "build" / "fine-tuned").iterdir())
     assert folders == sorted(f"seed-0-tau-1-{k}" for k in notebook["TAUS"])
     pd.testing.assert_frame_equal(notebook["fine_tuned"](), rows)

@@ -35,8 +35,11 @@ CARD = (
     "you will learn",
     "you need",
 )  # in the cell below the title
-CELLS = (25, 55)
+CELLS = (25, 120)
 LONGEST_CELL = 30  # lines, imports and blank ones not counted
+LARGEST_CELL = 300  # nodes of the syntax tree
+LONGEST_LINE = 110  # characters, text and code
+IN_SAY = ("len", "float", "abs", "min", "max", "round", "mean", "sum", "double")  # what a sentence may call
 FORBIDDEN = (
     "get_ipython",
     "os.environ",
@@ -95,8 +98,37 @@ def skeleton_faults(notebook: nbformat.NotebookNode) -> list[str]:
     return faults
 
 
+def text_faults(text: str) -> list[str]:
+    """What is wrong with the lines of a source file."""
+    faults = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > LONGEST_LINE:
+            faults.append(f"line {number} has {len(line)} characters; expected at most {LONGEST_LINE}")
+        if re.search(r"#\s*fmt:\s*(skip|off)", line):
+            faults.append(f"line {number} switches the formatter off")
+    return faults
+
+
+def _name(called: ast.expr) -> str:
+    """`max` of `max(...)`, `mean` of `scores.mean()` and of `np.mean(...)`."""
+    return called.attr if isinstance(called, ast.Attribute) else ast.unparse(called)
+
+
+def say_faults(tree: ast.Module) -> list[str]:
+    """What a `run.say` works out inside its sentence although it should stand above it, under a name."""
+    faults = []
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "run.say"]
+    for node in (node for call in calls for argument in call.args for node in ast.walk(argument)):
+        forbidden = isinstance(
+            node, ast.IfExp | ast.BoolOp | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+        )
+        if forbidden or (isinstance(node, ast.Call) and _name(node.func) not in IN_SAY):
+            faults.append(f"run.say works out `{ast.unparse(node)}` inside its sentence")
+    return faults
+
+
 def code_faults(notebook: nbformat.NotebookNode) -> list[str]:
-    """What is wrong with the parameters, the use of the profile, the length of cells and the exercises."""
+    """What is wrong with the parameters, the use of the profile, the size of cells, the sentences and the exercises."""
     faults = []
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if convert.parameters(notebook) != {"PROFILE": "laptop", "SEED": 0} or "parameters" not in code[0].metadata.get(
@@ -108,7 +140,12 @@ def code_faults(notebook: nbformat.NotebookNode) -> list[str]:
         if not cell.source.strip() or len(lines) > LONGEST_CELL:
             faults.append(f"code cell {number} has {len(lines)} lines; expected 1 to {LONGEST_CELL}")
         faults += [f"code cell {number} uses {word}" for word in FORBIDDEN if word in cell.source]
-        for node in ast.walk(ast.parse(cell.source)):
+        tree = ast.parse(cell.source)
+        nodes = sum(1 for _ in ast.walk(tree))
+        if nodes > LARGEST_CELL:
+            faults.append(f"code cell {number} has {nodes} nodes; expected at most {LARGEST_CELL}")
+        faults += [f"code cell {number}: {fault}" for fault in say_faults(tree)]
+        for node in ast.walk(tree):
             if isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.Match) and _mentions_profile(node):
                 faults.append(f"code cell {number} decides by the profile: `{ast.unparse(node).splitlines()[0]}`")
     number = 0
@@ -170,6 +207,10 @@ def test_code(source):
     assert code_faults(source) == []
 
 
+def test_lines(slug):
+    assert text_faults((paths.root() / "notebooks" / f"{slug}.py").read_text(encoding="utf-8")) == []
+
+
 def test_the_committed_notebook_is_the_executed_source(slug, source):
     file = paths.root() / "notebooks" / f"{slug}.ipynb"
     assert file.is_file(), f"no notebooks/{slug}.ipynb; `mmnb build {slug[:2]}` makes it"
@@ -189,7 +230,7 @@ def test_no_product_and_no_claims_without_a_notebook():
         "notebooks": (root / "notebooks").glob("*.ipynb"),
         "data/results": (root / "data" / "results").glob("[0-9]*.json"),
         "data/claims": (root / "data" / "claims").glob("*.yaml"),
-        "figures": (file for file in (root / "figures").glob("*") if file.is_dir() and file.name != "badges"),
+        "figures": (file for file in (root / "figures").glob("*") if file.is_dir()),
     }
     assert [f"{place}/{file.name}" for place, files in places.items() for file in files if file.stem not in SLUGS] == []
 
@@ -204,6 +245,13 @@ def test_every_notebook_runs_at_smoke_and_leaves_the_checkout_clean(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     assert sorted(folder.name for folder in tmp_path.iterdir()) == SLUGS
     assert _git_status() == before
+    assert [file.stem for file in tmp_path.rglob("*.ipynb") if deprecated(nbformat.read(file, as_version=4))] == []
+
+
+def deprecated(notebook: nbformat.NotebookNode) -> list[str]:
+    """What an executed notebook was warned about: old names of ours (`mmnb.aliases` says so on standard error)."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output.text for output in outputs if "the old name goes with the next release" in output.get("text", "")]
 
 
 def _git_status() -> str:
@@ -259,6 +307,11 @@ def test_a_good_notebook_has_no_faults():
         ("def f01a(): pass", 'if PROFILE == "smoke": pass', "decides by the profile"),
         ("def f01a(): pass", 'n = 3 if run.profile == "smoke" else 4', "decides by the profile"),
         ("def f01a(): pass", "x = 1\n" * 31, "has 31 lines"),
+        ("def f01a(): pass", f"x = [{', '.join(['1'] * 300)}]", "has 306 nodes"),
+        ("def f01a(): pass", 'run.say(f"It {1 if x else 2}.")', "run.say works out `1 if x else 2`"),
+        ("def f01a(): pass", 'run.say("A" + f"{x or 1}")', "run.say works out `x or 1`"),
+        ("def f01a(): pass", "run.say(f\"{', '.join(names)}\")", "run.say works out `', '.join(names)`"),
+        ("def f01a(): pass", 'run.say(f"{max(x for x in y)}")', "run.say works out `(x for x in y)`"),
         ("def f01a(): pass", "import os; os.environ['A'] = '1'", "uses os.environ"),
         ('check("01b", f01b)', "1", "no cell checks exercise-01b"),
     ],
@@ -268,6 +321,30 @@ def test_planted_faults_are_found(old, new, fault):
     assert cells != _good()
     faults = skeleton_faults(_notebook(cells)) + code_faults(_notebook(cells))
     assert any(fault in found for found in faults), faults
+
+
+def test_a_sentence_with_values_has_no_faults():
+    text = (
+        'run.say(f"{100 * gap:.1f} of {len(rows)}: {e!r}, {t[0].low:+.{digits}f}, {round(abs(x) - y)}.")\nrun.say(text)'
+    )
+    assert say_faults(ast.parse(text)) == []
+
+
+def test_faults_of_lines_are_found():
+    assert text_faults("# " + "é" * 108 + "\nx = 1  # fmt: nothing") == []
+    planted = "x" * 111 + "\nx = 1  # fmt: skip\n# fmt:off"
+    words = ["line 1 has 111 characters", "line 2 switches", "line 3 switches"]
+    assert [fault[: len(word)] for fault, word in zip(text_faults(planted), words, strict=True)] == words
+
+
+def test_an_old_name_in_an_executed_notebook_is_found():
+    notebook = _notebook(_good())
+    assert deprecated(notebook) == []
+    code = "from mmnb import aliases; look_up = aliases.renamed('m', {'a': 'math.pi'}); look_up('a')"
+    shown = subprocess.run([sys.executable, "-Wd", "-c", code], capture_output=True, text=True, check=True).stderr
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=shown)]
+    assert len(deprecated(notebook)) == 1
 
 
 def test_too_few_cells_and_exercises_are_found():

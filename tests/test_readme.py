@@ -1,12 +1,14 @@
 """The examples of the README do what it says: each Python block is executed as it stands there."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
-from mmnb.runner import badges, selection
+from mmnb.lab import report
+from mmnb.runner import selection
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -18,7 +20,7 @@ def block_with(text: str) -> str:
 
 
 def shares_in(line: str) -> dict[str, float]:
-    """The shares that a block printed, after a look at whether they are some."""
+    """The shares that a block printed, after checking that they are shares."""
     shares = eval(line, {}, {})  # a dict of numbers, printed by our own README
     assert list(shares) == ["a", "b", "interaction"]
     assert abs(sum(shares.values()) - 1) < 1e-9 and min(shares.values()) >= 0
@@ -61,27 +63,26 @@ def test_the_command_for_a_cluster_has_options_that_exist():
     assert set(options) <= {name for parameter in emap.params for name in parameter.opts} and len(options) == 3
 
 
-def test_the_badges_are_true():
-    assert {file: file.read_text(encoding="utf-8") for file in badges.draw()} == badges.draw()
-    shown = set(re.findall(r"\((figures/badges/[\w-]+\.svg)\)", README.read_text(encoding="utf-8")))
-    assert shown == {file.relative_to(README.parent).as_posix() for file in badges.draw()}
+def test_it_is_short_and_begins_with_a_picture():
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 250
+    pictures = [number for number, line in enumerate(lines, start=1) if line.startswith("![")]
+    assert pictures[0] <= 12 and len(pictures) == 1 + len(report.PICTURES)
 
 
-def test_a_badge_counts_what_is_committed(tmp_path):
-    """Another set of results, another badge: the text comes from the files."""
-    real = README.parent
-    for name in ("pyproject.toml", "README.md"):
-        (tmp_path / name).write_bytes((real / name).read_bytes())
-    for folder in ("claims", "published", "results"):
-        (tmp_path / "data" / folder).mkdir(parents=True)
-        for file in (real / "data" / folder).glob("0[01]_*" if folder != "published" else "*"):
-            (tmp_path / "data" / folder / file.name).write_bytes(file.read_bytes())
-    few, all_ = badges.facts(tmp_path), badges.facts(real)
-    assert few["python"] == all_["python"] == ("python", "3.11 to 3.13", badges.PLAIN)
-    assert few["claims"][1] != all_["claims"][1] and few["notebooks"][1] != all_["notebooks"][1]
+def test_what_shows_results_is_up_to_date():
+    for file, text in report.render_all(README.parent).items():
+        assert file.read_text(encoding="utf-8") == text, f"{file.name} is stale; `mmnb build` refreshes it"
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh.md", "CONTRIBUTING.md", "data/README.md"])
+def test_every_verdict_is_listed_once():
+    text = (README.parent / "docs" / "verdicts.md").read_text(encoding="utf-8").split("\n## What did not reproduce")[1]
+    listed = Counter(re.findall(r"<br>`([\w.-]+)` · ", text.split("\n## ", 1)[1]))
+    ids = {claim for result in report.results(README.parent) for claim in result["records"]}
+    assert listed == dict.fromkeys(ids, 1)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md", "CONTRIBUTING.md", "data/README.md", "docs/verdicts.md"])
 def test_every_relative_link_leads_to_a_file(name):
     file = README.parent / name
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))

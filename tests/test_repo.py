@@ -1,6 +1,7 @@
 """The repository as a whole: no traces of a computer, one set of packages, floors that import downwards only."""
 
 import ast
+import graphlib
 import os
 import re
 import shutil
@@ -12,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -157,7 +158,7 @@ def test_the_extra_all_holds_every_other_extra():
 def test_environment_yml_leads_to_the_same_packages_as_pyproject():
     """conda brings python and pip; everything else is what pyproject says, at the versions of constraints.txt."""
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = YAML(typ="safe", pure=True).load(text)
     assert len(text.splitlines()) <= 15, "a dozen lines, never an export"
     assert content["channels"] == ["conda-forge"] and "prefix" not in content
     python, pip, inner = content["dependencies"]
@@ -288,3 +289,57 @@ def test_imports_point_downwards(file):
 )  # fmt: skip
 def test_the_floor_rule_itself(name, source, found):
     assert bool(faults(PurePosixPath(name), source)) is found
+
+
+# circles
+def graph(files: dict[str, str], *, of_rooms: bool) -> dict[str, set[str]]:
+    """Module -> modules that it needs while it is imported, or room -> rooms it uses anywhere; `files`: path in `mmnb` -> source."""
+    modules = {
+        ".".join(("mmnb", *PurePosixPath(name).with_suffix("").parts)).removesuffix(".__init__") for name in files
+    }
+    found: dict[str, set[str]] = {}
+    for name, source in files.items():
+        path = PurePosixPath(name)
+        module = ".".join(("mmnb", *path.with_suffix("").parts)).removesuffix(".__init__")
+        tree = ast.parse(source)
+        if not of_rooms:  # what stands in a function is imported later
+            tree = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)], [])
+        for imported in imports(tree, ("mmnb", *path.parent.parts)):
+            while imported and imported not in modules:  # a name of a module: the module itself
+                imported = imported.rpartition(".")[0]
+            if imported.startswith("mmnb."):
+                ends = [end.split(".")[1] if of_rooms else end for end in (module, imported)]
+                if module != "mmnb" and ends[0] != ends[1]:
+                    found.setdefault(ends[0], set()).add(ends[1])
+    return found
+
+
+def circle(needs: dict[str, set[str]]) -> list[str]:
+    """One circle of the graph, its first member twice; empty if there is none."""
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+@pytest.mark.parametrize("of_rooms", [False, True], ids=["modules", "rooms"])
+def test_no_circles(of_rooms):
+    files = {file.relative_to(ROOT / "mmnb").as_posix(): file.read_text(encoding="utf-8") for file in PACKAGE_FILES}
+    assert circle(graph(files, of_rooms=of_rooms)) == []
+
+
+def test_a_circle_is_found():
+    files = {"lab/run.py": "from mmnb.recipes import fit", "recipes/fit.py": "from mmnb.lab.run import start"}
+    assert set(circle(graph(files, of_rooms=False))) == {"mmnb.lab.run", "mmnb.recipes.fit"}
+    assert set(circle(graph(files, of_rooms=True))) == {"lab", "recipes"}
+    later = files | {"recipes/fit.py": "def f():\n    from mmnb.lab.run import start"}
+    assert circle(graph(later, of_rooms=False)) == []
+    assert set(circle(graph(later, of_rooms=True))) == {"lab", "recipes"}
+    package = {"lab/__init__.py": "from mmnb.lab import run", "lab/run.py": "from . import start\nimport mmnb"}
+    assert set(circle(graph(package, of_rooms=False))) == {"mmnb.lab", "mmnb.lab.run"}
+    siblings = package | {
+        "lab/run.py": "from mmnb.lab import plot",
+        "lab/plot.py": "from mmnb.errors import NotAttempted",
+    }
+    assert circle(graph(siblings, of_rooms=False)) == circle(graph(siblings, of_rooms=True)) == []

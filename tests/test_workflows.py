@@ -6,8 +6,8 @@ import sys
 import tomllib
 
 import pytest
-import yaml
 from packaging.specifiers import SpecifierSet
+from ruamel.yaml import YAML
 
 from mmnb import paths
 
@@ -17,7 +17,7 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="
 
 
 def jobs(file) -> dict:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
+    return YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["jobs"]
 
 
 def commands(file) -> str:
@@ -50,6 +50,17 @@ def test_the_browser_is_required_wherever_tests_run():
     assert "make browser" in commands(ROOT / ".github/workflows/site.yml")
     text = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert "if .ci/browser; then export MMNB_BROWSER=required" in text and text.endswith("make test\n")
+
+
+def test_what_a_push_leaves_out_runs_every_week():
+    """`make test` deselects the marker `nightly`, whatever a test is marked with besides."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    assert options["addopts"].endswith("-m 'not nightly'")
+    weekly = ROOT / ".github/workflows/reproduce.yml"
+    assert "schedule" in weekly.read_text(encoding="utf-8") and "make nightly" in commands(weekly)
+    assert re.search(
+        r"^nightly:.*\n\t.*pytest .*-m nightly$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
 
 
 def test_reproduce_finds_the_notebooks_by_itself_and_says_what_moved():

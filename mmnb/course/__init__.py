@@ -1,1 +1,1 @@
-"""The course: hand-outs, exercises and grading."""
+"""The course: handouts, exercises and grading."""

@@ -1,7 +1,6 @@
-"""The exercises as the notebooks hold them, and the collection without its solutions.
+"""Read the exercises from the notebooks, and write the student's version without solutions.
 
-The student's notebooks carry the marks that nbgrader knows (a solution cell, then a locked cell with the points), so that a course may
-collect and grade them there instead of with `mmnb grade`.
+Its cells carry the metadata of nbgrader, so that a course may collect and grade there instead of with `mmnb grade`.
 """
 
 import ast
@@ -13,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from mmnb import paths
-from mmnb.course import exercises, expected
+from mmnb.course import expected
 from mmnb.course.exercises.solutions import strip_solutions
 from mmnb.runner import convert
 
@@ -22,7 +21,7 @@ _TAG = "exercise-"
 
 @dataclass(frozen=True)
 class Task:
-    """One exercise of one notebook: its id, title, the function that is asked for, and its points (1 to 3, as hard as it is)."""
+    """One exercise of one notebook: its id, title, the function to write, and its points: the difficulty, 1 to 3."""
 
     id: str
     slug: str
@@ -32,7 +31,11 @@ class Task:
 
 
 def tasks(slug: str) -> list[Task]:
-    """The exercises of a notebook, in its order. Raises: ValueError for a cell without a check, or a prompt without a difficulty."""
+    """The exercises of a notebook, in its order.
+
+    Raises:
+        ValueError: For a cell without a check, or a prompt without a title or difficulty.
+    """
     found, prompt = [], ""
     for cell in convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py").cells:
         exercise_id = exercise_of(cell)
@@ -57,27 +60,27 @@ def exercise_of(cell: nbformat.NotebookNode) -> str | None:
 
 
 def split_check(source: str, exercise_id: str) -> tuple[str, str, str]:
-    """An author's cell in two: the function, the call of its check, and the name of the function.
+    """Split an author's cell: the function, the call of its check, and the name of the function.
 
-    Raises: ValueError unless the last statement is `mmnb.exercises.check("id", function)`.
+    Raises:
+        ValueError: Unless the last statement is `mmnb.exercises.check("id", function)`.
     """
     last = ast.parse(source).body[-1]
     call = last.value if isinstance(last, ast.Expr) else None
-    expected = f'mmnb.exercises.check("{exercise_id}", function)'
+    wanted = f'mmnb.exercises.check("{exercise_id}", function)'
     if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "mmnb.exercises.check" and len(call.args) == 2):
-        raise ValueError(f"exercise {exercise_id}: the cell ends with `{ast.unparse(last)}`; expected `{expected}`")
+        raise ValueError(f"exercise {exercise_id}: the cell ends with `{ast.unparse(last)}`; expected `{wanted}`")
     name, function = call.args
     if not (isinstance(name, ast.Constant) and name.value == exercise_id and isinstance(function, ast.Name)):
-        raise ValueError(f"exercise {exercise_id}: the cell checks `{ast.unparse(call)}`; expected `{expected}`")
+        raise ValueError(f"exercise {exercise_id}: the cell checks `{ast.unparse(call)}`; expected `{wanted}`")
     lines = source.splitlines()
     return "\n".join(lines[: last.lineno - 1]).rstrip(), "\n".join(lines[last.lineno - 1 :]), function.id
 
 
 def student_notebook(slug: str) -> nbformat.NotebookNode:
-    """The notebook without solutions and outputs: each exercise is a stub that raises `NotAttempted` when the cell below it checks it."""
+    """The notebook without solutions and outputs: an exercise is a stub that raises `NotAttempted`, the expected figure, and a locked check."""
     notebook = convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py")
     points = {task.id: task.points for task in tasks(slug)}
-    figures = _shown(slug, list(points))
     cells = []
     for cell in notebook.cells:
         exercise_id = exercise_of(cell)
@@ -85,60 +88,31 @@ def student_notebook(slug: str) -> nbformat.NotebookNode:
             cells.append(cell)
             continue
         function, check, _ = split_check(cell.source, exercise_id)
-        stub = strip_solutions(function, exercise_id)
-        cells.append(_cell(stub, exercise_id, f"{_TAG}{exercise_id}", solution=True))
-        if exercise_id in figures:
-            cells.append(figures[exercise_id])
-        cells.append(_cell(check, exercise_id, f"check-{exercise_id}", points=points[exercise_id]))
+        cells.append(_cell(strip_solutions(function, exercise_id), f"{_TAG}{exercise_id}"))
+        cells.append(_expected(exercise_id))
+        cells.append(_cell(check, f"check-{exercise_id}", points[exercise_id]))
     notebook.cells = cells
     notebook.metadata["mmnb"] = {"notebook": slug, "for": "students"}
     return notebook
 
 
-def _cell(
-    source: str, exercise_id: str, name: str, *, solution: bool = False, points: int | None = None
-) -> nbformat.NotebookNode:
-    marks = {
-        "cell_type": "code",
-        "grade": points is not None,
-        "grade_id": name,
-        "locked": points is not None,
-        "schema_version": 3,
-        "solution": solution,
-        "task": False,
-    }
-    if points is not None:
-        marks["points"] = points
+def _cell(source: str, name: str, points: int | None = None) -> nbformat.NotebookNode:
+    """A cell with nbgrader's metadata: without points one to be filled in, with points a locked check."""
+    marks = {"schema_version": 3, "cell_type": "code", "grade_id": name, "task": False}
+    if points is None:
+        marks |= {"solution": True, "grade": False, "locked": False}
+    else:
+        marks |= {"solution": False, "grade": True, "locked": True, "points": points}
     return nbformat.v4.new_code_cell(source, id=name, metadata={"tags": [name], "nbgrader": marks})
 
 
-def _shown(slug: str, wanted: list[str]) -> dict[str, nbformat.NotebookNode]:
-    """Per exercise a cell with its expected figure: what the solution drew in the executed notebook, else what a right answer returns."""
-    found: dict[str, nbformat.NotebookNode] = {}
-    built = paths.root() / "notebooks" / f"{slug}.ipynb"
-    cells = nbformat.reads(built.read_text(encoding="utf-8"), as_version=4).cells if built.is_file() else []
-    for cell in cells:
-        exercise_id = exercise_of(cell)
-        pictures = [
-            output.data["image/png"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
-        ]
-        if exercise_id is not None and pictures:
-            found[exercise_id] = _expected(exercise_id, pictures, f"what the solution of {exercise_id} draws")
-    known = exercises.registered()
-    for exercise_id in wanted:
-        if exercise_id not in found and exercise_id in known:
-            drawn = expected.picture(exercise_id)
-            png = base64.b64encode(drawn.png).decode() + "\n"
-            found[exercise_id] = _expected(exercise_id, [png], drawn.alt)
-    return found
-
-
-def _expected(exercise_id: str, pictures: list[str], alt: str) -> nbformat.NotebookNode:
-    names = [f"expected-{number}.png" for number in range(1, len(pictures) + 1)]
-    alt = alt.replace("[", "(").replace("]", ")")
-    shown = "\n\n".join(f"![{alt}](attachment:{name})" for name in names)
-    note = nbformat.v4.new_markdown_cell(f"**What you should get:**\n\n{shown}", id=f"expected-{exercise_id}")
-    note["attachments"] = {name: {"image/png": picture} for name, picture in zip(names, pictures, strict=True)}
+def _expected(exercise_id: str) -> nbformat.NotebookNode:
+    """A cell that shows what a right answer returns."""
+    drawn = expected.picture(exercise_id)
+    alt = drawn.alt.replace("[", "(").replace("]", ")")
+    text = f"**What you should get:**\n\n![{alt}](attachment:expected.png)"
+    note = nbformat.v4.new_markdown_cell(text, id=f"expected-{exercise_id}")
+    note["attachments"] = {"expected.png": {"image/png": base64.b64encode(drawn.png).decode() + "\n"}}
     return note
 
 

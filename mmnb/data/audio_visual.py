@@ -50,7 +50,7 @@ class Clips:
         return f"Clips({len(self.clips):,} clips, {len(self.classes)} classes: {counts})"
 
     def rows(self, split: str) -> list[int]:
-        """Rows of one split. Raises: ValueError on another name than those of `SPLITS`."""
+        """Rows of one split."""
         if split not in SPLITS:
             raise ValueError(f"Clips.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
         return [row for row, clip in enumerate(self.clips) if clip.split == split]
@@ -83,12 +83,19 @@ class Clips:
 def crema_d(folder: Path | str | None = None) -> Clips:
     """CREMA-D: 7,442 clips of 91 actors who say a sentence in one of six emotions.
 
-    Args:    folder, None: `crema-d` in the cache folder (`MMNB_DATA`).
-    Returns: `Clips`, split by actor: of every ten actors in order of number the last two test, the one before them validates. Clips without
-             frames or sound are an error, not skipped.
-    Raises:  DataUnavailable when the folders are missing; ValueError on a name of another form, or a clip without frames.
-    Source:  Cao et al. 2014, IEEE Transactions on Affective Computing; Open Database Licence 1.0. Published work splits by clip; by actor is
-             harder and leaves nobody's face in two splits.
+    Args:
+        folder: None: `crema-d` in the cache folder (`MMNB_DATA`).
+
+    Returns:
+        `Clips`, split by actor: of every ten actors in order of number the last two test, the one before them
+        validates. Clips without frames or sound are an error, not skipped.
+
+    Raises:
+        DataUnavailable: The folders are missing.
+        ValueError: a name of another form, or a clip without frames.
+
+    Source: Cao et al. 2014, IEEE Transactions on Affective Computing; Open Database Licence 1.0. Published work splits
+    by clip; by actor is harder and leaves nobody's face in two splits.
     """
     folder = paths.cache() / "crema-d" if folder is None else Path(folder)
     _need(
@@ -120,11 +127,18 @@ def crema_d(folder: Path | str | None = None) -> Clips:
 def ucf_101(folder: Path | str | None = None, fold: int = 1) -> Clips:
     """UCF-101: 13,320 clips of 101 actions; those with a sound track (51 classes have one).
 
-    Args:    folder, None: `ucf-101` in the cache folder; fold, 1 to 3, of the official lists.
-    Returns: `Clips`; groups 24 and 25 of the training list validate (a group shares background and people). Clips without a WAV file are
-             left out, as there are no sound tracks for half of the classes.
-    Raises:  DataUnavailable when folders or lists are missing; ValueError on another fold, or a clip without frames.
-    Source:  Soomro, Zamir & Shah 2012, CRCV-TR-12-01; for research, see its page.
+    Args:
+        folder: None: `ucf-101` in the cache folder.
+        fold: 1 to 3, of the official lists.
+
+    Returns:
+        `Clips`; groups 24 and 25 of the training list validate (a group shares background and people). Clips without a
+        WAV file are left out, as there are no sound tracks for half of the classes.
+
+    Raises:
+        DataUnavailable: Folders or lists are missing.
+
+    Source: Soomro, Zamir & Shah 2012, CRCV-TR-12-01; for research, see its page.
     """
     if fold not in (1, 2, 3):
         raise ValueError(f"ucf_101: got fold={fold}; expected 1, 2 or 3")

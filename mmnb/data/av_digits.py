@@ -62,11 +62,17 @@ class AvDigits:
 def sample(sizes: tuple[int, int, int], rng: np.random.Generator, rule: str = "same") -> AvDigits:
     """Draw pairs of a picture and a recording.
 
-    Args:    sizes, numbers of training, validation and test pairs; rng draws everything; rule, "same": both sides show the label;
-             "xor": two independent digits, the label is the parity of their sum.
-    Returns: `AvDigits`; digits are drawn uniformly, pictures and recordings with replacement within their split. The recordings'
-             log-mel pictures are averaged over 2 x 2 cells, to 16 bands and 16 frames.
-    Raises:  ValueError on sizes below 1 or an unknown rule; DataUnavailable without the recordings.
+    Args:
+        sizes: Numbers of training, validation and test pairs.
+        rng: Draws everything.
+        rule: "same": both sides show the label; "xor": two independent digits, the label is the parity of their sum.
+
+    Returns:
+        `AvDigits`; digits are drawn uniformly, pictures and recordings with replacement within their split. The
+        recordings' log-mel pictures are averaged over 2 x 2 cells, to 16 bands and 16 frames.
+
+    Raises:
+        DataUnavailable: Without the recordings.
     """
     if rule not in RULES or len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(

@@ -15,9 +15,10 @@ SIZES = {"val2017": "0.8 GB", "train2017": "18 GB"}  # of the archives of pictur
 class CocoPairs:
     """Pairs (picture, one caption); 5,000 in val2017, 118,287 in train2017, in ascending order of the pictures' numbers.
 
-    Args:    dataset, torchvision's `CocoCaptions`; which, "first" or "last" of a picture's five captions: the paper's figures 2 and 3 take the
-             first, its figure 1 and its fine-tuning the last.
-    Raises:  ValueError on another `which`.
+    Args:
+        dataset: `torchvision.datasets.CocoCaptions`.
+        which: "first" or "last" of a picture's five captions: the paper's figures 2 and 3 take the first, its figure 1
+            and its fine-tuning the last.
     """
 
     def __init__(self, dataset: Any, which: str = "first") -> None:
@@ -36,10 +37,16 @@ class CocoPairs:
 def load(folder: Path | str | None = None, which: str = "first", split: str = "val2017") -> CocoPairs:
     """Open the pictures of a split with their captions; pictures are read one by one.
 
-    Args:    folder, which holds `annotations/captions_val2017.json` and the folder `val2017` with `000000000139.jpg` and so on; None: `coco`
-             in the cache folder (`MMNB_DATA`); which, "first" or "last" caption; split, "val2017" or "train2017".
-    Raises:  DataUnavailable when files or the package pycocotools are missing; ValueError on another split.
-    Source:  Lin et al. 2014, Chen et al. 2015; captions CC BY 4.0, pictures: their own licence on Flickr.
+    Args:
+        folder: Holds `annotations/captions_val2017.json` and the folder `val2017` with `000000000139.jpg` and so on;
+            None: `coco` in the cache folder (`MMNB_DATA`).
+        which: "first" or "last" caption.
+        split: "val2017" or "train2017".
+
+    Raises:
+        DataUnavailable: Files or the package pycocotools are missing.
+
+    Source: Lin et al. 2014, Chen et al. 2015; captions CC BY 4.0, pictures: their own licence on Flickr.
     """
     if split not in SIZES:
         raise ValueError(f"coco.load: got split={split!r}; expected one of {', '.join(SIZES)}")

@@ -31,20 +31,32 @@ def overlap(
 ) -> Overlap:
     """The paper's synthetic data: the sign of the cosine of two hidden vectors that share more the larger alpha is.
 
-    Formula: x, z ~ N(0, I); z <- P((1 - alpha) z + alpha x); both to length 1; kept if |x . z| > margin; y = [x . z > 0]; seen through a = P_a x,
-    b = P_b z, all matrices uniform on [-.5, .5] and drawn once. alpha = 0: neither side alone knows anything. alpha = 1: z follows from x.
+    Formula: x, z ~ N(0, I); z <- P((1 - alpha) z + alpha x); both to length 1; kept if |x . z| > margin; y = [x . z >
+    0]; seen through a = P_a x, b = P_b z, all matrices uniform on [-.5, .5] and drawn once. alpha = 0: neither side
+    alone predicts y. alpha = 1: z follows from x.
 
-    Args:    n, examples; alpha, 0 to 1; rng; dim of the hidden vectors; dim_a, dim_b, seen; margin, 0 to below 1; redraw, what is drawn again
-             when a pair fails the margin: "both" vectors, or "second" only, as the paper prints it ("back to step 2").
-    Returns: `Overlap`.
-    Raises:  ValueError on other sizes, or when fewer than 1 draw in 1,000 passes. With redraw="second" and alpha = 1 a failing pair stays the same
-             for ever; after 1,000 rounds with a pair left, the error says so instead of hanging.
+    Args:
+        n: Examples.
+        alpha: 0 to 1.
+        rng: Draws everything.
+        dim: Of the hidden vectors.
+        dim_a: Of a.
+        dim_b: Of b.
+        margin: 0 to below 1.
+        redraw: What is drawn again when a pair fails the margin: "both" vectors, or "second" only, as the paper prints
+            it ("back to step 2").
+
+    Raises:
+        ValueError: Other sizes, or when fewer than 1 draw in 1,000 passes. With redraw="second" and alpha = 1 a failing
+            pair never passes; after 1,000 rounds with a pair left, the error says so instead of hanging.
+
     Example:
         >>> world = overlap(100, 0.0, np.random.default_rng(0))
         >>> world.a.shape, world.b.shape, sorted(world.y.unique().tolist())
         (torch.Size([100, 100]), torch.Size([100, 50]), [0, 1])
 
-    Source:  section 5.1 of the complementarity paper. Sizes are ours (its main text prints none), and both vectors are redrawn unless asked otherwise.
+    Source: section 5.1 of the complementarity paper. Sizes are ours (its main text prints none), and both vectors are
+    redrawn unless asked otherwise.
     """
     if min(n, dim, dim_a, dim_b) < 1 or not 0 <= alpha <= 1 or not 0 <= margin < 1 or redraw not in ("both", "second"):
         raise ValueError(
@@ -89,14 +101,18 @@ def averaged_pairs(std: float, *, half: str = "up") -> np.ndarray:
 
     Formula: p(x) = 1/10; y = (x + delta) mod 10 with delta = N(0, std^2) rounded; t = round((x + y) / 2).
 
-    Args:    std of the noise, 0 or more; half, "up", or "even" as Python's round does it.
-    Returns: probabilities, axes x, y, t.
-    Raises:  ValueError on another std or rounding.
+    Args:
+        std: Of the noise, 0 or more.
+        half: "up", or "even" as Python's round does it.
+
+    Returns:
+        Probabilities, axes x, y, t.
+
     Example:
         >>> float(averaged_pairs(0.0)[3, 3, 3])
         0.1
 
-    Source:  section 5.2 of the complementarity paper (AAV-MNIST).
+    Source: section 5.2 of the complementarity paper (AAV-MNIST).
     """
     if not std >= 0 or half not in ("up", "even"):
         raise ValueError(f"averaged_pairs: got std={std}, half={half!r}; expected std >= 0 and 'up' or 'even'")
@@ -116,9 +132,18 @@ def draw_pairs(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Pairs of items from two modalities by that rule: each a drawn with replacement, b any item that shows the digit the noise asks for.
 
-    Args:    digit_a (n_a,), digit_b (n_b,), the digits that the items show; std; n, pairs; rng.
-    Returns: of_a (n,), of_b (n,), rows of the items, and the label t (n,), all int64.
-    Raises:  ValueError when a modality lacks a digit, n < 1, or as `averaged_pairs`.
+    Args:
+        digit_a: (n_a,) digits that the items of a show.
+        digit_b: (n_b,) digits of b.
+        std: As in `averaged_pairs`.
+        n: Pairs.
+        rng: Draws everything.
+
+    Returns:
+        of_a (n,), of_b (n,), rows of the items, and the label t (n,), all int64.
+
+    Raises:
+        ValueError: a modality lacks a digit, n < 1, or as `averaged_pairs`.
     """
     counts = [torch.bincount(d, minlength=10) for d in (digit_a, digit_b)]
     if n < 1 or any(len(count) != 10 or count.min() < 1 for count in counts):

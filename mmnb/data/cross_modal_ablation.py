@@ -19,13 +19,21 @@ TABLES = {  # name -> file, measures; all in bits
 def load(table: str = "words") -> pd.DataFrame:
     """One of the authors' result files, one row per model, seed and mask.
 
-    Args:    table: "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when words are), "labelmatch" and
-             "labelmatch-agree" (the same where the phrase names one class of the detector, and where the detector agrees).
-    Returns: columns model; seed (Int64, missing for the headline rows and variants); mask, "none", "aligned" or "all", or for "words" also a threshold of
-             overlap such as "0.3"; and the measures in bits, MLM, MRC-KL or MRC-XE-VG. "aligned" is the threshold 0.5, or the phrase.
-             MRC-XE is left out: its labels are shifted by one class against the model's outputs.
-    Raises:  ValueError on another table or a damaged file; DataUnavailable if the file is neither cached nor to be downloaded.
-    Source:  github.com/e-bug/cross-modal-ablation (MIT licence), folder notebooks; Flickr30k Entities, 14,433 phrases.
+    Args:
+        table: "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when
+            words are), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector,
+            and where the detector agrees).
+
+    Returns:
+        Columns model; seed (Int64, missing for the headline rows and variants); mask, "none", "aligned" or "all", or
+        for "words" also a threshold of overlap such as "0.3"; and the measures in bits, MLM, MRC-KL or MRC-XE-VG.
+        "aligned" is the threshold 0.5, or the phrase. MRC-XE is left out: its labels are shifted by one class against
+        the model's outputs.
+
+    Raises:
+        DataUnavailable: The file is neither cached nor to be downloaded.
+
+    Source: github.com/e-bug/cross-modal-ablation (MIT licence), folder notebooks; Flickr30k Entities, 14,433 phrases.
     """
     if table not in TABLES:
         raise ValueError(f"cross_modal_ablation.load: got table={table!r}; expected one of {', '.join(TABLES)}")
@@ -34,9 +42,10 @@ def load(table: str = "words") -> pd.DataFrame:
 
 
 def read(path: Path, measures: list[str]) -> pd.DataFrame:
-    """Read a result file. Raises: ValueError when a column is missing, a number is none, or a model and mask come twice.
+    """Read a result file.
 
-    The files name a mask "None", "All", "Phrase" or by its threshold; a model of one seed "UNITER_s42".
+    Raises ValueError when a column is missing, a number is none, or a model and mask come twice.  The files name a mask
+    "None", "All", "Phrase" or by its threshold; a model of one seed "UNITER_s42".
     """
     raw = pd.read_csv(path, sep="\t", index_col=0, keep_default_na=False, dtype=str)
     missing = {"Model", "Mask", *measures} - set(raw.columns)
@@ -59,7 +68,7 @@ def read(path: Path, measures: list[str]) -> pd.DataFrame:
 def by_seed(table: pd.DataFrame, measure: str) -> dict[str, pd.DataFrame]:
     """model -> the ten seeds as rows, masks none, aligned, all as columns.
 
-    Raises: ValueError when a model has not each of the ten seeds under each mask.
+    Raises ValueError when a model has not each of the ten seeds under each mask.
     """
     found = {}
     for model in MODELS:

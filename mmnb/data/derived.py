@@ -1,8 +1,7 @@
-"""Arrays that are cheap to make again (decoded images, rendered glyphs), kept between runs in a folder of their own.
+"""Arrays that are cheap to make again (decoded images, rendered glyphs), kept between runs as `.npz` files.
 
-The folder is `MMNB_CACHE`, else `derived/` in the platform's user cache. It is never the folder of the remote files, which may
-be read-only or shared. Losing it costs seconds, so nothing in here may stop a run: what cannot be read is made again, what
-cannot be written is reported by a warning and used from memory.
+The folder is `MMNB_CACHE`, else `derived/` in the platform's user cache. A file that cannot be read is made again; a folder that
+cannot be written costs a warning. joblib.Memory would do the same, but it loads pickles, which run code: the folder may be shared.
 """
 
 import hashlib
@@ -10,12 +9,11 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from mmnb import paths
 
@@ -25,45 +23,35 @@ Arrays = dict[str, np.ndarray]
 def folder() -> Path:
     """Folder of the derived files: `MMNB_CACHE`, else the platform's user cache. It need not exist."""
     given = os.environ.get("MMNB_CACHE")
-    if given:
-        return Path(given).expanduser().resolve()
-    return Path(platformdirs.user_cache_dir("mmnb", appauthor=False)) / "derived"
+    return Path(given).expanduser().resolve() if given else paths.user_cache() / "derived"
 
 
-def key(source: Path | str, distributions: list[str], **settings: object) -> str:
-    """Sixteen hexadecimal digits that change when the result would: code of the builder, package versions, settings.
+def arrays(
+    name: str, build: Callable[[], Arrays], *, source: Path | str, packages: Sequence[str], **settings: object
+) -> Arrays:
+    """Return what `build()` returns, from the cache where it is whole, and keep it there.
 
-    Args:    source, the builder's `__file__`; distributions, names of the installed packages that the result depends on;
-             settings, anything with a stable `repr`.
-    Returns: the key. Raises: importlib.metadata.PackageNotFoundError if a distribution is not installed.
+    Args:
+        name: Start of the file name.
+        build: Returns named arrays without Python objects in them.
+        source: The builder's `__file__`; its content, the versions of the packages and the settings name the file.
+        packages: Installed packages that the result depends on.
+        settings: Whatever else it depends on, with a stable `repr`.
+
+    Returns:
+        Name -> array; the caller owns them.
     """
-    digest = hashlib.sha256(Path(source).read_bytes())
-    for name in distributions:
-        digest.update(f"{name}=={metadata.version(name)}\n".encode())
-    digest.update(repr(sorted(settings.items())).encode())
-    return digest.hexdigest()[:16]
-
-
-def arrays(name: str, key: str, build: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays that `build()` returns, from the cache where they are whole, and keep them there.
-
-    Args:    name, start of the file name; key, from `key`: another key is another file; build, returns named arrays without
-             Python objects in them (they are stored without pickle).
-    Returns: name -> array, freshly read or freshly built; the caller owns them.
-    Warns:   RuntimeWarning when the folder cannot be written (the arrays are returned all the same).
-    """
-    path = folder() / f"{name}-{key}.npz"
-    kept = _read(path)
-    if kept is not None:
+    versions = "".join(f"{package}=={metadata.version(package)}\n" for package in packages)
+    content = Path(source).read_bytes() + (versions + repr(sorted(settings.items()))).encode()
+    path = folder() / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+    if (kept := _read(path)) is not None:
         return kept
     built = build()
     try:
         with paths.replace(path) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **built)
     except OSError as error:
-        if (
-            _read(path) is None
-        ):  # on Windows the name cannot be taken while another process reads the same file: no harm done
+        if _read(path) is None:  # on Windows another process that reads the same file keeps its name: no harm done
             warnings.warn(
                 f"mmnb could not keep {path.name} in {path.parent} ({error}); it is made again on every run. "
                 "Set MMNB_CACHE to a folder that can be written to.",

@@ -20,7 +20,8 @@ class Digits:
     split   (1797,) int64, row in `SPLITS`: 60 / 15 / 25 % of every class, always the same
 
     Who wrote which digit is not known, so the same hand may be in two splits.
-    Source:  Alpaydin & Kaynak 1998, test part of "Optical Recognition of Handwritten Digits" (UCI), as in scikit-learn.
+
+    Source: Alpaydin & Kaynak 1998, test part of "Optical Recognition of Handwritten Digits" (UCI), as in scikit-learn.
     """
 
     images: Tensor
@@ -35,7 +36,7 @@ class Digits:
         return f"Digits({len(self):,} pictures of 8 x 8: {counts})"
 
     def rows(self, split: str) -> Tensor:
-        """Rows of one split, int64 ascending. Raises: ValueError on another name than those of `SPLITS`."""
+        """Rows of one split, int64 ascending."""
         if split not in SPLITS:
             raise ValueError(f"Digits.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
         return (self.split == SPLITS.index(split)).nonzero().squeeze(1)
@@ -44,7 +45,6 @@ class Digits:
 def load() -> Digits:
     """Load the pictures; nothing is downloaded.
 
-    Returns: `Digits`; the tensors are fresh copies.
     Example:
         >>> data = load()
         >>> data.images.shape, int(data.images.max()), data.digit[:5].tolist()
@@ -60,9 +60,15 @@ def load() -> Digits:
 def stratified(label: Tensor, shares: tuple[float, ...], seed: int = 0) -> Tensor:
     """Deal the rows of every class out to parts, at random but always alike.
 
-    Args:    label (n,) int64; shares of the parts, above 0, summing to 1 to within 1e-9; seed of the draw.
-    Returns: (n,) int64, the part of each row. Of a class of m rows, part k gets those from round(m * sum of the shares before k) on.
-    Raises:  ValueError on other shares.
+    Args:
+        label: (n,) int64.
+        shares: Of the parts, above 0, summing to 1 to within 1e-9.
+        seed: Of the draw.
+
+    Returns:
+        (n,) int64, the part of each row. Of a class of m rows, part k gets those from round(m * sum of the shares
+        before k) on.
+
     Example:
         >>> stratified(torch.tensor([0, 0, 1, 1]), (0.5, 0.5)).bincount().tolist()
         [2, 2]

@@ -19,12 +19,17 @@ class DotProduct:
 def sample(n: int, *, dim: int, dim_a: int, dim_b: int, margin: float, rng: np.random.Generator) -> DotProduct:
     """Draw n examples of y = [v . t > 0], seen through a = P v and b = Q t.
 
-    Formula: v, t uniform on the unit sphere of `dim` dimensions, kept if |v . t| > margin; P (dim_a, dim) and Q (dim_b, dim) with
-    entries uniform on [-0.5, 0.5], one draw for the whole sample.
+    Formula: v, t uniform on the unit sphere of `dim` dimensions, kept if |v . t| > margin; P (dim_a, dim) and Q (dim_b,
+    dim) with entries uniform on [-0.5, 0.5], one draw for the whole sample.
 
-    Args: n, dim, dim_a, dim_b at least 1; margin from 0 to below 1; rng draws everything.
-    Returns: a `DotProduct`.
-    Raises: ValueError on other sizes; also when fewer than 1 draw in 10,000 passes the margin.
+    Args:
+        n: Examples.
+        dim: Of the hidden vectors.
+        dim_a: Of a.
+        dim_b: Of b.
+        margin: From 0 to below 1.
+        rng: Draws everything.
+
     Example:
         >>> world = sample(100, dim=20, dim_a=30, dim_b=10, margin=0.25, rng=np.random.default_rng(0))
         >>> world.a.shape, world.b.shape, sorted(world.y.unique().tolist())

@@ -65,7 +65,8 @@ class EasyVQA:
     question_types  6 names: what/has/lacks × color/shape ("lacks": the question contains "not" or "no")
 
     No image is in two splits. The same *sentences* do occur in all splits: there are only 107 different ones.
-    Source:  Victor Zhou, easy-VQA 1.0 (PyPI `easy-vqa`, MIT licence).
+
+    Source: Victor Zhou, easy-VQA 1.0 (PyPI `easy-vqa`, MIT licence).
     """
 
     images: Tensor
@@ -87,9 +88,14 @@ class EasyVQA:
     def pairs(self, images: tuple[int, int, int] | None = None) -> Pairs:
         """Pictures (a, at half the side: 32 x 32) with questions (b, the 107 different ones) and answers.
 
-        Args:    images, how many of the training, validation and test pictures to use, the first ones; None: all.
-        Returns: a `Pairs` whose row k is row k of the training, then validation, then test questions, whatever `images` is.
-        Raises:  ValueError when a number of pictures is below 1 or above what there is.
+        Args:
+            images: How many of the training, validation and test pictures to use, the first ones; None: all.
+
+        Returns:
+            a `Pairs` whose row k is row k of the training, then validation, then test questions, whatever `images` is.
+
+        Raises:
+            ValueError: a number of pictures is below 1 or above what there is.
         """
         parts = (self.train, self.validation, self.test)
         there = tuple(int(part.image.max() - part.image.min()) + 1 for part in parts)
@@ -122,9 +128,8 @@ def folder() -> Path | None:
 def load() -> EasyVQA:
     """Load easy-VQA.
 
-    Args:    none. The pictures are decoded once and kept as one file (see `mmnb.data.derived`).
-    Returns: an `EasyVQA`; the tensors are fresh copies, changing them changes nothing else.
-    Raises:  DataUnavailable if the package `easy-vqa` is not installed.
+    The pictures are decoded once and kept as one file. Raises DataUnavailable if the package `easy-vqa` is not installed.
+
     Example:
         >>> data = load()
         >>> data.train.text[0], data.answers[data.train.answer[0]], data.images[data.train.image[0]].shape
@@ -138,8 +143,9 @@ def load() -> EasyVQA:
             "easy-VQA is not here: 5,000 pictures with 48,248 questions (5 MB, MIT licence). "
             'Install it with `pip install "easy-vqa==1.0"` or `pip install "mmnb[worlds]"`; nothing else is downloaded.'
         )
-    key = derived.key(__file__, ["easy-vqa", "numpy", "pillow"])
-    images = torch.from_numpy(derived.arrays("easyvqa", key, lambda: {"images": _decode(data)})["images"])
+    packages = ("easy-vqa", "numpy", "pillow")
+    drawn = derived.arrays("easyvqa", lambda: {"images": _decode(data)}, source=__file__, packages=packages)
+    images = torch.from_numpy(drawn["images"])
     official = [
         json.loads((data / split / "questions.json").read_text(encoding="utf-8")) for split in ("train", "test")
     ]

@@ -56,7 +56,9 @@ class RegionFeatures:
 def sentence(line: str) -> Sentence:
     """One line of a sentence file.
 
-    Raises: ValueError when a mark is left over that is not of the form [/EN#number/type words].
+    Raises:
+        ValueError: a mark is left over that is not of the form [/EN#number/type words].
+
     Example:
         >>> found = sentence("[/EN#7/people Two men] by [/EN#8/other/scene a lake] .")
         >>> found.text, [(p.words, p.start, p.kind) for p in found.phrases]
@@ -79,7 +81,7 @@ def sentence(line: str) -> Sentence:
 def annotation(file: Path) -> Boxes:
     """Boxes of one picture from its XML file.
 
-    Raises: ValueError when the file is no annotation, or a box has no area or leaves the picture by more than a pixel.
+    Raises ValueError when the file is no annotation, or a box has no area or leaves the picture by more than a pixel.
     """
     try:
         root = ElementTree.parse(file).getroot()
@@ -108,7 +110,8 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
     """Regions of one picture in VOLTA's layout: an H5 file with one group per picture, or a folder with one NPZ file per picture, holding
     `features`, `boxes` (pixels), `img_w`, `img_h`, and perhaps `cls_prob` and `obj_conf`; other arrays (`obj_id`, `attr_id`, …) are left alone.
 
-    Raises: DataUnavailable without the picture, or without h5py for an H5 file; ValueError on missing arrays, shapes, NaN, or boxes outside.
+    Raises DataUnavailable without the picture, or without h5py for an H5 file; ValueError on missing arrays, shapes,
+    NaN, or boxes outside.
     """
     if file.is_dir():
         own = file / f"{picture}.npz"
@@ -131,7 +134,10 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
 
 
 def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
-    """Checked regions from the arrays of one picture; boxes from pixels to shares. Raises: ValueError, see `read_regions`."""
+    """Checked regions from the arrays of one picture; boxes from pixels to shares.
+
+    Raises ValueError, see `read_regions`.
+    """
     missing = [name for name in _NEEDED if name not in raw]
     if missing:
         raise ValueError(f"regions of {picture}: {', '.join(missing)} missing; expected {', '.join(_NEEDED)}")
@@ -162,9 +168,15 @@ def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
 def load(folder: Path | str | None = None, split: str = "val") -> dict[str, tuple[list[Sentence], Boxes]]:
     """picture number -> its captions and boxes, for one split.
 
-    Args:    folder, with `Sentences/36979.txt`, `Annotations/36979.xml` and `val.txt`; None: `flickr30k-entities` in the cache folder.
-    Raises:  DataUnavailable when files are missing; ValueError on damaged ones.
-    Source:  Plummer et al. 2015, github.com/BryanPlummer/flickr30k_entities.
+    Args:
+        folder: With `Sentences/36979.txt`, `Annotations/36979.xml` and `val.txt`; None: `flickr30k-entities` in the
+            cache folder.
+
+    Raises:
+        DataUnavailable: Files are missing.
+        ValueError: A file is damaged.
+
+    Source: Plummer et al. 2015, github.com/BryanPlummer/flickr30k_entities.
     """
     folder = paths.cache() / "flickr30k-entities" if folder is None else Path(folder)
     listing = folder / f"{split}.txt"

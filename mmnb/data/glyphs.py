@@ -1,6 +1,6 @@
 """Glyphs: pictures of characters in twelve typefaces, each with the character's Unicode name as its caption.
 
-A real, redundant and ambiguous image-text world that needs no download: the name describes the picture ("LATIN SMALL LETTER E
+A real, redundant and ambiguous image-text data set that needs no download: the name describes the picture ("LATIN SMALL LETTER E
 WITH ACUTE"), and A, Alpha and Cyrillic A look alike, so that the picture alone cannot tell them apart.
 """
 
@@ -75,8 +75,8 @@ class Glyphs:
     Lists
       faces 12 · vocabulary `<pad>`, `<unk>` and the 2,000 most frequent words · categories · scripts
 
-    Source:  DejaVu 2.35 fonts inside matplotlib (free licence of Bitstream Vera, changes in the public domain); the names are
-             Unicode's (Unicode licence). Counts: the fonts of matplotlib 3.11.
+    Source: DejaVu 2.35 fonts inside matplotlib (free licence of Bitstream Vera, changes in the public domain); the
+    names are Unicode's (Unicode licence). Counts: the fonts of matplotlib 3.11.
     """
 
     images: Tensor
@@ -109,9 +109,13 @@ class Glyphs:
     def rows(self, split: str, by: str) -> Tensor:
         """Rows of the pairs in one split.
 
-        Args:    split, "train", "validation" or "test"; by, "face" (known characters in new faces) or "character" (new
-                 characters in known faces). The two ways to split must not be mixed in one experiment.
-        Returns: (m,) int64, ascending. Raises: ValueError on another name.
+        Args:
+            split: "train", "validation" or "test".
+            by: "face" (known characters in new faces) or "character" (new characters in known faces). The two ways to
+                split must not be mixed in one experiment.
+
+        Returns:
+            (m,) int64, ascending.
         """
         if split not in SPLITS or by not in ("face", "character"):
             raise ValueError(
@@ -131,10 +135,15 @@ class Glyphs:
     ) -> Pairs:
         """Pictures (a) with names (b) and their script or category as label, split by character.
 
-        Args:    target, "script" or "category"; without, words to take out of all names; faces, names of the faces to use; characters,
-                 rows of the characters to use, None: all; at_least, characters that a class must have. "COMMON" is no script here.
-        Returns: a `Pairs` with images (n, 1, size, size).
-        Raises:  ValueError on another target, an unknown face, or when fewer than two classes are large enough.
+        Args:
+            target: "script" or "category".
+            without: Words to take out of all names.
+            faces: Names of the faces to use.
+            characters: Rows of the characters to use, None: all.
+            at_least: Characters that a class must have. "COMMON" is no script here.
+
+        Returns:
+            a `Pairs` with images (n, 1, size, size).
         """
         if target not in ("script", "category") or not set(faces) <= set(self.faces):
             raise ValueError(
@@ -167,11 +176,15 @@ class Glyphs:
 
 
 def load(size: int = 32) -> Glyphs:
-    """Load the glyph world, rendered at `size` × `size` pixels.
+    """Load the glyphs, rendered at `size` × `size` pixels.
 
-    Args:    size, height and width in pixels, from 8 to 128. Rendering takes about a second and is kept as one file per size.
-    Returns: a `Glyphs`; the tensors are fresh copies, changing them changes nothing else.
-    Raises:  ValueError on another size; DataUnavailable if matplotlib lacks one of the twelve font files.
+    Args:
+        size: Height and width in pixels, from 8 to 128. Rendering takes about a second and is kept as one file per
+            size.
+
+    Raises:
+        DataUnavailable: matplotlib lacks one of the twelve font files.
+
     Example:
         >>> data = load()
         >>> data
@@ -180,20 +193,22 @@ def load(size: int = 32) -> Glyphs:
         >>> data.names[data.character[row]], data.faces[data.face[row]]
         ('EXCLAMATION MARK', 'DejaVuSans')
 
-    Source:  our own rendering: Pillow's BASIC layout, one font size and one baseline for all characters, the ink centred from left
-             to right; the few characters that do not fit are drawn smaller. Blank, unnamed and missing characters are left out.
+    Source: our own rendering: Pillow's BASIC layout, one font size and one baseline for all characters, the ink centred
+    from left to right; the few characters that do not fit are drawn smaller. Blank, unnamed and missing characters are
+    left out.
     """
     if isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 128:
         raise ValueError(f"glyphs.load: got size={size!r}; expected a whole number from 8 to 128")
     files = typeset.font_files(list(FACES))
-    key = derived.key(
-        typeset.__file__,
-        ["fonttools", "matplotlib", "numpy", "pillow"],
+    drawn = derived.arrays(
+        f"glyphs{size}",
+        lambda: typeset.draw(files, size),
+        source=typeset.__file__,
+        packages=("fonttools", "matplotlib", "numpy", "pillow"),
         unicode=unicodedata.unidata_version,
         faces=tuple(FACES),
         size=size,
     )
-    drawn = derived.arrays(f"glyphs{size}", key, lambda: typeset.draw(files, size))
     return _describe(drawn["images"], drawn["codepoint"], drawn["face"])
 
 

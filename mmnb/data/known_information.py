@@ -101,15 +101,18 @@ def _spiral(x: np.ndarray) -> np.ndarray:
 def suite(rho: float = 0.75) -> dict[str, Task]:
     """The bench, by name.
 
-    Args:    rho, correlation of the normal tasks, -1 < rho < 1.
-    Returns: name -> `Task`: normal pairs in 1, 5, 20 dimensions; three invertible maps of a normal pair, which change nothing; a Student pair;
-             uniform noise, wide, narrow and almost none; labels against a number.
-    Raises:  ValueError on another rho.
+    Args:
+        rho: Correlation of the normal tasks, -1 < rho < 1.
+
+    Returns:
+        Name -> `Task`: normal pairs in 1, 5, 20 dimensions; three invertible maps of a normal pair, which change
+        nothing; a Student pair; uniform noise, wide, narrow and almost none; labels against a number.
+
     Example:
         >>> {name: round(task.nats, 3) for name, task in suite().items()}["gaussian, d = 5"]
         2.067
 
-    Source:  closed forms collected by Czyz et al. 2023 (normal, Student, maps); uniform and label tasks by integration.
+    Source: closed forms collected by Czyz et al. 2023 (normal, Student, maps); uniform and label tasks by integration.
     """
     if not -1 < rho < 1:
         raise ValueError(f"known_information.suite: got rho={rho}; expected a correlation between -1 and 1")

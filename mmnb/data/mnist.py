@@ -32,7 +32,7 @@ class Mnist:
         return f"Mnist({len(self.digit):,} pictures of 28 x 28)"
 
     def rows(self, split: str) -> Tensor:
-        """Rows of one split, int64 ascending. Raises: ValueError on another name than those of `SPLITS`."""
+        """Rows of one split, int64 ascending."""
         if split not in SPLITS:
             raise ValueError(f"Mnist.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
         return (self.split == SPLITS.index(split)).nonzero().squeeze(1)
@@ -41,7 +41,7 @@ class Mnist:
 def load() -> Mnist:
     """Read the four unpacked files from <MMNB_DATA>/mnist/MNIST/raw, where `torchvision.datasets.MNIST(<MMNB_DATA>/mnist, download=True)` puts them.
 
-    Raises: DataUnavailable when one is missing, with what to get; ValueError when pictures and labels do not match.
+    Raises DataUnavailable when one is missing, with what to get; ValueError when pictures and labels do not match.
     """
     folder = paths.cache() / "mnist" / "MNIST" / "raw"
     missing = [name for names in FILES.values() for name in names if not (folder / name).is_file()]

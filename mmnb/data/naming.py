@@ -1,4 +1,4 @@
-"""Four cards and a sentence about one of them: a world so small that everything anybody can know about it stands in one table.
+"""Four cards and a sentence about one of them: a data set so small that one table holds its whole distribution.
 
 On the table lie a circle, a square, a triangle and a star, each red or blue by the toss of a coin, in any order. The sentence reads *warm square red*: an
 adjective, the shape of one card, a colour. The colour is that of the named card, but 1 time in 20 the speaker errs; the adjective goes with the colour 3
@@ -63,9 +63,10 @@ def table() -> np.ndarray:
 def sample(n: int, seed: int) -> Naming:
     """Draw n pictures with sentences.
 
-    Args:    n, at least 1; seed.
-    Returns: `Naming`.
-    Raises:  ValueError when n < 1.
+    Args:
+        n: At least 1.
+        seed: Of the draw.
+
     Example:
         >>> drawn = sample(5, seed=0)
         >>> drawn.cards.shape, drawn.words.shape, sorted(drawn.label.unique().tolist())

@@ -15,7 +15,6 @@ class Pairs:
     label  (n,) int64, row in `classes`                classes  names
     train, validation, test  int64 rows of pairs; disjoint
 
-    Raises: ValueError when rows point outside, lengths differ, or two splits share a pair.
     Example:
         >>> pairs = Pairs(a=torch.eye(2), b=torch.eye(3), of_a=torch.tensor([0, 1, 1]), of_b=torch.tensor([2, 0, 1]),
         ...     label=torch.tensor([0, 1, 1]), classes=("no", "yes"),

@@ -1,25 +1,31 @@
-"""Small remote files: fetched once, checked against `data/manifest.toml` every time they are used.
+"""Small remote files, fetched once through pooch and checked against `data/manifest.toml` every time they are used.
 
-The cache folder is `MMNB_DATA` (default: the platform's user cache). A file that is there is used as it is, so the folder may be
-read-only, shared, or filled by hand on a computer without a network.
+The cache folder is `MMNB_DATA` (default: the platform's user cache). It may be read-only, shared, or filled by hand on a
+computer without a network: a file that is there is not downloaded.
 """
 
 import contextlib
 import difflib
+import hashlib
 import os
-import shutil
+import sys
+import tarfile
 import tempfile
 import tomllib
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from mmnb import paths
-from mmnb.data import archive
-from mmnb.data.download import DownloadError, download, sha256
 from mmnb.errors import DataUnavailable
+
+RETRIES = 1
+TIMEOUT = (5.0, 15.0)  # seconds to connect, seconds of silence
 
 
 @dataclass(frozen=True)
@@ -37,17 +43,12 @@ class RemoteFile:
 
     @property
     def path(self) -> Path:
-        """Where it is or belongs: the key below the cache folder."""
+        """Where it belongs: the key below the cache folder."""
         return paths.cache().joinpath(*self.key.split("/"))
 
     @property
-    def pattern(self) -> str:
-        """Names of an archive's members, without their folder."""
-        return PurePosixPath(self.members or "*").name
-
-    @property
     def present(self) -> bool:
-        """Whether something stands in its place; the content is checked by `fetch`."""
+        """Whether the file or folder exists; `fetch` checks the content."""
         return self.path.is_dir() if self.members else self.path.is_file()
 
 
@@ -64,18 +65,21 @@ def manifest_file() -> Path:
     )
 
 
+def manifest() -> dict[str, Any]:
+    """Content of `data/manifest.toml`."""
+    return tomllib.loads(manifest_file().read_text(encoding="utf-8"))
+
+
 def files() -> dict[str, RemoteFile]:
-    """All entries of the manifest, by key, in its order. Raises ValueError on an entry that is not complete."""
-    source = manifest_file()
-    content = tomllib.loads(source.read_text(encoding="utf-8"))
-    entries = {}
+    """All remote files of the manifest, by key, in its order. Raises ValueError on an entry that is not complete."""
+    content, entries = manifest(), {}
     for row in (*content.get("file", []), *content.get("archive", [])):
         try:
             dataset = content["dataset"][row["dataset"]]
             entry = RemoteFile(licence=dataset["licence"], title=dataset["title"], **row)
         except (KeyError, TypeError) as error:
             raise ValueError(
-                f"{source.name}: entry {row.get('key', row)!r} is not complete or has an unknown field: {error}"
+                f"manifest.toml: entry {row.get('key', row)!r} is not complete or has an unknown field: {error}"
             ) from error
         entries[entry.key] = entry
     return entries
@@ -84,27 +88,30 @@ def files() -> dict[str, RemoteFile]:
 def fetch(key: str) -> Path:
     """Return the path of a remote file, downloading it first if the cache does not hold it.
 
-    Args:    key, as in `data/manifest.toml`, for example "emap-lxmert/vqa_results.txt"; of an archive, the folder's key.
-    Returns: path of a file (or folder, for an archive) whose content has the sha256 of the manifest.
-    Raises:  ValueError on an unknown key, or when what stands in the cache is not the file of the manifest (it is neither used
-             nor removed); DataUnavailable when it is not there and cannot be downloaded or kept.
-    Source:  every url is pinned to a commit of the authors' repository.
+    Args:
+        key: As in `data/manifest.toml`, such as "emap-lxmert/vqa_results.txt"; for an archive, the key of its folder.
+
+    Returns:
+        A file (for an archive, a folder) whose content has the sha256 of the manifest.
+
+    Raises:
+        ValueError: The key is unknown, or the cache holds something else (it is neither used nor removed).
+        DataUnavailable: It is not there and cannot be downloaded or kept.
     """
     known = files()
     if key not in known:
         near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or list(known)
-        raise ValueError(
-            f"remote.fetch: got key {key!r}, which is not in {manifest_file().name}; expected for example {', '.join(near)}"
-        )
+        raise ValueError(f"remote.fetch: got key {key!r}; expected one of {manifest_file().name}, as {', '.join(near)}")
     entry = known[key]
     if not entry.path.exists():
-        _download(entry)
+        with _explained(entry):
+            _download(entry)
     _verify(entry)
     return entry.path
 
 
 def fetch_dataset(name: str) -> list[Path]:
-    """Fetch every file of one data set; stops at the first that is not to be had. Raises as `fetch`, ValueError on an unknown name."""
+    """Fetch every file of one data set. Raises as `fetch`; ValueError on an unknown name."""
     known = files()
     keys = [entry.key for entry in known.values() if entry.dataset == name]
     if not keys:
@@ -114,12 +121,12 @@ def fetch_dataset(name: str) -> list[Path]:
 
 
 def array(key: str) -> np.ndarray:
-    """A remote `.npy` file as an array; pickled objects in it are refused. Raises as `fetch`, ValueError on another kind of file."""
+    """A remote `.npy` file as an array. Raises as `fetch`; ValueError if it holds pickled objects."""
     return np.load(fetch(key), allow_pickle=False)
 
 
 def size_in_words(size: int) -> str:
-    """A size in bytes for people.
+    """A number of bytes for people.
 
     Example:
         >>> size_in_words(840), size_in_words(2_048_128), size_in_words(6_650_000_000)
@@ -131,81 +138,79 @@ def size_in_words(size: int) -> str:
     return f"{size} bytes"
 
 
+def _content(entry: RemoteFile, path: Path) -> str:
+    """sha256 of a file; of a folder, that of the output of `LC_ALL=C sha256sum *.wav`: other files in it do not count."""
+    import pooch  # over a second together with requests, and listing data sets needs neither
+
+    if not entry.members:
+        return pooch.file_hash(str(path))
+    members = sorted(path.glob(PurePosixPath(entry.members).name))
+    lines = "".join(f"{pooch.file_hash(str(file))}  {file.name}\n" for file in members)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def _verify(entry: RemoteFile) -> None:
     """Raise ValueError unless the content in the cache is that of the manifest."""
-    if entry.members and not entry.path.is_dir():
-        raise ValueError(f"{entry.path} is a file; expected a folder with the members {entry.members} of {entry.url}")
-    if not entry.members and not entry.path.is_file():
-        raise ValueError(f"{entry.path} is not a file; expected the file {entry.url}")
-    found = archive.content_sha256(entry.path, entry.pattern) if entry.members else sha256(entry.path)
+    kind = "folder" if entry.members else "file"
+    found = _content(entry, entry.path) if entry.present else f"no {kind}"
     if found != entry.sha256:
-        what = "the files in it are not those" if entry.members else "it is not the file"
         raise ValueError(
-            f"{entry.path} is damaged or out of date: {what} of data/manifest.toml. Expected sha256 {entry.sha256}, found {found}. "
-            f"It was not used. Move it away and it is fetched again ({size_in_words(entry.size)}, licence {entry.licence}) from {entry.url}"
+            f"{entry.path} is damaged or out of date: got {found}; expected a {kind} with sha256 {entry.sha256}. It was not used. "
+            f"Move it away and it is fetched again ({size_in_words(entry.size)}, licence {entry.licence}) from {entry.url}"
         )
 
 
 def _download(entry: RemoteFile) -> None:
     """Put the entry in its place in the cache, whole and verified or not at all."""
-    with _explained(entry):
-        entry.path.parent.mkdir(parents=True, exist_ok=True)
-        _tell(entry)
-        if entry.members:
-            _download_archive(entry)
-            return
-        with paths.replace(entry.path) as temporary:
-            download(entry.url, temporary, entry.size, lambda file: _same(sha256(file), entry.sha256))
+    import pooch
+
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=entry.size >= 2**20 and sys.stderr.isatty())
+    if entry.members:
+        return _download_members(entry, downloader)
+    registry, urls = {entry.key: entry.sha256}, {entry.key: entry.url}
+    files = pooch.create(paths.cache(), "", registry=registry, urls=urls, retry_if_failed=RETRIES)
+    # pooch leaves the mode 0600, which nobody else could read in a shared folder
+    files.fetch(entry.key, processor=lambda file, action, _: os.chmod(file, 0o644), downloader=downloader)
 
 
-def _download_archive(entry: RemoteFile) -> None:
-    with tempfile.TemporaryDirectory(
-        dir=entry.path.parent, prefix=f".{entry.path.name}-", ignore_cleanup_errors=True
-    ) as folder:
-        unpacked = Path(folder) / "unpacked"
-
-        def unpack(file: Path) -> None:
-            shutil.rmtree(unpacked, ignore_errors=True)
-            unpacked.mkdir()
-            archive.unpack(file, unpacked, entry.members or "", largest=entry.size)
-            _same(archive.content_sha256(unpacked, entry.pattern), entry.sha256)
-
-        download(entry.url, Path(folder) / "archive", entry.size, unpack)
+def _download_members(entry: RemoteFile, downloader: Callable[..., None]) -> None:
+    """Unpack the members of an archive. pooch.Untar has no safe filter on Python 3.11, and the archive's own hash is not stable."""
+    entry.path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=entry.path.parent, prefix=f".{entry.path.name}-") as folder:
+        archive, unpacked = Path(folder) / "archive", Path(folder) / "unpacked"
+        downloader(entry.url, str(archive), None)
+        with tarfile.open(archive) as tar:
+            found = (m for m in tar if m.isfile() and fnmatchcase(m.name, f"*/{entry.members}"))
+            # a small archive can unpack to terabytes; the filter refuses a path that leaves the folder
+            tar.extractall(unpacked, [m for m in found if m.size <= entry.size], filter="data")
+        members = next(unpacked.glob(f"*/{PurePosixPath(entry.members).parent}"), unpacked)
+        if _content(entry, members) != entry.sha256:
+            raise ValueError(f"its members have other contents than those with sha256 {entry.sha256}")
         try:
-            unpacked.rename(entry.path)
+            members.rename(entry.path)
         except OSError:
             if not entry.path.is_dir():  # otherwise another process was faster; its content is verified like ours
                 raise
 
 
-def _same(found: str, expected: str) -> None:
-    if found != expected:
-        raise ValueError(f"expected sha256 {expected}, got {found}; nothing was kept")
-
-
-def _tell(entry: RemoteFile) -> None:
-    """Say on standard error what is about to be downloaded: nobody likes a program that goes to the network in silence."""
-    import pooch
-
-    pooch.get_logger().info(
-        f"Downloading {entry.key} ({size_in_words(entry.size)}, licence {entry.licence}) from {entry.url} to {paths.cache()}"
-    )
-
-
 @contextlib.contextmanager
 def _explained(entry: RemoteFile) -> Iterator[None]:
-    """Turn what can go wrong on the way into a DataUnavailable that says what to do."""
+    """Turn an error of the download into a DataUnavailable that says what to do."""
+    import requests
+
     try:
         yield
-    except DownloadError as error:
-        reason = f"it is not in the cache and could not be downloaded: {error}"
-    except OSError as error:
-        reason = f"it is not in the cache, and nothing can be written there ({error}): set MMNB_DATA to a folder that can be written to"
+    except requests.HTTPError as error:
+        reason = f"the server answered {error.response.status_code}"
+    except (requests.RequestException, EOFError, tarfile.TarError, zlib.error) as error:
+        reason = f"the download failed ({type(error).__name__})"  # their texts hold addresses of objects
+    except (OSError, ValueError) as error:
+        reason = str(error)
     else:
         return
     place = f"its members {entry.members} into the folder {entry.path}" if entry.members else f"it at {entry.path}"
     raise DataUnavailable(
-        f"{entry.key} ({entry.title}) is unavailable: {reason}. "
+        f"{entry.key} ({entry.title}) is not in the cache and could not be downloaded or kept: {reason}. "
         f"Get it yourself ({size_in_words(entry.size)}, licence {entry.licence}) from {entry.url} and put {place}, "
-        f"or set MMNB_DATA to a folder that holds {entry.key}."
+        f"or set MMNB_DATA to a folder that can be written to, or that holds {entry.key}."
     )

@@ -37,7 +37,7 @@ class SpokenDigits:
     split     (3000,) int64, row in `SPLITS`, by speaker: three for training, one for validation, two for testing
     speakers  names
 
-    Source:  Jackson et al., Free Spoken Digit Dataset, CC BY-SA 4.0; 8 kHz mono.
+    Source: Jackson et al., Free Spoken Digit Dataset, CC BY-SA 4.0; 8 kHz mono.
     """
 
     log_mel: Tensor
@@ -55,7 +55,7 @@ class SpokenDigits:
         return f"SpokenDigits({len(self):,} recordings by {len(self.speakers)} speakers: {counts})"
 
     def rows(self, split: str) -> Tensor:
-        """Rows of one split, int64 ascending. Raises: ValueError on another name than those of `SPLITS`."""
+        """Rows of one split, int64 ascending."""
         if split not in SPLITS:
             raise ValueError(f"SpokenDigits.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
         return (self.split == SPLITS.index(split)).nonzero().squeeze(1)
@@ -64,8 +64,8 @@ class SpokenDigits:
 def load() -> SpokenDigits:
     """Load the recordings as log-mel pictures; computed once, then kept as one file (see `mmnb.data.derived`).
 
-    Returns: `SpokenDigits`; the tensors are fresh copies.
-    Raises:  DataUnavailable when the recordings are neither in the cache nor to be had; ValueError when they are damaged.
+    Returns `SpokenDigits`; the tensors are fresh copies. Raises DataUnavailable when the recordings are neither in the
+    cache nor to be had; ValueError when they are damaged.
     """
     folder = remote.fetch(KEY)
     names = sorted(
@@ -73,8 +73,13 @@ def load() -> SpokenDigits:
         for file in folder.glob("*.wav")
         for digit, speaker, take in [file.stem.split("_")]
     )
-    key = derived.key(__file__, ["torch", "numpy"], content=remote.files()[KEY].sha256)
-    made = derived.arrays("spoken_digits", key, lambda: {"log_mel": _log_mels([file for *_, file in names])})
+    made = derived.arrays(
+        "spoken_digits",
+        lambda: {"log_mel": _log_mels([file for *_, file in names])},
+        source=__file__,
+        packages=("torch", "numpy"),
+        content=remote.files()[KEY].sha256,
+    )
     speakers = tuple(SPEAKERS)
     of = torch.tensor([speakers.index(speaker) for _, speaker, _, _ in names])
     return SpokenDigits(
@@ -92,12 +97,19 @@ def log_mel(
 ) -> Tensor:
     """Log-mel pictures of sounds of equal length: (n, samples) -> (n, bands, frames), from 0 to 1.
 
-    Formula: power |STFT|^2 (Hann window, one frame every samples / frames), summed over triangles that are equally wide in
-    mel = 2595 log10(1 + f / 700) from 0 to rate / 2; with P the loudest cell of the sound, 1 + log10(max(power / P, FLOOR)) / 5.
+    Formula: power |STFT|^2 (Hann window, one frame every samples / frames), summed over triangles that are equally wide
+    in mel = 2595 log10(1 + f / 700) from 0 to rate / 2; with P the loudest cell of the sound, 1 + log10(max(power / P,
+    FLOOR)) / 5.
 
-    Args:    sound (n, samples) float, any loudness; rate, samples per second; bands; frames, which divides samples; window, samples.
-    Returns: float32; 0 for a sound that is silent throughout.
-    Raises:  ValueError when samples is no multiple of frames or the sound is not (n, samples).
+    Args:
+        sound: (n, samples) float, any loudness.
+        rate: Samples per second.
+        frames: Divides samples.
+        window: Samples.
+
+    Returns:
+        float32; 0 for a sound that is silent throughout.
+
     Example:
         >>> tone = torch.sin(torch.arange(8000) * 2 * torch.pi * 1000 / 8000)[None]
         >>> picture = log_mel(tone)
@@ -133,7 +145,10 @@ def mel_triangles(bands: int, bins: int, rate: int) -> Tensor:
 
 
 def read_wav(file: Path) -> tuple[np.ndarray, int]:
-    """Samples of a mono 16-bit WAV file as float32 from -1 to 1, and its rate. Raises: ValueError on another format or a damaged file."""
+    """Samples of a mono 16-bit WAV file as float32 from -1 to 1, and its rate.
+
+    Raises ValueError on another format or a damaged file.
+    """
     try:
         with wave.open(str(file), "rb") as recording:
             form = recording.getnchannels(), recording.getsampwidth()

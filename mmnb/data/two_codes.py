@@ -1,4 +1,4 @@
-"""Two noisy codes: small worlds for which it is known whether two encoders must be trained together."""
+"""Two noisy codes: small data sets for which it is known whether two encoders must be trained together."""
 
 import torch
 from torch import Tensor
@@ -15,9 +15,14 @@ def sample(task: str, sizes: tuple[int, int, int], seed: int, noise: float = 0.2
     "apart":  both show the label, but each is silent (all zeros) in half of the examples: nothing can be gained by looking at both at once
               that an average of two predictions would not give.
 
-    Args:    task; sizes, numbers of examples, at least 1; seed; noise, standard deviation, not negative.
-    Returns: three times (inputs name -> (n, 10) float32, label (n,) int64).
-    Raises:  ValueError on another task, sizes below 1 or noise below 0.
+    Args:
+        sizes: Numbers of examples, at least 1.
+        seed: Of the draw.
+        noise: Standard deviation, not negative.
+
+    Returns:
+        Three times (inputs name -> (n, 10) float32, label (n,) int64).
+
     Example:
         >>> (inputs, label), *_ = sample("paired", (5, 1, 1), seed=0, noise=0.0)
         >>> bool(((inputs["a"].argmax(1) + inputs["b"].argmax(1)) % 2 == label).all())

@@ -17,8 +17,14 @@ BASELINE = 25 / 32  # the baseline's distance from the top, as a share of the he
 def font_files(names: list[str]) -> list[Path]:
     """Paths of matplotlib's own font files, found without importing it.
 
-    Args:    names, file names without ".ttf". Returns: their paths in that order.
-    Raises:  DataUnavailable when one of them is missing (some Linux distributions strip them from the package).
+    Args:
+        names: File names without ".ttf".
+
+    Returns:
+        Their paths in that order.
+
+    Raises:
+        DataUnavailable: One of them is missing (some Linux distributions strip them from the package).
     """
     found = importlib.util.find_spec("matplotlib")
     folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" if found and found.origin else Path("matplotlib")
@@ -35,9 +41,13 @@ def font_files(names: list[str]) -> list[Path]:
 def draw(files: list[Path], size: int) -> dict[str, np.ndarray]:
     """Draw all named, visible characters of all files.
 
-    Args:    files, font files; size, height and width of a picture in pixels.
-    Returns: images (n, size, size) uint8, codepoint (n,) int32, face (n,) int16 = row in `files`; file after file, each in
-             ascending order of the code points.
+    Args:
+        files: Font files.
+        size: Height and width of a picture in pixels.
+
+    Returns:
+        Images (n, size, size) uint8, codepoint (n,) int32, face (n,) int16 = row in `files`; file after file, each in
+        ascending order of the code points.
     """
     parts = [_draw_face(file, size) for file in files]
     face = np.concatenate([np.full(len(points), i, dtype=np.int16) for i, (_, points) in enumerate(parts)])

@@ -46,7 +46,9 @@ class VQAv2:
     question_type  n strings, the question's first words ("how many"); answer_type: n strings, "yes/no", "number" or "other"
 
     Only the official validation split is read; public checkpoints were trained on parts of it: see the card of the checkpoint.
-    Source:  Goyal et al. (2017), visualqa.org; questions and answers CC BY 4.0, pictures: their own licence on Flickr (via COCO).
+
+    Source: Goyal et al. (2017), visualqa.org; questions and answers CC BY 4.0, pictures: their own licence on Flickr
+    (via COCO).
     """
 
     question: tuple[str, ...]
@@ -79,7 +81,8 @@ class VQAv2:
     def targets(self, labels: list[str] | tuple[str, ...]) -> Tensor:
         """Score of each label for each question, (n, len(labels)) float32 in [0, 1]; see `vqa_accuracy`.
 
-        Args:    labels, the answers a model can give, in the order of its outputs.
+        Args:
+            labels: The answers a model can give, in the order of its outputs.
         """
         columns: dict[str, list[int]] = {}
         for column, label in enumerate(labels):
@@ -94,11 +97,18 @@ class VQAv2:
 def load(folder: Path | str | None = None) -> VQAv2:
     """Read the validation split.
 
-    Args:    folder, which holds `v2_OpenEnded_mscoco_val2014_questions.json`, `v2_mscoco_val2014_annotations.json` and the folder
-             `val2014` with `COCO_val2014_000000262148.jpg` and so on; None: `vqa-v2` in the cache folder (`MMNB_DATA`).
-    Returns: a `VQAv2`; pictures are opened only when asked for.
-    Raises:  DataUnavailable when files are missing, ValueError when the two JSON files do not fit together.
-    Source:  https://visualqa.org/download.html, "Balanced Real Images", validation.
+    Args:
+        folder: Holds `v2_OpenEnded_mscoco_val2014_questions.json`, `v2_mscoco_val2014_annotations.json` and the folder
+            `val2014` with `COCO_val2014_000000262148.jpg` and so on; None: `vqa-v2` in the cache folder (`MMNB_DATA`).
+
+    Returns:
+        a `VQAv2`; pictures are opened only when asked for.
+
+    Raises:
+        DataUnavailable: Files are missing.
+        ValueError: The two JSON files do not fit together.
+
+    Source: https://visualqa.org/download.html, "Balanced Real Images", validation.
     """
     folder = paths.cache() / "vqa-v2" if folder is None else Path(folder)
     missing = [name for name in (QUESTIONS, ANNOTATIONS, PICTURES) if not (folder / name).exists()]
@@ -131,13 +141,19 @@ def vqa_accuracy(count: int, people: int = 10) -> float:
     """Official accuracy of an answer that `count` of the ten people gave.
 
     Formula: mean over the ten ways to leave one person out of min(agreeing among the other nine / 3, 1).
-    Args:    count, from 0 to `people`; people, how many answered.
-    Returns: a number from 0 to 1. Raises: ValueError on another count.
+
+    Args:
+        count: From 0 to `people`.
+        people: How many answered.
+
+    Returns:
+        a number from 0 to 1.
+
     Example:
         >>> [round(vqa_accuracy(count), 4) for count in range(6)]
         [0.0, 0.3, 0.6, 0.9, 1.0, 1.0]
 
-    Source:  visualqa.org/evaluation; the shorter min(count/3, 1) of the paper gives .33, .67, 1 instead.
+    Source: visualqa.org/evaluation; the shorter min(count/3, 1) of the paper gives .33, .67, 1 instead.
     """
     if not 0 <= count <= people or people < 1:
         raise ValueError(
@@ -154,7 +170,7 @@ def normalise(answer: str) -> str:
         >>> normalise("The Two dogs."), normalise("dont know"), normalise("3.5"), normalise("1,000"), normalise("black/white")
         ('2 dogs', "don't know", '3.5', '1000', 'black white')
 
-    Source:  the rules of the official evaluation (visualqa.org); of its table of contractions only the unambiguous ones.
+    Source: the rules of the official evaluation (visualqa.org); of its table of contractions only the unambiguous ones.
     """
     text = answer.replace("\n", " ").replace("\t", " ").strip().lower()
     spaced = text

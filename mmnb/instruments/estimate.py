@@ -6,9 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy import stats
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -69,6 +66,11 @@ class Estimate:
 
     __rmul__ = __mul__
 
+    def __sub__(self, reference: float) -> Estimate:
+        """The distance from a number known exactly, such as chance: `accuracy - chance`."""
+        ends = (None, None) if self.low is None else (self.low - reference, self.high - reference)
+        return Estimate(self.value - reference, *ends, n=self.n, level=self.level, over=self.over)
+
 
 def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "seeds") -> Estimate:
     """Mean of independent runs with its Student-t interval.
@@ -93,6 +95,9 @@ def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "see
     Source:
         Student 1908. The runs are taken as independent draws from a roughly normal distribution.
     """
+    import numpy as np  # here, so that tables and reports import fast
+    from scipy import stats
+
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"mean_interval: got {values.tolist()}; expected at least two finite numbers")
@@ -127,5 +132,7 @@ def proportion(hits: int, n: int, level: float = 0.95, over: str = "examples") -
     """
     if n < 1 or not 0 <= hits <= n or not 0 < level < 1:
         raise ValueError(f"proportion: got hits={hits}, n={n}, level={level}; expected 0 <= hits <= n, 0 < level < 1")
+    from scipy import stats
+
     ends = stats.binomtest(int(hits), int(n)).proportion_ci(level, method="wilson")
     return Estimate(hits / n, float(ends.low), float(ends.high), n=int(n), level=level, over=over)

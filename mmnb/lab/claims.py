@@ -1,30 +1,71 @@
-"""Claims: what a paper says, by which rule our number is judged, and what a meaningless run would give.
+"""Claims: what a paper says, the rule that judges our number, and the nulls: what a meaningless run would give.
 
-`load` refuses a file whose rules accept one of their own nulls, so every claim that is shown could have come out the other way.
+`parse` rejects a claim whose rule accepts one of its own nulls, so every claim could have come out the other way.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmnb import paths
-from mmnb.lab import claim as claim_file
-from mmnb.lab import strict_yaml, values
-from mmnb.lab.claim import Claim
-from mmnb.lab.sizes import check_profile
+from mmnb.lab import published, rules
+from mmnb.lab.published import Published, read_yaml
+from mmnb.lab.rules import Interval, Rule, Value
+from mmnb.lab.sizes import PROFILES, check_profile
 
-REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS = (
-    "reproduced",
-    "partly",
-    "not reproduced",
-    "not testable here",
-)
+_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+_REQUIRED = {"id", "claim", "place", "rule"}
+_TEXTS = ("id", "claim", "place", "published", "tolerance", "differs")
+_KEYS = _REQUIRED | set(_TEXTS) | {"partly", "null", "nulls", "profiles", "random"}
+_MEASURED = ("value", "at-least", "at-most", "between")  # kinds whose numbers can be random: their width needs a reason
+VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here")
+REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS
+
+
+class Null(NamedTuple):
+    """What a broken or meaningless run would record.
+
+    A number without an interval gets one of width 0, the hardest null to reject: a rule that rejects it rejects all wider ones.
+    """
+
+    value: Value
+    ci: Interval | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of a paper, ready to be judged."""
+
+    id: str
+    text: str
+    place: str
+    published: Published | None
+    rule: Rule
+    partly: Rule | None
+    nulls: tuple[Null, ...]
+    profiles: Mapping[str, str] = field(default_factory=dict)  # profile -> why it is recorded but not judged there
+    random: bool = False
+    tolerance: str | None = None
+    differs: str | None = None
+
+    def check(self, value: Any, ci: Any = None) -> tuple[Value, Interval | None]:
+        """The value and interval as plain Python numbers.
+
+        Raises:
+            ValueError: This claim's rules cannot judge them.
+        """
+        value = rules.plain(value, self.id)
+        ci = None if ci is None else rules.interval(ci, value, self.id)
+        for rule in filter(None, (self.rule, self.partly)):
+            rule.check(value, ci)
+        return self.rule.arrange(value), ci
 
 
 @dataclass(frozen=True)
 class ClaimSet:
-    """The claims of one notebook in the order of their file; `files` are the files they were read from, relative to the root."""
+    """The claims of one notebook in the order of their file; `files`: where they were read from, relative to the root."""
 
     notebook: str
     claims: Mapping[str, Claim]
@@ -66,9 +107,12 @@ def slugs(root: Path | None = None) -> list[str]:
 def load(slug: str, root: Path | None = None) -> ClaimSet:
     """The claims of a notebook, checked.
 
-    Args:    slug, such as "01_emap"; root, the checkout, by default the one in use.
-    Raises:  ValueError when there is no such file (it says where it looked), on an unknown, missing or repeated key, on a
-             number that is unverified or missing in data/published, and on a rule that accepts one of its own nulls.
+    Args:
+        slug: The notebook, such as "01_emap".
+        root: The checkout; by default the one in use.
+
+    Raises:
+        ValueError: There is no such file, its form is wrong, or as `parse`.
     """
     root = root or paths.root()
     path = root / "data" / "claims" / f"{slug}.yaml"
@@ -77,28 +121,132 @@ def load(slug: str, root: Path | None = None) -> ClaimSet:
             f"unknown notebook {slug!r}: no file {path}; there are claims for {', '.join(slugs(root)) or 'no notebook'}"
         )
     where = f"data/claims/{path.name}"
-    content = strict_yaml.read(path, where)
+    content = read_yaml(path, where)
     if set(content) != {"notebook", "claims"} or not isinstance(content["claims"], list):
-        raise ValueError(f"{where}: got the keys {', '.join(content)}; expected `notebook` and `claims`, a list")
+        raise ValueError(
+            f"{where}: got the keys {', '.join(map(str, content))}; expected `notebook` and `claims`, a list"
+        )
     if content["notebook"] != slug:
         raise ValueError(f"{where}: got notebook {content['notebook']!r}; expected {slug!r}, the name of the file")
     claims: dict[str, Claim] = {}
     for index, raw in enumerate(content["claims"], start=1):
-        claim = claim_file.parse(raw, f"{where}, claim {index}", root)
+        claim = parse(raw, f"{where}, claim {index}", root)
         if claim.id in claims:
-            raise ValueError(f"{where}: the id {claim.id!r} stands twice; expected once")
+            raise ValueError(f"{where}: got the id {claim.id!r} twice; expected once")
         claims[claim.id] = claim
     sources = {claim.published.file for claim in claims.values() if claim.published}
     return ClaimSet(slug, claims, (where, *sorted(sources)))
 
 
+def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
+    """The claim that one entry of a file describes.
+
+    Args:
+        raw: The entry, a mapping.
+        where: Name of the entry for error messages.
+        root: The checkout that holds data/published; by default the one in use.
+
+    Raises:
+        ValueError: An unknown or missing key, a number that is unverified or missing in data/published, a random
+            quantity without `tolerance`, or a rule that accepts one of its own nulls.
+    """
+    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or not _ID.fullmatch(raw["id"]):
+        raise ValueError(f"{where}: got {raw!r}; expected a mapping with an `id` of a-z, 0-9, dot and hyphen")
+    where = f"{where.split(',')[0]}, {raw['id']}"
+    if set(raw) - _KEYS or _REQUIRED - set(raw):
+        unknown, missing = sorted(map(str, set(raw) - _KEYS)), sorted(_REQUIRED - set(raw))
+        raise ValueError(
+            f"{where}: unknown keys: {', '.join(unknown) or 'none'}; missing keys: {', '.join(missing) or 'none'}"
+        )
+    for key in _TEXTS:
+        if key in raw and (not isinstance(raw[key], str) or not raw[key].strip()):
+            raise ValueError(f"{where}, {key}: got {raw[key]!r}; expected a text")
+    source = published.look_up(raw["published"], where, root) if "published" in raw else None
+    number = source.value if source else None
+    rule = rules.parse(raw["rule"], f"{where}, rule", number)
+    partly = rules.parse(raw["partly"], f"{where}, partly", number) if "partly" in raw else None
+    claim = Claim(
+        id=raw["id"],
+        text=raw["claim"].strip(),
+        place=raw["place"].strip(),
+        published=source,
+        rule=rule,
+        partly=partly,
+        nulls=_nulls(raw, where),
+        profiles=_profiles(raw.get("profiles", {}), where),
+        random=_random(raw, rule, where),
+        tolerance=raw.get("tolerance"),
+        differs=raw.get("differs"),
+    )
+    _reject_nulls(claim, where)
+    return claim
+
+
+def _nulls(raw: Mapping[str, Any], where: str) -> tuple[Null, ...]:
+    if ("null" in raw) == ("nulls" in raw):
+        raise ValueError(f"{where}: expected exactly one of `null` and `nulls`: the value of a meaningless run")
+    entries = raw["nulls"] if "nulls" in raw else [raw["null"]]
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{where}, nulls: got {entries!r}; expected a list")
+    nulls = []
+    for entry in entries:
+        inside = f"{where}, null"
+        if isinstance(entry, dict) and "value" in entry and set(entry) <= {"value", "ci"}:
+            value = rules.plain(entry["value"], inside)
+            ci = rules.interval(entry["ci"], value, inside) if "ci" in entry else None
+        else:
+            value, ci = rules.plain(entry, inside), None
+        nulls.append(Null(value, (value, value) if ci is None and isinstance(value, float) else ci))
+    return tuple(nulls)
+
+
+def _profiles(raw: Any, where: str) -> dict[str, str]:
+    if not isinstance(raw, dict) or not all(isinstance(reason, str) and reason.strip() for reason in raw.values()):
+        raise ValueError(
+            f"{where}, profiles: got {raw!r}; expected the reason under the name of each profile that is not judged"
+        )
+    for profile in raw:
+        check_profile(profile)
+    if set(raw) == set(PROFILES):
+        raise ValueError(f"{where}, profiles: every profile is excused; expected one in which the claim is judged")
+    return raw
+
+
+def _random(raw: Mapping[str, Any], rule: Rule, where: str) -> bool:
+    random = raw.get("random", None if rule.kind in _MEASURED else False)
+    if not isinstance(random, bool):
+        raise ValueError(
+            f"{where}, random: got {random!r}; expected true or false, required for {', '.join(_MEASURED)}"
+        )
+    if random and rule.kind in _MEASURED and "tolerance" not in raw:
+        raise ValueError(
+            f"{where}: a random quantity without `tolerance`; expected the reason for the width (seeds, mean, sd)"
+        )
+    return random
+
+
+def _reject_nulls(claim: Claim, where: str) -> None:
+    for name, rule in (("rule", claim.rule), ("partly", claim.partly)):
+        for null in claim.nulls:
+            if rule is not None and rule.accepts(null.value, null.ci):
+                raise ValueError(
+                    f"{where}: the {name} ({rule}) accepts its own null, {null.value!r}; expected a rule that rejects it"
+                )
+
+
 def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, str | None]:
     """The verdict on one recorded number.
 
-    Args:    claim; record, with `value` and perhaps `ci`, or with `unavailable`, the reason why nothing could be measured;
-             profile, the size of the run.
-    Returns: (verdict, reason): one of `VERDICTS`; no reason is given for "reproduced".
-    Raises:  ValueError when the value is not a finite number of the form the rule judges, or lacks its interval.
+    Args:
+        claim: The claim to judge.
+        record: Holds `value` and perhaps `ci`, or `unavailable`, the reason why nothing could be measured.
+        profile: The size of the run.
+
+    Returns:
+        One of `VERDICTS`, and its reason (None for "reproduced").
+
+    Raises:
+        ValueError: The value is not finite, not of the form that the rule judges, or lacks its interval.
     """
     check_profile(profile)
     unavailable = record.get("unavailable")
@@ -111,7 +259,7 @@ def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, s
         return NOT_TESTABLE, claim.profiles[profile]
     if claim.rule.accepts(value, ci):
         return REPRODUCED, None
-    found = f"found {values.short(value)}" + (f" [{values.short(ci[0])}, {values.short(ci[1])}]" if ci else "")
+    found = f"found {rules.short(value)}" + (f" [{rules.short(ci[0])}, {rules.short(ci[1])}]" if ci else "")
     if claim.partly is not None and claim.partly.accepts(value, ci):
         return PARTLY, f"{found}: {claim.partly}, but not {claim.rule}"
     return NOT_REPRODUCED, f"{found}; expected: {claim.rule}"
@@ -120,11 +268,14 @@ def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, s
 def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> list[Change]:
     """The verdicts that changed between two runs of a notebook at the same profile.
 
-    A claim that cannot be tested now because its data is missing here is no change (see `unavailable`); every other
-    difference is one, a claim that only one side has included.
+    A claim that only one side has is a change; a claim whose data is missing now (see `unavailable`) is none.
 
-    Args:    old_results, the content of data/results/<slug>.json; new_records, that of a run's records.json.
-    Raises:  ValueError when the two come from different notebooks or profiles.
+    Args:
+        old_results: Content of data/results/<slug>.json.
+        new_records: Content of a run's records.json.
+
+    Raises:
+        ValueError: The two come from different notebooks or profiles.
     """
     for key in ("notebook", "profile"):
         if old_results[key] != new_records[key]:
@@ -137,14 +288,8 @@ def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> l
         before, after = old.get(claim_id), new.get(claim_id)
         if before and after and (before["verdict"] == after["verdict"] or after["unavailable"] is not None):
             continue
-        changes.append(
-            Change(
-                claim_id,
-                before["verdict"] if before else None,
-                after["verdict"] if after else None,
-                after["reason"] if after else None,
-            )
-        )
+        verdicts = (record["verdict"] if record else None for record in (before, after))
+        changes.append(Change(claim_id, *verdicts, after["reason"] if after else None))
     return changes
 
 

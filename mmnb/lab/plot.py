@@ -15,7 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from mmnb import aliases
 from mmnb.instruments.estimate import mean_interval
+
+__getattr__ = aliases.renamed(__name__, {"look": "mmnb.lab.plot.style_of"})
 
 COLOURS = {"image": "#0072B2", "text": "#D55E00", "audio": "#009E73", "fused": "#CC79A7", "control": "#7F7F7F"}
 COLOURS |= {"other": "#E69F00", "third": "#56B4E9"}  # for what is no modality: a second model, another method
@@ -63,13 +66,13 @@ def apply() -> None:
     mpl.rcParams.update(STYLE)
 
 
-def look(modality: str) -> dict[str, str]:
-    """Colour, marker and line of a modality, ready for `ax.plot(x, y, **look("image"))`.
+def style_of(modality: str) -> dict[str, str]:
+    """Colour, marker and line of a modality, ready for `ax.plot(x, y, **style_of("image"))`.
 
-    Raises: ValueError when there is no such modality.
+    Raises ValueError when there is no such modality.
     """
     if modality not in COLOURS:
-        raise ValueError(f"look: got modality {modality!r}; expected one of {', '.join(COLOURS)}")
+        raise ValueError(f"style_of: got modality {modality!r}; expected one of {', '.join(COLOURS)}")
     return {"color": COLOURS[modality], "marker": MARKERS[modality], "linestyle": LINES[modality]}
 
 
@@ -78,10 +81,16 @@ def subplots(
 ) -> tuple[Figure, Any]:
     """A figure of column (3.4 in) or page width (7 in).
 
-    Args:    kind, "column" or "page"; rows, cols; height in inches, by default three quarters of a panel's width per row;
-             options, passed on to matplotlib's `Figure.subplots` (sharex, sharey, squeeze, width_ratios, …).
-    Returns: the figure and its axes: one, or an array of them.
-    Raises:  ValueError on another kind, or a height that is not above 0.
+    Args:
+        kind: "column" or "page".
+        height: In inches, by default three quarters of a panel's width per row.
+        options: Passed on to matplotlib's `Figure.subplots` (sharex, sharey, squeeze, width_ratios, …).
+
+    Returns:
+        The figure and its axes: one, or an array of them.
+
+    Raises:
+        ValueError: Another kind, or a height that is not above 0.
     """
     if kind not in WIDTHS:
         raise ValueError(f"subplots: got kind {kind!r}; expected one of {', '.join(WIDTHS)}")
@@ -95,22 +104,13 @@ def subplots(
 
 
 def chance_line(ax: Axes, y: float, label: str = "chance", side: str = "right") -> None:
-    """A dashed grey line across the axes at the value that knows nothing, named at its right or left end."""
+    """A dashed grey line at chance level, named at its right or left end."""
     if side not in ("left", "right"):
         raise ValueError(f"chance_line: got side {side!r}; expected left or right")
     ax.axhline(y, color=COLOURS["control"], linestyle=LINES["control"], linewidth=1, zorder=1)
     x, offset = (1, -2) if side == "right" else (0, 2)
-    ax.annotate(
-        label,
-        xy=(x, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(offset, 2),
-        textcoords="offset points",
-        ha=side,
-        va="bottom",
-        fontsize=8,
-        color="#555555",
-    )
+    place = {"xy": (x, y), "xycoords": ("axes fraction", "data"), "xytext": (offset, 2), "textcoords": "offset points"}
+    ax.annotate(label, **place, ha=side, va="bottom", fontsize=8, color="#555555")
 
 
 def published_point(ax: Axes, x: float, y: float, label: str, marker: str = "o") -> None:
@@ -119,17 +119,8 @@ def published_point(ax: Axes, x: float, y: float, label: str, marker: str = "o")
         raise ValueError(
             "published_point: got an empty label; expected where the value is printed, such as 'paper, table 2'"
         )
-    ax.plot(
-        [x],
-        [y],
-        linestyle="none",
-        marker=marker,
-        markersize=8,
-        markerfacecolor="none",
-        markeredgecolor="black",
-        label=label,
-        zorder=4,
-    )
+    hollow = {"markersize": 8, "markerfacecolor": "none", "markeredgecolor": "black"}
+    ax.plot([x], [y], linestyle="none", marker=marker, label=label, zorder=4, **hollow)
 
 
 def error_bars(
@@ -146,12 +137,22 @@ def error_bars(
     points: Sequence[Sequence[float]] | None = None,
     line: bool = False,
 ) -> None:
-    """Values with their intervals; the legend says which kind of interval and of how many.
+    """Values with their intervals; the legend gives the kind of interval and the number of values.
 
-    Args:    x, y, low, high, all of one length, with low <= y <= high; kind, such as "95 % bootstrap interval"; n, values
-             behind each interval, counted by the caller; modality, for colour and marker; label, in front of the kind;
-             points, the single values per x: required when n is 10 or less, drawn beside the bar; line, to join the values.
-    Raises:  ValueError on lengths that differ, an interval without its value, an empty kind, or missing points.
+    Args:
+        x: Places.
+        y: Values, one per place.
+        low: Lower ends of their intervals.
+        high: Upper ends.
+        kind: Such as "95 % bootstrap interval".
+        n: Values behind each interval, counted by the caller.
+        modality: For colour and marker.
+        label: In front of the kind.
+        points: The single values per x: required when n is 10 or less, drawn beside the bar.
+        line: To join the values.
+
+    Raises:
+        ValueError: Lengths that differ, an interval without its value, an empty kind, or missing points.
     """
     x, y, low, high = (np.asarray(numbers, dtype=float) for numbers in (x, y, low, high))
     if not x.shape == y.shape == low.shape == high.shape or x.ndim != 1 or not len(x):
@@ -169,7 +170,7 @@ def error_bars(
         )
     if points is not None and len(points) != len(x):
         raise ValueError(f"error_bars: got points for {len(points)} places; expected {len(x)}")
-    drawn = look(modality) | ({} if line else {"linestyle": "none"})
+    drawn = style_of(modality) | ({} if line else {"linestyle": "none"})
     named = f"{label} ({kind}, n = {n})" if label else f"{kind}, n = {n}"
     ax.errorbar(x, y, yerr=[np.clip(y - low, 0, None), np.clip(high - y, 0, None)], label=named, zorder=3, **drawn)
     shift = 0.02 * (np.ptp(x) or 1.0)
@@ -182,8 +183,12 @@ def error_bars(
 def grouped(ax: Axes, ticks: Sequence[str], series: Mapping[str, tuple[str, Sequence[Sequence[float]]]]) -> None:
     """Runs side by side: at each tick one mean per series, with its 95 % Student-t interval over runs and the single runs beside it.
 
-    Args:    ticks, their names; series: label -> (modality, for colour and marker; one sequence of runs per tick, two or more each).
-    Raises:  ValueError when a series has not one sequence per tick, or as `mean_interval` and `error_bars` do.
+    Args:
+        ticks: Their names.
+        series: Label -> (modality, for colour and marker; one sequence of runs per tick, two or more each).
+
+    Raises:
+        ValueError: a series has not one sequence per tick, or as `mean_interval` and `error_bars` do.
     """
     step = 0.6 / max(len(series), 1)
     for k, (label, (modality, runs)) in enumerate(series.items()):

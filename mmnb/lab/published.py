@@ -1,13 +1,16 @@
-"""The numbers that papers print: data/published/*.yaml, nested mappings whose leaves say value and place. Typed once, read from here."""
+"""The numbers that papers print: data/published/*.yaml, nested mappings whose leaves give value and place."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from mmnb import paths
-from mmnb.lab import strict_yaml, values
-from mmnb.lab.values import Value
+from mmnb.lab import rules
+from mmnb.lab.rules import Value
 
 KEY = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _LEAF = {"value", "unit", "place", "source", "note", "unverified"}
@@ -27,18 +30,38 @@ class Published:
 
     @property
     def file(self) -> str:
-        """The file it stands in, relative to the root."""
+        """The file that holds it, relative to the root."""
         return f"data/published/{self.key.split('.')[0]}.yaml"
+
+
+def read_yaml(path: Path, where: str) -> dict[str, Any]:
+    """The mapping in a YAML 1.2 file: a repeated key is an error, `no` is a word, `1e-10` a number.
+
+    Args:
+        path: The file.
+        where: Its name for error messages.
+
+    Raises:
+        ValueError: The file is not valid YAML, repeats a key, or holds anything but a mapping.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(f"{where}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{where}: got {type(content).__name__} at the top; expected a mapping")
+    return content
 
 
 def read(path: Path) -> dict[str, Published]:
     """All numbers of one file by their key, unverified ones included.
 
-    Raises: ValueError on an unknown key in a leaf, a leaf without value or place, or a value that is not finite numbers.
+    Raises:
+        ValueError: A leaf has an unknown key, lacks value or place, or its value is not finite.
     """
     where = f"data/published/{path.name}"
     found: dict[str, Published] = {}
-    _collect(strict_yaml.read(path, where), path.stem, where, found)
+    _collect(read_yaml(path, where), path.stem, where, found)
     return found
 
 
@@ -47,12 +70,12 @@ def _collect(node: Any, key: str, where: str, found: dict[str, Published]) -> No
         raise ValueError(f"{where}, {key}: got {node!r}; expected a mapping")
     if "value" not in node:
         for name, child in node.items():
-            if "." in name or not KEY.fullmatch(name):
+            if "." in str(name) or not KEY.fullmatch(str(name)):
                 raise ValueError(f"{where}, {key}: got the key {name!r}; expected a-z, 0-9, hyphen and underscore")
             _collect(child, f"{key}.{name}", where, found)
         return
     where = f"{where}, {key}"
-    unknown = sorted(set(node) - _LEAF)
+    unknown = sorted(map(str, set(node) - _LEAF))
     if unknown:
         raise ValueError(f"{where}: unknown keys {', '.join(unknown)}; expected {', '.join(sorted(_LEAF))}")
     texts = {name: node[name] for name in ("place", "unit", "source", "note") if name in node}
@@ -62,15 +85,19 @@ def _collect(node: Any, key: str, where: str, found: dict[str, Published]) -> No
         )
     if not isinstance(node.get("unverified", False), bool):
         raise ValueError(f"{where}, unverified: got {node['unverified']!r}; expected true or false")
-    found[key] = Published(key, values.plain(node["value"], where), unverified=node.get("unverified", False), **texts)
+    found[key] = Published(key, rules.plain(node["value"], where), unverified=node.get("unverified", False), **texts)
 
 
 def look_up(key: str, where: str = "published", root: Path | None = None) -> Published:
     """The published number with this key.
 
-    Args:    key, such as "emap.lxmert.vqa.gap": the file's name, then the path inside; where, for error messages;
-             root, the checkout, by default the one in use.
-    Raises:  ValueError when the file or key does not exist, or the number is marked as unverified.
+    Args:
+        key: The file's name, then the path inside it, such as "emap.lxmert.vqa.gap".
+        where: Who asks, for error messages.
+        root: The checkout; by default the one in use.
+
+    Raises:
+        ValueError: The file or key does not exist, or the number is marked as unverified.
     """
     folder = (root or paths.root()) / "data" / "published"
     name = key.split(".")[0]

@@ -1,8 +1,8 @@
-"""README from results: summary, tables of verdicts and gallery stand between markers and are rendered, never typed."""
+"""Render what the README and docs/verdicts.md show of the committed results: counts, pictures, every verdict."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,14 @@ from mmnb import paths
 from mmnb.lab import claims, verdicts
 from mmnb.lab.tables import Table
 
-PICTURES = 1  # per notebook in the gallery
-READMES = {"README.md": ("summary", "gallery", "verdicts"), "README.zh.md": ("summary",)}  # what each of them shows
+PICTURES = ("01_emap/by-kind", "02_vision_for_language/authors", "05_complementarity/synthetic")
+READMES = {"README.md": ("summary", "gallery"), "README.zh.md": ("summary",)}  # the parts that each of them shows
+VERDICTS = "docs/verdicts.md"
+_NOTHING = "No results yet: `mmnb build` records them."
+_MEANING = (
+    "*Reproduced* means that a rule written down beforehand accepts our number, and that the same rule rejects what a "
+    "broken run would give. A negative result is a result."
+)
 
 
 def results(root: Path) -> list[dict[str, Any]]:
@@ -20,68 +26,66 @@ def results(root: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.json"))]
 
 
-def render_verdict_table(*found: Mapping[str, Any], root: Path | None = None) -> str:
-    """The verdicts of one or more notebooks in Markdown: per notebook a heading that links to it, its answer, the counts, and its table, folded.
+def render_summary(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "notebooks") -> str:
+    """The number of verdicts of each kind, by notebook, as a Markdown table.
 
-    Args:    found, contents of data/results/<slug>.json or of a run's records.json; root, the checkout,
-             by default the one in use.
-    Raises:  ValueError when a notebook has no claims file, or the file is not as it should be.
+    Args:
+        results: Contents of data/results/<slug>.json.
+        root: The checkout.
+        notebooks: The folder that the links lead to.
+
+    Raises:
+        ValueError: When a notebook has no claims file, or the file is malformed.
     """
-    if not found:
-        return "No results yet: `mmnb build` records them."
-    parts = []
-    for result in found:
-        slug, records = result["notebook"], result["records"]
-        kept = claims.load(slug, root)
-        told = verdicts.count(_verdicts(result, root))
-        heading = f"### [{title(slug, root)}](notebooks/{slug}.ipynb)"  # a title begins with its notebook's number
-        table = verdicts.table(kept, records).markdown()
-        lead = f"{answer(slug, root)}\n\n" if answer(slug, root) else ""
-        parts.append(
-            f"{heading}\n\n{lead}{told}\n\n<details><summary>The {len(kept)} claims</summary>\n\n{table}\n\n</details>"
-        )
-    return "\n\n".join(parts)
-
-
-def render_summary(*found: Mapping[str, Any], root: Path | None = None) -> str:
-    """How many verdicts of each kind every notebook has, and all together, as one small table in Markdown.
-
-    Raises: ValueError when a notebook has no claims file, or the file is not as it should be.
-    """
-    if not found:
-        return "No results yet: `mmnb build` records them."
-    told = {f"[{title(r['notebook'], root)}](notebooks/{r['notebook']}.ipynb)": _verdicts(r, root) for r in found}
-    told["all"] = [verdict for every in told.values() for verdict in every]
-    kinds = [kind for kind in verdicts.MARKS if kind in told["all"]]
-    kinds += sorted(set(told["all"]) - set(kinds))
+    if not results:
+        return _NOTHING
+    counted = {_link(result["notebook"], root, notebooks): _verdicts(result, root) for result in results}
+    counted["all"] = [verdict for every in counted.values() for verdict in every]
+    kinds = [kind for kind in verdicts.MARKS if kind in counted["all"]]
+    kinds += sorted(set(counted["all"]) - set(kinds))
     header = ["notebook", *(f"{verdicts.MARKS.get(kind, '?')} {kind}" for kind in kinds)]
-    return Table(header, [[name, *map(every.count, kinds)] for name, every in told.items()]).markdown()
+    return Table(header, [[name, *map(every.count, kinds)] for name, every in counted.items()]).markdown()
 
 
-def _verdicts(result: Mapping[str, Any], root: Path | None) -> list[str]:
+def render_verdicts(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "../notebooks") -> str:
+    """A page with the counts, what did not reproduce, and every claim of every notebook, folded. Arguments as in `render_summary`."""
+    parts, failed = [], []
+    for result in results:
+        slug, records = result["notebook"], result["records"]
+        known = claims.load(slug, root)
+        for entry in (verdicts.row(claim, records.get(claim.id)) for claim in known):
+            if entry.verdict == claims.NOT_REPRODUCED:
+                failed.append((f"{entry.claim}\n`{entry.id}` · {entry.place}", entry.published, entry.ours, entry.rule))
+        table = verdicts.table(known, records).markdown()
+        folded = f"<details><summary>The {len(known)} claims</summary>\n\n{table}\n\n</details>"
+        count = verdicts.count(_verdicts(result, root))
+        parts += [f"## {_link(slug, root, notebooks)}", answer(slug, root), count, folded]
+    missed = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Nothing."
+    head = ["# Verdicts", _MEANING, render_summary(results, root, notebooks), "## What did not reproduce", missed]
+    return "\n\n".join(part for part in head + parts if part) + "\n"
+
+
+def _verdicts(result: Mapping[str, Any], root: Path) -> list[str]:
     """The verdict of every claim of a notebook, in the order of its claims file."""
-    records = result["records"]
-    kept = claims.load(result["notebook"], root)
-    return [records[claim.id]["verdict"] if claim.id in records else "not recorded" for claim in kept]
+    known = claims.load(result["notebook"], root)
+    return [result["records"].get(claim.id, {}).get("verdict", "not recorded") for claim in known]
 
 
-def render_gallery(*found: Mapping[str, Any]) -> str:
-    """The first figures of every notebook with their alternative texts and captions, in Markdown."""
+def _link(slug: str, root: Path, notebooks: str) -> str:
+    return f"[{title(slug, root)}]({notebooks}/{slug}.ipynb)"  # a title begins with its notebook's number
+
+
+def render_gallery(results: Sequence[Mapping[str, Any]]) -> str:
+    """The figures named in `PICTURES` with their alternative texts and captions, in Markdown."""
+    known = {f"{result['notebook']}/{name}": figure for result in results for name, figure in result["figures"].items()}
     parts = []
-    for result in found:
-        slug = result["notebook"]
-        for name, figure in sorted(result["figures"].items(), key=_place)[:PICTURES]:
+    for path in PICTURES:
+        if path in known:
+            figure, slug = known[path], path.split("/")[0]
             alt = figure["alt"].replace("[", "(").replace("]", ")")
-            picture = f"![{alt}](figures/{slug}/{name}.png)"
-            parts.append(
-                f"{picture}\n\n**Figure {figure['number']}.** {figure['caption']} · [notebook](notebooks/{slug}.ipynb)"
-            )
-    return "\n\n".join(parts) or "No figures yet: `mmnb build` draws them."
-
-
-def _place(item: tuple[str, Mapping[str, Any]]) -> tuple[int, ...]:
-    """The number of a figure, as numbers: 1.10 comes after 1.9. The order inside a stored file says nothing."""
-    return tuple(int(part) for part in item[1]["number"].split("."))
+            caption = f"**Figure {figure['number']}.** {figure['caption']} · [notebook](notebooks/{slug}.ipynb)"
+            parts.append(f"![{alt}](figures/{path}.png)\n\n{caption}")
+    return "\n\n".join(parts) or _NOTHING
 
 
 def title(slug: str, root: Path | None = None) -> str:
@@ -91,7 +95,7 @@ def title(slug: str, root: Path | None = None) -> str:
 
 
 def answer(slug: str, root: Path | None = None) -> str:
-    """The paragraph of a notebook's source that begins with **Answer.**, without that word; empty where there is none."""
+    """The paragraph of a notebook's source that begins with **Answer.**, without that word; empty if there is none."""
     found = re.search(r"^# \*\*Answer\.\*\*(.*\n(?:# .+\n)*)", _source(slug, root), re.MULTILINE)
     return " ".join(line.removeprefix("#").strip() for line in found.group(1).splitlines()).strip() if found else ""
 
@@ -102,13 +106,13 @@ def _source(slug: str, root: Path | None) -> str:
 
 
 def render_readme(text: str, root: Path, name: str = "README.md") -> str:
-    """`text` with fresh content between the markers that the file `name` has. Raises: ValueError when a pair of markers is missing, doubled or crossed."""
+    """`text` with fresh content between the markers that the file `name` has.
+
+    Raises:
+        ValueError: When a pair of markers is missing, doubled or crossed.
+    """
     found = results(root)
-    content = {
-        "summary": render_summary(*found, root=root),
-        "gallery": render_gallery(*found),
-        "verdicts": render_verdict_table(*found, root=root),
-    }
+    content = {"summary": render_summary(found, root), "gallery": render_gallery(found)}
     for part in READMES[name]:
         begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
@@ -118,21 +122,20 @@ def render_readme(text: str, root: Path, name: str = "README.md") -> str:
     return text
 
 
-def update_readme(root: Path | None = None) -> bool:
-    """Render README.md anew from data/results, and README.zh.md where it exists.
+def render_all(root: Path) -> dict[Path, str]:
+    """File -> content of all that shows results: README.md, README.zh.md where it exists, docs/verdicts.md.
 
-    Args:    root, the checkout; by default the one in use.
-    Returns: whether a file changed.
-    Raises:  ValueError when a pair of markers is missing; FileNotFoundError without README.md.
+    Raises:
+        ValueError: When a pair of markers is missing.
+        FileNotFoundError: Without README.md.
     """
-    root, changed = root or paths.root(), False
-    for name in READMES:
-        readme = root / name
-        if name != "README.md" and not readme.is_file():
-            continue
-        old = readme.read_text(encoding="utf-8")
-        new = render_readme(old, root, name)
-        if new != old:
-            paths.write_text(readme, new)
-            changed = True
-    return changed
+    readmes = [root / name for name in READMES if name == "README.md" or (root / name).is_file()]
+    texts = {file: render_readme(file.read_text(encoding="utf-8"), root, file.name) for file in readmes}
+    return texts | {root / VERDICTS: render_verdicts(results(root), root)}
+
+
+def update(root: Path | None = None) -> None:
+    """Write what `render_all` gives for a checkout, by default the one in use."""
+    for file, text in render_all(root or paths.root()).items():
+        file.parent.mkdir(exist_ok=True)
+        paths.write_text(file, text)

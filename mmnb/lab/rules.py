@@ -1,4 +1,4 @@
-"""How a claim is judged: seven kinds of rule, each a plain comparison with one tolerance. No rule knows what it is about.
+"""How a claim is judged: seven kinds of rule, each a plain comparison with one tolerance, on finite numbers.
 
 | kind | accepts | keys |
 |---|---|---|
@@ -10,12 +10,15 @@
 | sign | the interval lies strictly on one side of 0 | sign |
 """
 
+import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mmnb.lab.values import Interval, Value, plain, short
+Value = float | list[float] | dict[str, float]
+Interval = tuple[float, float]
 
 _KEYS = {  # kind -> (required keys, optional keys)
     "identity": ({"target", "abs"}, set()),
@@ -43,7 +46,7 @@ class Rule:
         return self.kind == "sign" or self.options.get("use") == "ci"
 
     def check(self, value: Value, ci: Interval | None) -> None:
-        """Nothing. Raises: ValueError when the value is not of the form this rule judges, or its interval is missing."""
+        """Raise ValueError unless the value is of the form this rule judges and has the interval it needs."""
         names, target = self.options.get("names"), self.options.get("target")
         if self.kind == "order":
             if names is None and (not isinstance(value, list) or len(value) < 2):
@@ -63,7 +66,7 @@ class Rule:
             raise ValueError(f"{self.where}: got no interval; expected one, because this rule judges it")
 
     def accepts(self, value: Value, ci: Interval | None = None) -> bool:
-        """Whether the value (where the rule uses it, the interval) satisfies the rule. Raises: ValueError, as `check`."""
+        """Whether the value, or its interval with `use: ci`, satisfies the rule. Raises ValueError as `check`."""
         self.check(value, ci)
         low, high = ci if self.options.get("use") == "ci" and ci is not None else (value, value)
         match self.kind:
@@ -86,13 +89,10 @@ class Rule:
                 return low > 0 if self.options["sign"] == "positive" else high < 0
 
     def arrange(self, value: Any) -> Any:
-        """Named numbers in the order of the rule's names, as stored files sort them otherwise; anything else as it is."""
+        """Named numbers in the order of the rule's names (stored files sort them); anything else unchanged."""
         names = self.options.get("names")
-        return (
-            {name: value[name] for name in names}
-            if names and isinstance(value, dict) and set(names) == set(value)
-            else value
-        )
+        named = names and isinstance(value, dict) and set(names) == set(value)
+        return {name: value[name] for name in names} if named else value
 
     def _pairs(self, value: Value) -> list[tuple[float, float]]:
         target = self.options["target"]
@@ -106,7 +106,7 @@ class Rule:
         return value if names is None else [value[name] for name in names]
 
     def __str__(self) -> str:
-        """The rule in words, as it stands in the table of verdicts."""
+        """The rule in words, for the table of verdicts."""
         what = "whole interval" if self.options.get("use") == "ci" else ""
         match self.kind:
             case "identity" | "value":
@@ -130,8 +130,14 @@ class Rule:
 def parse(raw: Any, where: str, published: Value | None = None) -> Rule:
     """The rule that a claim file describes.
 
-    Args:    raw, the mapping of the file; where, its name for error messages; published, the number `target: published` means.
-    Raises:  ValueError on an unknown kind or key, a missing key, both or none of rel and abs, or a number out of range.
+    Args:
+        raw: The mapping of the file.
+        where: Its name for error messages.
+        published: The number that `target: published` means.
+
+    Raises:
+        ValueError: An unknown kind or key, a missing key, both or none of rel and abs, or a number out of range.
+
     Example:
         >>> rule = parse({"kind": "value", "target": 29.78, "abs": 0.01}, "here")
         >>> str(rule), rule.accepts(29.775), rule.accepts(0.0)
@@ -196,3 +202,71 @@ def _check_value(options: Mapping[str, Any], where: str) -> None:
     targets = options["target"] if isinstance(options["target"], list) else [options["target"]]
     if "rel" in options and 0.0 in targets:
         raise ValueError(f"{where}: got rel with the target 0, which has no relative width; expected abs")
+
+
+def unwrap(value: Any) -> Any:
+    """NumPy and torch numbers, and sequences or dicts of them, as plain Python; anything else unchanged."""
+    if isinstance(value, Mapping):
+        return {name: unwrap(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [unwrap(part) for part in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def finite(value: Any, where: str) -> float:
+    """`value` as a float. Raises ValueError unless it is a finite number; a boolean or a text is not."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"{where}: got {value!r} ({type(value).__name__}); expected a finite number")
+    return float(value)
+
+
+def plain(value: Any, where: str) -> Value:
+    """A number, list or dict of numbers as Python floats. Raises ValueError on anything else, and on an empty one."""
+    if isinstance(value, Mapping):
+        if not value or not all(isinstance(name, str) for name in value):
+            raise ValueError(f"{where}: got {dict(value)!r}; expected at least one number under a name")
+        return {name: finite(part, f"{where}, {name}") for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        if not value:
+            raise ValueError(f"{where}: got an empty list; expected numbers")
+        return [finite(part, f"{where}, entry {index}") for index, part in enumerate(value)]
+    return finite(value, where)
+
+
+def interval(ci: Any, value: Value, where: str) -> Interval:
+    """`ci` as (low, high).
+
+    The ends may miss the value by a relative 1e-9, as means of equal numbers differ in the last digits.
+
+    Raises:
+        ValueError: Not a pair of finite numbers with low <= value <= high, or the value is not a single number.
+    """
+    if not isinstance(ci, list | tuple) or len(ci) != 2:
+        raise ValueError(f"{where}: got the interval {ci!r}; expected a pair (low, high)")
+    if not isinstance(value, float):
+        raise ValueError(f"{where}: got an interval for {value!r}; expected a single number, as only that has one")
+    low, high = (finite(end, f"{where}, interval") for end in ci)
+    slack = 1e-9 * max(abs(low), abs(high), abs(value))
+    if not low <= high or not low - slack <= value <= high + slack:
+        raise ValueError(f"{where}: got {value} with the interval ({low}, {high}); expected low <= value <= high")
+    return low, high
+
+
+def short(value: Value | None) -> str:
+    """A value with four significant digits, for the tables of verdicts.
+
+    Example:
+        >>> short(29.7834), short(48248.0), short(2e-12), short([0.5, 1.0]), short({"linear": 0.5}), short(None)
+        ('29.78', '48,248', '2.0e-12', '0.5, 1', 'linear 0.5', '–')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {short(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(short, value))
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e9:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:.1e}"

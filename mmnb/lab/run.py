@@ -19,7 +19,7 @@ from mmnb import paths
 from mmnb.errors import DataUnavailable
 from mmnb.instruments.estimate import Estimate
 from mmnb.lab import claims as claim_files
-from mmnb.lab import environment, plot, show, tables, values, verdicts
+from mmnb.lab import environment, plot, rules, show, tables, verdicts
 from mmnb.lab.show import Figure, Markdown
 from mmnb.lab.sizes import BUDGETS, Sizes, check_profile
 from mmnb.lab.tables import Table
@@ -33,9 +33,17 @@ def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
     The small profiles compute on one thread: models of their size run no faster on more (BLAS on small matrices spends twenty times the seconds of
     one thread in waiting), and sums come out the same whatever the number of cores. Profile paper uses what it is given.
 
-    Args:    slug, the notebook, such as "01_emap"; profile, "smoke", "laptop" or "paper"; seed, from 0 to 2**32 - 1.
-    Returns: the run, which writes to the folder MMNB_OUT or, without it, to build/runs/<profile>/<slug>.
-    Raises:  ValueError on an unknown profile or seed, or a notebook without data/claims/<slug>.yaml.
+    Args:
+        slug: The notebook, such as "01_emap".
+        profile: "smoke", "laptop" or "paper".
+        seed: From 0 to 2**32 - 1.
+
+    Returns:
+        The run, which writes to the folder MMNB_OUT or, without it, to build/runs/<profile>/<slug>.
+
+    Raises:
+        ValueError: An unknown profile or seed, or a notebook without data/claims/<slug>.yaml.
+
     Example:
         >>> start("01_emap", profile="huge")
         Traceback (most recent call last):
@@ -49,12 +57,9 @@ def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # without it CUDA's matrix products refuse to be deterministic
-    torch.use_deterministic_algorithms(
-        True, warn_only=profile == "paper"
-    )  # published models may use kernels that have no such form
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products need it to be deterministic
+    # published models may use kernels that have no deterministic form
+    torch.use_deterministic_algorithms(True, warn_only=profile == "paper")
     if profile != "paper":
         torch.set_num_threads(1)
         threadpool_limits(1)  # NumPy's and SciPy's BLAS, scikit-learn's OpenMP
@@ -106,7 +111,8 @@ class Run:
     def need(self, loader: Callable[[], T], claims: Sequence[str]) -> T | None:
         """What `loader()` returns; where its data is missing, None, a visible note, and the claims marked as not testable here.
 
-        Raises: ValueError, before anything is loaded, when a claim is unknown or already recorded; whatever the loader raises, except DataUnavailable.
+        Raises ValueError, before anything is loaded, when a claim is unknown or already recorded; whatever the loader
+        raises, except DataUnavailable.
         """
         names = self._free(claims)
         try:
@@ -120,7 +126,10 @@ class Run:
             return None
 
     def not_testable(self, claim_ids: str | Sequence[str], reason: str) -> None:
-        """Mark claims that this run cannot decide. Raises: ValueError on an unknown or recorded claim, or an empty reason."""
+        """Mark claims that this run cannot decide.
+
+        Raises ValueError on an unknown or recorded claim, or an empty reason.
+        """
         if not isinstance(reason, str) or not reason.strip():
             raise ValueError(f"not_testable: got reason {reason!r}; expected why it cannot be tested")
         for name in self._free(claim_ids):
@@ -129,11 +138,17 @@ class Run:
     def record(self, claim_id: str, value: Any, ci: Any = None, n: int | None = None, note: str | None = None) -> None:
         """Hand in the number that decides a claim.
 
-        Args:    claim_id, from data/claims/<slug>.yaml; value, an `Estimate`, which brings interval and n, a number, or the
-                 list or dict of numbers that the claim's rule judges; ci, the interval (low, high) around a single number; n, how
-                 many seeds, splits or examples are behind it; note, one sentence for the reader.
-        Raises:  ValueError on an unknown claim, a second record of one, NaN or inf, an interval that does not contain the
-                 value or that the rule needs and does not get, n below 1.
+        Args:
+            claim_id: From data/claims/<slug>.yaml.
+            value: An `Estimate`, which brings interval and n, a number, or the list or dict of numbers that the claim's
+                rule judges.
+            ci: The interval (low, high) around a single number.
+            n: How many seeds, splits or examples are behind it.
+            note: One sentence for the reader.
+
+        Raises:
+            ValueError: An unknown claim, a second record of one, NaN or inf, an interval that does not contain the
+                value or that the rule needs and does not get, n below 1.
         """
         (name,) = self._free([claim_id])
         if isinstance(value, Estimate):
@@ -142,7 +157,7 @@ class Run:
                     f"record {name}: got an Estimate and ci={ci}, n={n}; expected the Estimate alone, it has both"
                 )
             value, ci, n = value.value, value.interval, value.n
-        value, ci = self.claims[name].check(values.unwrap(value), None if ci is None else values.unwrap(ci))
+        value, ci = self.claims[name].check(rules.unwrap(value), None if ci is None else rules.unwrap(ci))
         if n is not None and (isinstance(n, bool) or operator.index(n) < 1):
             raise ValueError(f"record {name}: got n = {n!r}; expected a count above 0")
         self._store(name, value, ci, None if n is None else operator.index(n), note)
@@ -159,22 +174,22 @@ class Run:
     def _store(
         self, name: str, value: Any, ci: Any, n: int | None, note: str | None, unavailable: str | None = None
     ) -> None:
-        record = {
-            "value": value,
-            "ci": None if ci is None else list(ci),
-            "n": n,
-            "note": note,
-            "unavailable": unavailable,
-        }
+        ci = None if ci is None else list(ci)
+        record = {"value": value, "ci": ci, "n": n, "note": note, "unavailable": unavailable}
         record["verdict"], record["reason"] = claim_files.judge(self.claims[name], record, self.profile)
         self._records[name] = record
 
     def figure(self, figure: Any, name: str, *, caption: str, alt: str) -> Figure:
         """Save a figure as <out>/figures/<name>.png, close it, and return it for display: picture, then numbered caption.
 
-        Args:    figure, of matplotlib; name, of a-z, 0-9 and hyphens; caption, in Markdown: finding, what is drawn, n, meaning of
-                 the bars; alt, for those who cannot see it: axes, shape of the result, finding.
-        Raises:  ValueError on a name that is taken or not of that form, or an empty caption or alt text.
+        Args:
+            figure: Of matplotlib.
+            name: Of a-z, 0-9 and hyphens.
+            caption: In Markdown: finding, what is drawn, n, meaning of the bars.
+            alt: For those who cannot see it: axes, shape of the result, finding.
+
+        Raises:
+            ValueError: a name that is taken or not of that form, or an empty caption or alt text.
         """
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in self._figures:
             raise ValueError(
@@ -189,12 +204,8 @@ class Run:
         number = f"{int(re.match(r'[0-9]*', self.slug).group() or 0)}.{len(self._figures) + 1}"
         folder = self.out / "figures"
         paths.write_bytes(folder / f"{name}.png", png)
-        self._figures[name] = {
-            "sha256": hashlib.sha256(png).hexdigest(),
-            "alt": alt,
-            "caption": caption,
-            "number": number,
-        }
+        digest = hashlib.sha256(png).hexdigest()
+        self._figures[name] = {"sha256": digest, "alt": alt, "caption": caption, "number": number}
         _write_json(folder / "figures.json", self._figures)
         return Figure(png, width, alt, f"**Figure {number}.** {caption}", folder / f"{name}.png")
 
@@ -205,13 +216,16 @@ class Run:
         return Markdown(markdown)
 
     def table(self, rows: Any, caption: str | None = None, digits: int = 3) -> Table:
-        """A table to display, from a data frame or a list of dicts; floats get `digits` decimals. Raises: as `tables.from_rows`."""
+        """A table to display, from a data frame or a list of dicts; floats get `digits` decimals.
+
+        Raises as `tables.from_rows`.
+        """
         return tables.from_rows(rows, caption, digits)
 
     def verdicts(self) -> Table:
         """The table of verdicts; also writes <out>/records.json.
 
-        Raises: ValueError when a claim was neither recorded nor marked as not testable.
+        Raises ValueError when a claim was neither recorded nor marked as not testable.
         """
         self._write(complete=False)
         made = verdicts.table(self.claims, self._records, caption="Paper versus ours")
@@ -221,7 +235,7 @@ class Run:
     def environment(self) -> Table:
         """Versions, profile, seed and run time; writes the final <out>/records.json, marked as complete.
 
-        Raises: ValueError when a claim was neither recorded nor marked as not testable.
+        Raises ValueError when a claim was neither recorded nor marked as not testable.
         """
         content = self._write(complete=True)
         allowed = BUDGETS[self.profile]

@@ -10,7 +10,7 @@ PROFILES = tuple(BUDGETS)
 
 
 def check_profile(profile: str) -> str:
-    """`profile` itself. Raises: ValueError, which lists the profiles, when it is none of them."""
+    """`profile` itself. Raises ValueError, which lists the profiles, when it is none of them."""
     if profile not in PROFILES:
         raise ValueError(f"got profile {profile!r}; expected one of {', '.join(PROFILES)}")
     return profile
@@ -19,8 +19,13 @@ def check_profile(profile: str) -> str:
 class Sizes:
     """The sizes of the current profile as attributes; displayed, the table of all three.
 
-    Args:    profile, the current one; choices: profile -> name -> value, with the same names in each of the three.
-    Raises:  ValueError when a name is missing from a profile or cannot be an attribute.
+    Args:
+        profile: The current one.
+        choices: Profile -> name -> value, with the same names in each of the three.
+
+    Raises:
+        ValueError: a name is missing from a profile or cannot be an attribute.
+
     Example:
         >>> size = Sizes("smoke", {"smoke": {"n": 60}, "laptop": {"n": 500}, "paper": {"n": 500}})
         >>> size.n

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from mmnb.instruments.estimate import Estimate
+
 _PLAIN = 120  # characters of a line of plain text
 
 
@@ -33,6 +35,8 @@ def cell(value: Any, digits: int = 3) -> str:
         return "–"
     if isinstance(value, bool) or type(value).__name__ == "bool":  # NumPy's bool_ is not a bool, but is called bool
         return "yes" if value else "no"
+    if isinstance(value, Estimate):
+        return f"{value:.{digits}f}"
     if isinstance(value, numbers.Real):
         return number(value, digits)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a tensor with one number
@@ -53,9 +57,17 @@ def to_html(text: str) -> str:
 class Table:
     """Rows under a header, as HTML, Markdown and plain text.
 
-    Args:    header, the column names; rows, one sequence of values each; caption, optional text above the table;
-             digits, decimals of the floats; strong, the columns to set in bold; notes, lines of small print below.
-    Raises:  ValueError when a row is not as long as the header.
+    Args:
+        header: The column names.
+        rows: One sequence of values each.
+        caption: Optional text above the table.
+        digits: Decimals of the floats.
+        strong: The columns to set in bold.
+        notes: Lines of small print below.
+
+    Raises:
+        ValueError: a row is not as long as the header.
+
     Example:
         >>> print(Table(["model", "accuracy"], [["linear", 0.5], ["MLP", 0.98765]]).markdown())
         | model | accuracy |
@@ -157,8 +169,12 @@ def _is_number(value: Any) -> bool:
 def from_rows(rows: Any, caption: str | None = None, digits: int = 3) -> Table:
     """A table from a data frame or a list of dicts.
 
-    Args:    rows; dicts must have the same keys, which become the header; an index with a name or with labels becomes the first column.
-    Raises:  ValueError when there are no rows, or their keys differ.
+    Args:
+        rows: Dicts must have the same keys, which become the header; an index with a name or with labels becomes the
+            first column.
+
+    Raises:
+        ValueError: There are no rows, or their keys differ.
     """
     if hasattr(rows, "itertuples"):  # a data frame
         if rows.index.nlevels > 1 or rows.index.name:

@@ -1,14 +1,13 @@
-"""One claim as a row: what the paper says, what we found, the rule, the verdict. Notebooks, README and terminal share it."""
+"""Rows and tables of verdicts for notebooks, README and terminal."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mmnb.lab import values
-from mmnb.lab.claim import Claim
-from mmnb.lab.claims import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, ClaimSet
+from mmnb.lab import rules
+from mmnb.lab.claims import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, Claim, ClaimSet
 from mmnb.lab.tables import Table
 
-MARKS = {REPRODUCED: "✔", PARTLY: "◐", NOT_REPRODUCED: "✘", NOT_TESTABLE: "○"}  # told apart without colour
+MARKS = {REPRODUCED: "✔", PARTLY: "◐", NOT_REPRODUCED: "✘", NOT_TESTABLE: "○"}  # distinct without colour
 HEADER = ("claim", "paper", "ours", "rule", "on the null", "verdict")
 
 
@@ -31,34 +30,25 @@ def row(claim: Claim, record: Mapping[str, Any] | None) -> Row:
     record = record or {"value": None, "verdict": "not recorded", "reason": None}
     printed = "–"
     if claim.published:
-        printed = values.short(claim.published.value) + (f" {claim.published.unit}" if claim.published.unit else "")
+        printed = rules.short(claim.published.value) + (f" {claim.published.unit}" if claim.published.unit else "")
     rule = str(claim.rule) + (f"; partly: {claim.partly}" if claim.partly else "")
-    null = "; ".join(values.short(null.value) for null in claim.nulls) + f" → {NOT_REPRODUCED}"
-    return Row(
-        claim.id,
-        claim.text,
-        claim.place,
-        printed,
-        ours(claim, record),
-        rule,
-        null,
-        record["verdict"],
-        record.get("reason"),
-    )
+    null = "; ".join(rules.short(null.value) for null in claim.nulls) + f" → {NOT_REPRODUCED}"
+    verdict, reason = record["verdict"], record.get("reason")
+    return Row(claim.id, claim.text, claim.place, printed, ours(claim, record), rule, null, verdict, reason)
 
 
 def ours(claim: Claim, record: Mapping[str, Any]) -> str:
     """Our number as "29.78 [28.9, 30.6], n = 15"; a dash where nothing was measured."""
-    text = values.short(claim.rule.arrange(record["value"]))
+    text = rules.short(claim.rule.arrange(record["value"]))
     if record.get("ci") is not None:
-        text += f" [{values.short(record['ci'][0])}, {values.short(record['ci'][1])}]"
+        text += f" [{rules.short(record['ci'][0])}, {rules.short(record['ci'][1])}]"
     if record.get("n") is not None:
         text += f", n = {record['n']:,}"
     return text
 
 
 def verdict(entry: Row) -> str:
-    """The verdict with its mark, and the reason below it where it is not testable."""
+    """The verdict with its mark; if not testable, the reason below it."""
     text = f"{MARKS.get(entry.verdict, '?')} {entry.verdict}"
     return f"{text}\n{entry.reason}" if entry.verdict == NOT_TESTABLE and entry.reason else text
 
@@ -66,16 +56,9 @@ def verdict(entry: Row) -> str:
 def table(claims: ClaimSet, records: Mapping[str, Any], caption: str | None = None) -> Table:
     """The table of verdicts of one notebook, in the order of its claims file; records: id -> record."""
     rows = [row(claim, records.get(claim.id)) for claim in claims]
+    names = [f"{one.claim}\n`{one.id}` · {one.place}" for one in rows]
     cells = [
-        [
-            f"{entry.claim}\n`{entry.id}` · {entry.place}",
-            entry.published,
-            entry.ours,
-            entry.rule,
-            entry.null,
-            verdict(entry),
-        ]
-        for entry in rows
+        [name, one.published, one.ours, one.rule, one.null, verdict(one)] for name, one in zip(names, rows, strict=True)
     ]
     return Table(HEADER, cells, caption=caption)
 
@@ -86,9 +69,9 @@ def small_print(claims: ClaimSet, records: Mapping[str, Any]) -> list[str]:
     for claim in claims:
         note = records.get(claim.id, {}).get("note")
         parts = [("Differs", claim.differs), ("Tolerance", claim.tolerance), ("Note", note)]
-        told = " ".join(f"**{name}:** {_sentence(text)}" for name, text in parts if text)
-        if told:
-            lines.append(f"`{claim.id}` · {told}")
+        remarks = " ".join(f"**{name}:** {_sentence(text)}" for name, text in parts if text)
+        if remarks:
+            lines.append(f"`{claim.id}` · {remarks}")
     return lines
 
 

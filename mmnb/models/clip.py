@@ -1,6 +1,5 @@
 """CLIP through open_clip: a small one to train on the spot, and public checkpoints for the profile `paper`."""
 
-import importlib.util
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmnb.errors import DataUnavailable
+from mmnb.models import need
 
 
 class PicturesWithTexts(Protocol):
@@ -23,10 +23,13 @@ class PicturesWithTexts(Protocol):
 class SmallClip(nn.Module):
     """open_clip's CLIP at the size of a laptop, for grey pictures and short rows of tokens.
 
-    Args:    words, size of the vocabulary, 0 being padding; length, tokens of the longest row; size, pixels of a side, patch, of a patch's (a divisor);
-             width, layers, of both transformers; dimensions, of the common space. Weights: open_clip's own initialisation, from torch's
-             global generator.
-    Fields:  rotation, (dimensions, dimensions), applied to text after the encoder; the identity unless `set_rotation` is called; never trained.
+    Weights have open_clip's own initialisation, from torch's global generator. The buffer `rotation` is applied to text after the encoder; it is
+    the identity unless `set_rotation` is called, and never trained.
+
+    Args:
+        words: Size of the vocabulary, 0 being padding.
+        length: Tokens of the longest row.
+        size, patch: Pixels of a side of the picture, and of a patch (a divisor).
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class SmallClip(nn.Module):
         dimensions: int = 64,
     ) -> None:
         super().__init__()
-        _need_open_clip()
+        need("open_clip", "open_clip_torch")
         from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
         head = min(width, 32)
@@ -68,11 +71,11 @@ class SmallClip(nn.Module):
 
     @property
     def temperature(self) -> float:
-        """The temperature that the model carries: where training it began (open_clip: .07) or where it ended."""
+        """The temperature that the model carries: before (open_clip: .07) or after training."""
         return math.exp(-self.model.logit_scale.item())
 
     def set_rotation(self, rotation: Tensor) -> None:
-        """Turn all texts by an orthogonal matrix, from now on. Raises: ValueError on another matrix."""
+        """Rotate the embeddings of all texts from now on. Raises: ValueError unless the matrix is orthogonal."""
         rotation = rotation.to(self.rotation)
         identity = torch.eye(len(self.rotation)).to(self.rotation)
         if rotation.shape != identity.shape or (rotation @ rotation.T - identity).abs().max() > 1e-4:
@@ -93,13 +96,15 @@ class Loaded(NamedTuple):
 def load(name: str, pretrained: str | Path | None, device: str | torch.device = "cpu") -> Loaded:
     """An open_clip model.
 
-    Args:    name, such as "ViT-B-32-quickgelu" (OpenAI's weights need QuickGELU); pretrained, a tag of open_clip ("openai"), a checkpoint file, or
-             None for fresh weights from torch's global generator; device.
-    Raises:  DataUnavailable when open_clip or the checkpoint is not here; ValueError on an unknown name.
-    """
-    _need_open_clip()
-    import open_clip
+    Args:
+        name: Such as "ViT-B-32-quickgelu" (OpenAI's weights need QuickGELU).
+        pretrained: A tag of open_clip ("openai"), a checkpoint file, or None for random weights from torch's global generator.
 
+    Raises:
+        DataUnavailable: open_clip or the checkpoint is not available.
+        ValueError: An unknown name.
+    """
+    open_clip = need("open_clip", "open_clip_torch")
     if name not in open_clip.list_models():
         raise ValueError(f"clip.load: got name {name!r}; expected one of open_clip.list_models()")
     if isinstance(pretrained, Path) and not pretrained.is_file():
@@ -137,8 +142,3 @@ def embed_pairs(
         sides[1].append(loaded.model.encode_text(loaded.tokenize(list(texts)).to(device)).cpu())
     a, b = (torch.cat(side).double() for side in sides)
     return a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True)
-
-
-def _need_open_clip() -> None:
-    if importlib.util.find_spec("open_clip") is None:
-        raise DataUnavailable("this model needs open_clip: pip install open_clip_torch")

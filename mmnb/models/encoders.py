@@ -9,9 +9,8 @@ from torch import Tensor, nn
 class ConvEncoder(nn.Module):
     """Four strided 3 x 3 convolutions with batch norm and ReLU, then a linear layer: (n, channels, s, s) uint8 -> (n, features).
 
-    Pixels from 0 to 255 are scaled to [-1, 1] inside, so that data sets stay as they are.
+    Pixels from 0 to 255 are scaled to [-1, 1] inside; `size` is a multiple of 16, `width` that of the first layer, doubled twice.
 
-    Args: channels of the image, its side `size` (a multiple of 16), `width` of the first layer (doubled twice), `features` out.
     Example:
         >>> ConvEncoder(channels=3, size=32, features=64).eval()(torch.zeros(5, 3, 32, 32, dtype=torch.uint8)).shape
         torch.Size([5, 64])
@@ -32,9 +31,10 @@ class ConvEncoder(nn.Module):
 
 
 class BagOfTokens(nn.Module):
-    """Mean of token embeddings and a hidden layer: (n, words) int64, 0 = padding -> (n, features). Word order is not seen.
+    """Mean of token embeddings and a hidden layer: (n, words) int64, 0 = padding -> (n, features). Word order is lost.
 
-    Args: `vocabulary` size including the padding, `features` out, `width` of the embedding.
+    `vocabulary` counts the padding; `width` is that of the embedding.
+
     Example:
         >>> encoder = BagOfTokens(vocabulary=10, features=4).eval()
         >>> padded, short = encoder(torch.tensor([[3, 5, 0, 0]])), encoder(torch.tensor([[5, 3]]))
@@ -52,7 +52,7 @@ class BagOfTokens(nn.Module):
 
 
 class Blind(nn.Module):
-    """Looks at nothing: (n, …) -> (n, features) zeros. For the modality that a one-sided head ignores; costs no time.
+    """Zeros for any input: (n, …) -> (n, features). For the modality that a one-sided head ignores.
 
     Example:
         >>> Blind(features=2)(torch.rand(3, 5))

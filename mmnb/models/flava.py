@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmnb.errors import DataUnavailable
+from mmnb.models import listed, need
 
 CHECKPOINT = "facebook/flava-full"
 
@@ -33,9 +34,13 @@ def grid_boxes(side: int) -> Tensor:
 class Flava(nn.Module):
     """FLAVA behind the call that the ablation expects: words and patches in, logits over words and over the codebook out.
 
-    Args:    model, a `FlavaForPreTraining`; image_processor, its `FlavaImageProcessor`. Put in eval mode, its weights frozen.
-    Raises:  ValueError when the processor crops (boxes would no longer fit the grid), or its sizes are not those of the model.
-    Source:  Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; we leave out its other five losses.
+    The model, a `FlavaForPreTraining`, is put in eval mode, and its weights are frozen.
+
+    Raises:
+        ValueError: The processor crops (boxes would no longer fit the grid), or its sizes are not those of the model.
+
+    Source:
+        Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; its other five losses are left out.
     """
 
     def __init__(self, model: nn.Module, image_processor: Any) -> None:
@@ -60,15 +65,11 @@ class Flava(nn.Module):
     def prepare(self, pictures: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
         """Features (n, patches, 3 · p · p) float32, the normalised pixels of every patch, and codes (n, patches) int64, its entry of the codebook.
 
-        Pictures are squeezed into a square, as in pretraining.
-        Raises:  TypeError for anything but pictures, ValueError for none, or when the checkpoint has no codebook.
+        Pictures are resized to a square, as in pretraining. Raises: TypeError, ValueError on no pictures or no codebook.
         """
-        wrong = [type(picture).__name__ for picture in pictures if not isinstance(picture, Image.Image)]
-        if wrong:
-            raise TypeError(f"Flava.prepare: got {', '.join(sorted(set(wrong)))}; expected PIL images")
-        if not pictures or self.model.image_codebook is None:
-            raise ValueError(f"Flava.prepare: got {len(pictures)} pictures and {'no' if self.model.image_codebook is None else 'a'} codebook; expected at least one, and one")  # fmt: skip
-        squares = [picture.convert("RGB") for picture in pictures]
+        if self.model.image_codebook is None:
+            raise ValueError("Flava.prepare: the checkpoint has no codebook; expected one")
+        squares = [picture.convert("RGB") for picture in listed(pictures, Image.Image, "Flava.prepare", "PIL images")]
         ready = self.image_processor(squares, return_codebook_pixels=True, return_tensors="pt")
         feature = functional.unfold(ready["pixel_values"].float(), self.patch, stride=self.patch).transpose(1, 2)
         codes = self.model.image_codebook.get_codebook_indices(ready["codebook_pixel_values"].to(self._device))
@@ -82,9 +83,14 @@ class Flava(nn.Module):
     def forward(self, tokens: Tensor, token_mask: Tensor, feature: Tensor, box: Tensor, region_mask: Tensor) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Logits over words (b, L, V) and over the codebook (b, patches, entries).
 
-        Args:    tokens (b, L) int64 and token_mask (b, L) bool; feature (b, patches, 3 · p · p) and box (b, patches, 4) as `prepare` and `box` give them;
-                 region_mask (b, patches) bool: where it is False FLAVA sees its mask token.
-        Raises:  ValueError in train mode, or when the patches are not those of the whole grid.
+        Args:
+            tokens: (b, L) int64.
+            token_mask: (b, L) bool.
+            feature, box: (b, patches, 3 · p · p) and (b, patches, 4), as `prepare` and `box` give them.
+            region_mask: (b, patches) bool: where it is False FLAVA sees its mask token.
+
+        Raises:
+            ValueError: Train mode, or patches that are not those of the whole grid.
         """
         if self.training or self.model.training:
             raise ValueError("Flava: the model is in train mode; expected eval mode, call `.eval()`")
@@ -112,13 +118,16 @@ class Flava(nn.Module):
 def load(name: str | Path = CHECKPOINT) -> Flava:
     """FLAVA from the Hugging Face hub, its cache, or a folder written by `save_pretrained`.
 
-    Raises:  DataUnavailable when it is neither here nor to be fetched; ValueError when it is another model, or lacks weights.
-    Source:  `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192; about 1.4 GB, BSD-3-Clause.
+    Raises:
+        DataUnavailable: It is neither cached nor can be fetched.
+        ValueError: It is another model, or lacks weights.
+
+    Source:
+        `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192; about 1.4 GB, BSD-3-Clause.
     """
-    try:
-        from transformers import FlavaConfig, FlavaForPreTraining, FlavaImageProcessor
-    except ImportError as missing:
-        raise DataUnavailable("FLAVA needs the package transformers: pip install transformers") from missing
+    need("transformers")
+    from transformers import FlavaConfig, FlavaForPreTraining, FlavaImageProcessor
+
     try:
         config, _ = FlavaConfig.get_config_dict(name)
         if "model_type" not in config:

@@ -7,12 +7,14 @@ from torch import Tensor, nn
 class LeNet5(nn.Module):
     """Two convolutions with pooling, three linear layers: (n, 1, 28, 28), 0 to 255 -> (n, classes).
 
-    Args: classes. Pixels are scaled to [-1, 1] inside; ReLU and maxima replace the sigmoids and averages of 1998.
+    Pixels are scaled to [-1, 1] inside; ReLU and maxima replace the sigmoids and averages of 1998.
+
     Example:
         >>> LeNet5(classes=10)(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 10])
 
-    Source: LeCun, Bottou, Bengio & Haffner 1998.
+    Source:
+        LeCun, Bottou, Bengio & Haffner 1998.
     """
 
     def __init__(self, classes: int) -> None:

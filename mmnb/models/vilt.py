@@ -10,24 +10,25 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from mmnb import paths
 from mmnb.errors import DataUnavailable
+from mmnb.models import listed, need
 
 CHECKPOINT = "dandelin/vilt-b32-finetuned-vqa"
 Prepared = dict[str, Tensor]
 
 
 class Vilt(nn.Module):
-    """f(images, questions) -> logits (B, answers) of a ViLT for question answering.
+    """f(images, questions) -> logits (B, answers) of a `ViltForQuestionAnswering`, with its image processor and BERT tokenizer.
 
-    Args:    model, a `ViltForQuestionAnswering`; image_processor, its `ViltImageProcessor`; tokenizer, its BERT tokenizer. The
-             model is put in eval mode and its weights are frozen.
-    Use:     prepare once (`vilt.prepare_images(pictures)`, `vilt.prepare_questions(texts)`), then give `vilt` and the two dicts to
-             `mmnb.emap`. Lists of pictures and of strings work too, and are prepared on every call.
-    Source:  Kim et al. (2021), through transformers. Ours differs in one thing: the plain forward pass puts patches in a random
-             order, and with them the padding, so its outputs change in the last digits from call to call; here every picture
-             is embedded alone, once, and padding is masked out.
+    The model is put in eval mode and its weights are frozen. Prepare once (`vilt.prepare_images(pictures)`, `vilt.prepare_questions(texts)`),
+    then give `vilt` and the two dicts to `mmnb.emap`. Lists of pictures and of strings are prepared on every call.
+
+    Source:
+        Kim et al. 2021, through transformers. One thing differs: the plain forward pass shuffles patches and padding, so its outputs change in
+        the last digits from call to call; here every picture is embedded once, by itself, and padding is masked out.
     """
 
     def __init__(self, model: nn.Module, image_processor: Any, tokenizer: Any) -> None:
@@ -52,37 +53,21 @@ class Vilt(nn.Module):
     def prepare_images(self, images: list[Image.Image]) -> Prepared:
         """Embed pictures: "image_embeds" (n, 1 + patches, width), padded with 0, and "image_mask" (n, 1 + patches) with 1 = patch.
 
-        Args:    images, PIL pictures of any size and mode. 500 COCO pictures take 370 MB.
-        Raises:  TypeError for anything but pictures, ValueError for an empty list.
+        Pictures may have any size and mode; 500 COCO pictures take 370 MB. Raises: TypeError, ValueError on an empty list.
         """
-        wrong = [type(image).__name__ for image in images if not isinstance(image, Image.Image)]
-        if wrong:
-            raise TypeError(f"Vilt.prepare_images: got {', '.join(sorted(set(wrong)))}; expected PIL images")
-        if not images:
-            raise ValueError("Vilt.prepare_images: got no picture; expected at least one")
+        images = listed(images, Image.Image, "Vilt.prepare_images", "PIL images")
         embedded = [self._embed(image) for image in images]
-        longest = max(len(patches) for patches in embedded)
-        embeds = embedded[0].new_zeros(len(images), longest, embedded[0].shape[1])
-        mask = torch.zeros(len(images), longest, dtype=torch.int64, device=self.device)
-        for row, patches in enumerate(embedded):
-            embeds[row, : len(patches)] = patches
-            mask[row, : len(patches)] = 1
+        mask = [torch.ones(len(patches), dtype=torch.int64, device=self.device) for patches in embedded]
+        embeds, mask = (pad_sequence(rows, batch_first=True) for rows in (embedded, mask))
         return {"image_embeds": embeds, "image_mask": mask}
 
     def prepare_questions(self, questions: list[str]) -> Prepared:
         """Tokenise questions: "input_ids", "attention_mask", "token_type_ids", each (n, 40) int64; longer ones are cut.
 
-        Raises:  TypeError for anything but strings, ValueError for an empty list.
+        Raises: TypeError, ValueError on an empty list.
         """
-        wrong = [type(question).__name__ for question in questions if not isinstance(question, str)]
-        if isinstance(questions, str) or wrong:
-            raise TypeError(
-                f"Vilt.prepare_questions: got {questions if isinstance(questions, str) else wrong!r}; expected a list of strings"
-            )
-        if not questions:
-            raise ValueError("Vilt.prepare_questions: got no question; expected at least one")
         encoded = self.tokenizer(
-            list(questions),
+            listed(questions, str, "Vilt.prepare_questions", "strings"),
             padding="max_length",
             truncation=True,
             max_length=self.model.config.max_position_embeddings,
@@ -95,7 +80,7 @@ class Vilt(nn.Module):
     def forward(self, images: Prepared | list[Image.Image], questions: Prepared | list[str]) -> Tensor:
         """Logits (B, answers) float32 of B pictures with B questions, pair by pair.
 
-        Raises:  ValueError when the numbers differ, or when the model was put in train mode (dropout would change the answers).
+        Raises: ValueError on different numbers, or in train mode (dropout would change the answers).
         """
         if self.training or self.model.training:
             raise ValueError("Vilt: the model is in train mode; expected eval mode, call `.eval()`")
@@ -124,20 +109,23 @@ class Vilt(nn.Module):
 
 
 def load(folder: Path | str | None = None, device: str | torch.device = "cpu") -> Vilt:
-    """Load a ViLT for question answering; never downloads anything by itself.
+    """Load a ViLT for question answering, in eval mode, without downloading anything.
 
-    Args:    folder, a folder written by `save_pretrained` or `hf download`, or the name of a checkpoint on the Hugging Face hub that is
-             already in its cache; None: `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`; device, as torch names it.
-    Returns: a `Vilt` in eval mode.
-    Raises:  DataUnavailable when transformers or the checkpoint is not here; ValueError when the checkpoint is of another kind.
-    Source:  `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
+    Args:
+        folder: A folder written by `save_pretrained` or `hf download`, or the name of a checkpoint in the cache of the Hugging Face hub. None:
+            `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`.
+        device: As torch names it.
+
+    Raises:
+        DataUnavailable: transformers or the checkpoint is not available.
+        ValueError: The checkpoint is of another kind.
+
+    Source:
+        `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
     """
-    try:
-        from transformers import BertTokenizerFast, ViltConfig, ViltForQuestionAnswering, ViltImageProcessor
-    except ImportError as error:
-        raise DataUnavailable(
-            'ViLT needs the package transformers (Apache-2.0): `pip install "mmnb[models]"`'
-        ) from error
+    need("transformers", '"mmnb[models]"')
+    from transformers import BertTokenizerFast, ViltConfig, ViltForQuestionAnswering, ViltImageProcessor
+
     place = paths.cache() / "vilt-b32-finetuned-vqa"
     source = str(folder) if folder is not None else str(place) if place.is_dir() else CHECKPOINT
     try:

@@ -6,20 +6,21 @@ head, and the box follows the feature into `visual_embeds`.
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmnb.errors import DataUnavailable
+from mmnb.models import need
 
 KINDS = ("visualbert", "lxmert")
 BOX = 8  # numbers of a box code
 
 
 def box_code(box: Tensor) -> Tensor:
-    """Boxes (..., 4) in shares of the picture as (..., 8): centre and extent around 0, and one wave across and one down, so that the middle can be told.
+    """Boxes (..., 4) in shares of the picture as (..., 8): centre and extent around 0, and one wave across and one down, so that the middle of the picture is distinct.
 
     Example:
         >>> [round(number) for number in box_code(torch.tensor([0.0, 0.0, 0.5, 0.5])).tolist()]
@@ -41,9 +42,13 @@ class Outputs(NamedTuple):
 class VisionLanguage(nn.Module):
     """A pretraining model of transformers behind one call.
 
-    Args:    backbone, a `VisualBertForPreTraining` or `LxmertForPreTraining`; n_classes, region classes of the added head (VisualBERT only);
-             visual_type, the token type of regions (VisualBERT only): its own loaders used 0, the documentation of transformers says 1.
-    Raises:  TypeError on another class.
+    Args:
+        backbone: A `VisualBertForPreTraining` or `LxmertForPreTraining`.
+        n_classes: Region classes of the added head (VisualBERT only).
+        visual_type: Token type of regions (VisualBERT only): its own loaders used 0, the documentation of transformers says 1.
+
+    Raises:
+        TypeError: Another class.
     """
 
     def __init__(self, backbone: nn.Module, n_classes: int | None = None, visual_type: int = 1) -> None:
@@ -70,6 +75,11 @@ class VisionLanguage(nn.Module):
         words, match = self.backbone.cls(states.last_hidden_state, states.pooler_output)
         return Outputs(words[:, :length], self.region_head(states.last_hidden_state[:, length:]), match)
 
+    def predict(self, *given: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits over words and over region classes: the model as `mmnb.ablation` asks for it."""
+        out = self(*given)
+        return out.words, out.regions
+
     def inputs(self, tokens: Tensor, token_mask: Tensor, feature: Tensor, box: Tensor, region_mask: Tensor) -> dict[str, Tensor]:  # fmt: skip
         """The arguments of VisualBERT's own class."""
         visual = torch.cat([feature, box_code(box).to(feature.dtype)], dim=2) if self.with_box else feature
@@ -80,13 +90,20 @@ class VisionLanguage(nn.Module):
 def small(kind: str, *, vocabulary: int, n_classes: int, feature_size: int, width: int = 64, layers: int = 2, heads: int = 4) -> VisionLanguage:  # fmt: skip
     """A small untrained model, weights N(0, 1/width) from torch's global generator (the published 0.02 is meant for a width of 768), no dropout.
 
-    Args:    kind, "visualbert" or "lxmert"; vocabulary, words; n_classes, of regions; feature_size, numbers per region without its box;
-             width, layers, heads: for LXMERT `layers` cross-modal ones, after one for words and one for regions.
-    Raises:  ValueError on another kind; DataUnavailable without transformers.
+    Args:
+        kind: "visualbert" or "lxmert".
+        vocabulary: Number of words.
+        n_classes: Of regions.
+        feature_size: Numbers per region without its box.
+        width, layers, heads: LXMERT has `layers` cross-modal layers, after one for words and one for regions.
+
+    Raises:
+        ValueError: Another kind.
+        DataUnavailable: transformers is not installed.
     """
     if kind not in KINDS:
         raise ValueError(f"vl.small: got kind={kind!r}; expected one of {', '.join(KINDS)}")
-    transformers = _transformers()
+    transformers = need("transformers")
     common = {"vocab_size": vocabulary, "hidden_size": width, "num_attention_heads": heads, "intermediate_size": 2 * width, "max_position_embeddings": 96, "initializer_range": width**-0.5, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}  # fmt: skip
     if kind == "visualbert":
         config = transformers.VisualBertConfig(**common, num_hidden_layers=layers, visual_embedding_dim=feature_size + BOX, attn_implementation="eager")  # fmt: skip
@@ -99,9 +116,9 @@ def load(name: str | Path, *, visual_type: int = 1) -> VisionLanguage:
     """A public checkpoint (`uclanlp/visualbert-vqa-coco-pre`, `unc-nlp/lxmert-base-uncased`) or a folder with config and weights.
 
     VisualBERT comes without a head for regions: only its logits over words mean anything, and its boxes must be inside the features.
-    Raises:  DataUnavailable when it is neither here nor to be fetched; ValueError on a configuration of another kind.
+    Raises: DataUnavailable when it is neither cached nor can be fetched; ValueError on a configuration of another kind.
     """
-    transformers = _transformers()
+    transformers = need("transformers")
     try:
         config = transformers.AutoConfig.from_pretrained(name)
         classes = {"visual_bert": "VisualBertForPreTraining", "lxmert": "LxmertForPreTraining"}
@@ -143,11 +160,3 @@ def load_weights(models: dict[str, nn.Module], file: Path) -> None:
         if left:
             raise ValueError(f"load_weights: {file.name} lacks {', '.join(left[:3])} of {name}; expected all weights")
         model.load_state_dict(own, strict=False)
-
-
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError as missing:
-        raise DataUnavailable("Vision-and-language models need the package transformers: pip install transformers") from missing  # fmt: skip
-    return transformers

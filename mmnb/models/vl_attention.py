@@ -1,4 +1,4 @@
-"""Where a vision-and-language model looks: attention maps of one stream, and of both directions between two streams.
+"""Attention maps of a vision-and-language model: of one stream, and of both directions between two streams.
 
 transformers returns all maps of VisualBERT, but of LXMERT's cross-attention only language → vision: vision → language is computed with the same weights
 and dropped. Hooks get both; they live inside a `with` block and are always removed.
@@ -24,10 +24,13 @@ class CrossMaps:
 
 @contextmanager
 def cross_attention(model: nn.Module) -> Iterator[CrossMaps]:
-    """Collect both directions of LXMERT's cross-attention while the block lasts. Each call of the model replaces the maps of the one before.
+    """Collect both directions of LXMERT's cross-attention within the block. Each call of the model replaces the maps; outputs do not change.
 
-    Args:    model, a `VisionLanguage` of kind lxmert or any module with `encoder.x_layers`. Its answers stay the same to the bit.
-    Raises:  ValueError when the model has no cross-modal layers.
+    Args:
+        model: A `VisionLanguage` of kind lxmert, or any module with `x_layers`.
+
+    Raises:
+        ValueError: The model has no cross-modal layers.
     """
     layers = next((m.x_layers for m in model.modules() if hasattr(m, "x_layers")), None)
     if layers is None:
@@ -83,7 +86,12 @@ def word_to_regions(
 ) -> Tensor:
     """Attention from one word per item to all regions, (n, layers, heads, R): rows of `maps`, or LXMERT's language → vision.
 
-    Args:    inputs, as the model takes them; query (n,) int64, place of the word. Raises: ValueError in train mode or on places outside.
+    Args:
+        inputs: As the model takes them.
+        query: (n,) int64, place of the word.
+
+    Raises:
+        ValueError: Train mode, or places outside the words.
     """
     length = inputs[0].shape[1]
     if (query < 0).any() or (query >= length).any():

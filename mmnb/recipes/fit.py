@@ -1,4 +1,4 @@
-"""Training on the spot: one small loop that keeps the weights of the best validation epoch, and late fusion on top of it."""
+"""A small training loop that keeps the weights of the best validation epoch, and late fusion on top of it."""
 
 import copy
 from collections.abc import Callable
@@ -40,17 +40,21 @@ def fit(
     """Train `model` in place with AdamW and a one-cycle learning rate; it comes back in eval mode.
 
     Args:
-        loss: `loss(index)` for a batch of units, index (b,) int64 on the CPU. A unit is what one draws: an example, or an image with all
-            its questions.
-        n: number of units. epochs, batch_size (units), learning_rate (peak), weight_decay: as usual.
-        largest_gradient: norm that a step's gradient is cut down to; None leaves it.
-        undecayed: a parameter that weight decay leaves alone, such as a temperature.
-        generator: draws the order of the units; the model's own randomness comes from torch's global seed.
-        validate: called after each epoch in eval mode, without gradient; higher is better. The weights of the best epoch are restored, the
-            earliest where several tie. None keeps the last.
+        loss: `loss(index)` of a batch of units, index (b,) int64 on the CPU. A unit is what is drawn: an example, or an image with all its
+            questions.
+        n: Number of units.
+        generator: Draws the order of the units; the model's own randomness comes from torch's global seed.
+        validate: Called after each epoch in eval mode, without gradient; higher is better. The weights of the best epoch are restored, the
+            earliest where several are equal. None keeps the last.
+        batch_size: Units in a batch.
+        learning_rate: Its peak.
+        largest_gradient: Norm to which a step's gradient is clipped; None leaves it.
+        undecayed: A parameter without weight decay, such as a temperature.
         progress: True shows a bar, False never does, None does on a terminal.
-    Returns: a `History`.
-    Raises: ValueError on counts below 1; FloatingPointError when the loss is no longer finite, before it reaches the weights.
+
+    Raises:
+        ValueError: Counts below 1.
+        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
     """
     for name, value in {"n": n, "epochs": epochs, "batch_size": batch_size}.items():
         if value < 1:
@@ -102,8 +106,8 @@ def fit_pairs(
 ) -> History:
     """Train a late-fusion classifier on `pairs.train` by cross-entropy; the epoch is chosen by accuracy on `pairs.validation`.
 
-    One batch holds `items_per_batch` items of `a` with all their pairs, so that an image with ten questions is encoded once. `options`
-    go to `fit`. Returns a `History`; `model` comes back in eval mode.
+    One batch holds `items_per_batch` items of `a` with all their pairs, so that an image with ten questions is encoded once. Options go to
+    `fit`.
     """
     order = pairs.train[pairs.of_a[pairs.train].argsort(stable=True)]
     units = order.split(pairs.of_a[order].unique_consecutive(return_counts=True)[1].tolist())
@@ -129,6 +133,6 @@ def fit_pairs(
 
 
 def pair_logits(model: LateFusion, pairs: Pairs, rows: Tensor) -> Tensor:
-    """Logits (len(rows), classes) of the pairs `rows`, each different item encoded once. Train or eval mode is the caller's."""
+    """Logits (len(rows), classes) of the pairs `rows`, each different item encoded once."""
     (a, of_a), (b, of_b) = (of[rows].unique(return_inverse=True) for of in (pairs.of_a, pairs.of_b))
     return model(pairs.a[a], pairs.b[b], of_a, of_b)

@@ -7,7 +7,6 @@ change of one cell changes one id. Only tags survive as cell metadata.
 import ast
 import hashlib
 import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,15 @@ PARAMETERS = ("PROFILE", "SEED")
 def to_notebook(path: Path | str) -> nbformat.NotebookNode:
     """Convert one source file to a notebook without outputs.
 
-    Args:    path, a `.py` file in jupytext's percent format.
-    Returns: a valid nbformat 4.5 notebook; cell ids depend on cell type, text and the ordinal among equal cells only.
-    Raises:  FileNotFoundError if there is no such file; ValueError if it holds no cell.
+    Args:
+        path: a `.py` file in jupytext's percent format.
+
+    Returns:
+        a valid nbformat 4.5 notebook; cell ids depend on cell type, text and the ordinal among equal cells only.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no cell.
     """
     import jupytext  # over a second to import, and most of the command line does not need it
 
@@ -63,7 +68,7 @@ def dumps(notebook: nbformat.NotebookNode) -> str:
 def parameters(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """Names and default values in the cell tagged `parameters`.
 
-    Raises: ValueError if no cell or several cells have the tag, or the cell holds anything but `NAME = literal` lines.
+    Raises ValueError if no cell or several cells have the tag, or the cell holds anything but `NAME = literal` lines.
     """
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
@@ -90,26 +95,6 @@ def check_parameters(notebook: nbformat.NotebookNode, given: dict[str, Any]) -> 
         raise ValueError(
             f"unknown parameter {', '.join(unknown)}; the parameters cell defines {', '.join(known) or 'nothing'}"
         )
-
-
-def headline(path: Path | str) -> tuple[str, str]:
-    """Title and answer of a notebook source: the heading of its first cell and the paragraph below it.
-
-    Reads the text alone, so that `mmnb list` starts at once. A missing part is an empty string; the number in front of the title
-    and a label such as "**Short answer.**" are left out.
-    """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    first = []
-    for line in lines[next((i for i, line in enumerate(lines) if line.startswith("# %%")), 0) + 1 :]:
-        if line.startswith("# %%") or not line.startswith("#"):
-            break
-        first.append(line[2:])
-    title = first[0].removeprefix("# ").strip() if first and first[0].startswith("# ") else ""
-    paragraph = "\n".join(first[1:]).strip().split("\n\n")[0] if title else ""
-    answer = (
-        re.sub(r"^\*\*(Short a|A)nswer[.:]?\*\*[.:]?", "", re.sub(r"\s+", " ", paragraph)).replace("**", "").strip()
-    )
-    return re.sub(r"^\d+ *[·.:-] *", "", title), answer
 
 
 def _cell_id(kind: str, source: str, ordinal: int) -> str:

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmnb.lab import claims, values
+from mmnb.lab import claims, rules
 from mmnb.lab.tables import Table
 
 
 def load(path: Path) -> dict[str, dict[str, Any]]:
     """Results by notebook: from one file, from data/results, or from the folder of a run.
 
-    Args:    path, a results.json, or a folder that holds <slug>.json or <slug>/records.json.
-    Raises:  ValueError if nothing there is a result.
+    Args:
+        path: a results.json, or a folder that holds <slug>.json or <slug>/records.json.
+
+    Raises:
+        ValueError: Nothing there is a result.
     """
     files = [path] if path.is_file() else [*sorted(path.glob("[0-9]*.json")), *sorted(path.glob("*/records.json"))]
     found = {}
@@ -45,20 +48,20 @@ def markdown(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]
         if rows:
             # verdicts that moved come first
             rows.sort(key=lambda row: row[1] == row[2])
-            told = f"{moved} of {len({**before, **after})} verdicts moved, {len(rows) - moved} more numbers did."
+            summary = f"{moved} of {len({**before, **after})} verdicts moved, {len(rows) - moved} more numbers did."
             table = Table(("claim", "verdict before", "verdict now", "number before", "number now"), rows)
-            parts.append(f"### {slug}\n\n{told}\n\n{table.markdown()}")
+            parts.append(f"### {slug}\n\n{summary}\n\n{table.markdown()}")
     return "\n\n".join(parts) or "Nothing moved: the same verdicts, the same numbers.", verdicts
 
 
 def _row(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, ...] | None:
-    told = [(record["verdict"], _number(record)) if record else ("–", "–") for record in (before, after)]
-    (old_verdict, old_number), (new_verdict, new_number) = told
-    return None if told[0] == told[1] else (name, old_verdict, new_verdict, old_number, new_number)
+    both = [(record["verdict"], _number(record)) if record else ("–", "–") for record in (before, after)]
+    (old_verdict, old_number), (new_verdict, new_number) = both
+    return None if both[0] == both[1] else (name, old_verdict, new_verdict, old_number, new_number)
 
 
 def _number(record: Mapping[str, Any]) -> str:
     if record["verdict"] == claims.NOT_TESTABLE and record["value"] is None:
         return "–"
-    interval = "" if record["ci"] is None else " [" + ", ".join(values.short(end) for end in record["ci"]) + "]"
-    return values.short(record["value"]) + interval
+    interval = "" if record["ci"] is None else " [" + ", ".join(rules.short(end) for end in record["ci"]) + "]"
+    return rules.short(record["value"]) + interval

@@ -72,10 +72,17 @@ def execute(
 ) -> dict[str, Any]:
     """Run `notebooks/<slug>.py` in a fresh kernel whose working directory is `folder`.
 
-    Args:    slug; folder, an existing folder for everything the run writes; parameters for the parameters cell;
-             timeout in wall seconds for the whole notebook; report, called with `{"done": cells, "total": cells}`.
-    Returns: the result that is also written to `folder/result.json`: status (`ok` or `failed`), reason, wall_seconds,
-             cpu_seconds and peak_memory_mb of the kernel, claims (verdict -> count), log (end of a traceback), fingerprint, ...
+    Args:
+        slug: The notebook.
+        folder: An existing folder for everything the run writes.
+        parameters: For the parameters cell.
+        timeout: In wall seconds for the whole notebook.
+        report: Called with `{"done": cells, "total": cells}`.
+
+    Returns:
+        The result that is also written to `folder/result.json`: status (`ok` or `failed`), reason, wall_seconds,
+        cpu_seconds and peak_memory_mb of the kernel, claims (verdict -> count), log (end of a traceback), fingerprint,
+        ...
     """
     began, meter, before = time.monotonic(), processes.Meter(), fingerprint.everything(slug)
     with meter:

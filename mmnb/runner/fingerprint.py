@@ -1,4 +1,4 @@
-"""What a run depended on, as hashes, so that a stale output can be told from a fresh one."""
+"""What a run depended on, as hashes, so that a stale output can be distinguished from a fresh one."""
 
 import hashlib
 import json
@@ -35,9 +35,14 @@ def module_file(name: str) -> Path:
 def fingerprint(slug: str, modules: list[str], data_files: list[str]) -> dict[str, Any]:
     """Hashes of the notebook's source, of the mmnb modules it used and of the data files it read.
 
-    Args:    slug, such as `01_emap`; modules, names such as `mmnb.lab.run`, to which all of `mmnb.lab` is added, because it
-             judges and renders the results; data_files, posix paths relative to the checkout.
-    Returns: `source_sha256` (a hash), `package_sha256` and `data_sha256` (name -> hash, None for a missing file).
+    Args:
+        slug: Such as `01_emap`.
+        modules: Names such as `mmnb.lab.run`, to which all of `mmnb.lab` is added, because it judges and renders the
+            results.
+        data_files: Posix paths relative to the checkout.
+
+    Returns:
+        `source_sha256` (a hash), `package_sha256` and `data_sha256` (name -> hash, None for a missing file).
     """
     root = paths.root()
     lab = (f"mmnb.lab.{file.stem}" for file in (PACKAGE / "lab").glob("*.py") if file.stem != "__init__")

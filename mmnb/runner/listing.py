@@ -1,26 +1,30 @@
 """What `mmnb list` and `mmnb data` show."""
 
 import io
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from mmnb import paths
-from mmnb.runner import convert, pool
+from mmnb.runner import pool
 
 
 def notebook(slug: str) -> dict[str, Any]:
-    """One notebook: title question, one-line answer, CPU minutes of its last build at laptop (None if never), claims."""
-    from mmnb.lab import claims
+    """One notebook: question, answer, CPU minutes of its last build at laptop (None if never), number of claims."""
+    from mmnb.lab import claims, report
 
-    notebooks = paths.root() / "notebooks"
-    title, answer = convert.headline(notebooks / f"{slug}.py")
-    seconds = pool.read_json(notebooks / f"{slug}.ipynb").get("metadata", {}).get("mmnb", {}).get("cpu_seconds")
+    seconds = (
+        pool.read_json(paths.root() / "notebooks" / f"{slug}.ipynb")
+        .get("metadata", {})
+        .get("mmnb", {})
+        .get("cpu_seconds")
+    )
     minutes = None if seconds is None else round(seconds / 60, 1)
     return {
         "notebook": slug,
-        "question": title,
-        "answer": answer,
+        "question": re.sub(r"^\d+ *[·.:-] *", "", report.title(slug)),
+        "answer": report.answer(slug).replace("**", ""),
         "cpu_minutes": minutes,
         "claims": len(claims.load(slug)),
     }
@@ -34,7 +38,7 @@ def paragraph(row: dict[str, Any]) -> str:
 
 
 def datasets(names: Sequence[str]) -> list[Any]:
-    """The data sets called `names`, or all. Raises: ValueError for an unknown name."""
+    """The data sets called `names`, or all. Raises ValueError for an unknown name."""
     from mmnb.data import catalogue
 
     known = {dataset.name: dataset for dataset in catalogue()}
@@ -45,7 +49,7 @@ def datasets(names: Sequence[str]) -> list[Any]:
 
 
 def fetch(dataset: Any) -> None:
-    """Fetch a remote data set that is not here; others need nothing fetched, or cannot be. Raises: DataUnavailable."""
+    """Fetch a remote data set that is not here; others need nothing fetched, or cannot be. Raises DataUnavailable."""
     from mmnb.data import remote
 
     if dataset.kind == "remote" and not dataset.present:
@@ -62,6 +66,7 @@ def dataset_table(found: Sequence[Any]) -> str:
     """The data sets as a table, with the way to get each that is missing below it."""
     from rich.table import Table
 
+    from mmnb.data.remote import size_in_words
     from mmnb.runner.summary import console
 
     table = Table(title="Data sets", title_justify="left")
@@ -69,25 +74,12 @@ def dataset_table(found: Sequence[Any]) -> str:
         table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
     for dataset in found:
         here = "yes" if dataset.present else "no"
-        table.add_row(dataset.name, dataset.kind, size(dataset.size_bytes), dataset.licence, here, str(dataset.where))
+        table.add_row(
+            dataset.name, dataset.kind, size_in_words(dataset.size_bytes), dataset.licence, here, str(dataset.where)
+        )
     text = io.StringIO()
     out = console()
     out.file = text
     out.print(table)
     missing = [f"{dataset.name}: {dataset.how}" for dataset in found if not dataset.present]
     return text.getvalue() + "\n".join(missing)
-
-
-def size(count: int | None) -> str:
-    """A number of bytes for people.
-
-    Example:
-        >>> size(512), size(48_000), size(1_500_000), size(6_300_000_000), size(None)
-        ('512 B', '48 kB', '1.5 MB', '6.3 GB', '–')
-    """
-    if count is None:
-        return "–"
-    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count} B"

@@ -1,7 +1,6 @@
 """Where notebooks run, and side by side: one worker process (`mmnb.runner.execute`) for each."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import queue
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from click import UsageError
 
 from mmnb import paths
 from mmnb.lab import claims
 from mmnb.runner import fingerprint, processes
-from mmnb.runner.selection import UsageError
 
 _GRACE = 60.0  # seconds a worker gets beyond the time limit to stop its kernel and save the notebook
 
@@ -107,11 +106,8 @@ def _claimed(plan: Plan) -> Iterator[None]:
 def run(plan: Plan, listener: Listener) -> list[dict[str, Any]]:
     """Run the plan and return one result for each notebook, in the plan's order. A failure does not stop the others.
 
-    Raises: UsageError before anything starts; KeyboardInterrupt after every worker and kernel was killed.
+    Raises UsageError before anything starts; KeyboardInterrupt after every worker and kernel was killed.
     """
-    absent = [name for name in ("papermill", "jupytext", "ipykernel") if importlib.util.find_spec(name) is None]
-    if absent:
-        raise UsageError(f"{', '.join(absent)} not installed; run `pip install -e .[notebooks]` in the checkout")
     with _claimed(plan):
         results, waiting = {}, []
         for slug in plan.slugs:
@@ -158,16 +154,8 @@ class _Pool:
     def _start(self, slug: str) -> None:
         folder = self.plan.out / slug
         clear(slug, folder)
-        command = [
-            sys.executable,
-            "-m",
-            "mmnb.runner.execute",
-            slug,
-            "--profile",
-            self.plan.profile,
-            "--seed",
-            str(self.plan.seed),
-        ]
+        command = [sys.executable, "-m", "mmnb.runner.execute", slug, "--profile", self.plan.profile]
+        command += ["--seed", str(self.plan.seed)]
         command += [] if self.plan.timeout is None else ["--timeout", str(self.plan.timeout)]
         # in a group of its own, Ctrl-C reaches the runner only, which then ends its workers in order
         own_group = (

@@ -27,10 +27,16 @@ _FOREIGN_PATH = re.compile(
 def publish(slug: str, folder: Path) -> list[Path]:
     """Refresh the committed products of one notebook from the folder of a successful run.
 
-    Args:    slug; folder, which holds `<slug>.ipynb`, `records.json`, `result.json` and `figures/`.
-    Returns: the files and folders that were written.
-    Raises:  ValueError if the run failed, was not made at profile laptop with seed 0, was made from other sources than those
-             on disk, if the notebook exceeds 700 KB, or if an absolute path of this computer stands in an output.
+    Args:
+        slug: The notebook.
+        folder: Holds `<slug>.ipynb`, `records.json`, `result.json` and `figures/`.
+
+    Returns:
+        The files and folders that were written.
+
+    Raises:
+        ValueError: The run failed, was not made at profile laptop with seed 0, was made from other sources than those
+            on disk, if the notebook exceeds 700 KB, or if an absolute path of this computer stands in an output.
     """
     result, records = pool.read_json(folder / "result.json"), pool.read_json(folder / "records.json")
     made = (result.get("status"), result.get("profile"), result.get("seed"))
@@ -74,7 +80,9 @@ def normalise(source: nbformat.NotebookNode, executed: nbformat.NotebookNode) ->
     """The source notebook with the outputs of the executed one, without anything that differs from run to run.
 
     Dropped: the injected parameters, times, standard error (progress bars, warnings) and widgets. Execution counts run 1, 2,
-    3, ...; folders of this computer get names. Raises: ValueError if the two do not have the same cells.
+    3, ...; folders of this computer get names.
+
+    Raises ValueError if the two do not have the same cells.
     """
     cells = [cell for cell in executed.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     if [(cell.cell_type, cell.source) for cell in cells] != [(cell.cell_type, cell.source) for cell in source.cells]:

@@ -1,14 +1,12 @@
-"""Which notebooks a command is about."""
+"""Select notebooks by the names that a command is given."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from click import UsageError
+
 from mmnb import paths
-
-
-class UsageError(ValueError):
-    """A request that cannot be carried out as it stands (exit code 2)."""
 
 
 def available() -> list[str]:
@@ -19,7 +17,8 @@ def available() -> list[str]:
 def select(names: Sequence[str]) -> list[str]:
     """Notebooks meant by `names`: a number (`1`, `01`), a slug (`01_emap`), the beginning of one (`ema`), or a file name.
 
-    Raises: UsageError for a name that fits no notebook, and when nothing at all is selected: an empty run must not succeed.
+    Raises:
+        click.UsageError: A name fits no notebook, or there is none at all: an empty run must not succeed.
     """
     slugs = available()
     if not slugs:

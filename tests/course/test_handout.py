@@ -1,7 +1,6 @@
 """The student's version: stubs that stop in their own cells, no solutions, marks that nbgrader knows."""
 
 import ast
-import json
 import re
 
 import nbformat
@@ -73,7 +72,7 @@ def test_hints_are_folded(slug):
             assert cell.source.count("<details>") == cell.source.count("</details>")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_students_version_runs_and_only_its_checks_stop(tmp_path):
     """The shortest notebook, really executed: each exercise stops in the cell of its own check, as not attempted."""
     pytest.importorskip("nbclient", reason="the extra `notebooks` is not installed")
@@ -96,24 +95,6 @@ def test_the_expected_figure_shows_the_visible_answers():
     assert "shape (8, 4)" in expected.picture("01a").alt
     with pytest.raises(KeyError):
         expected.picture("99z")
-
-
-def test_a_figure_of_the_solution_is_shown_beside_the_stub(tmp_path, monkeypatch):
-    """On a small checkout whose built notebook draws something in its exercise."""
-    for folder in ("notebooks", "data/claims"):
-        (tmp_path / folder).mkdir(parents=True)
-    monkeypatch.setenv("MMNB_ROOT", str(tmp_path))
-    code = 'def one(x):\n    # BEGIN SOLUTION\n    return x\n    # END SOLUTION\n\n\nmmnb.exercises.check("01a", one)'
-    prompt = "# ### 01a · One\n# **Difficulty** 2 of 3\n"
-    source = f'# %% [markdown]\n{prompt}\n# %% tags=["exercise-01a"]\n{code}\n'
-    (tmp_path / "notebooks" / "01_toy.py").write_text(source, encoding="utf-8")
-    built = convert.to_notebook(tmp_path / "notebooks" / "01_toy.py")
-    built.cells[1].outputs = [nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})]
-    (tmp_path / "notebooks" / "01_toy.ipynb").write_text(convert.dumps(built), encoding="utf-8")
-    written = json.loads(handout.write_student("01_toy", tmp_path / "out").read_text(encoding="utf-8"))
-    assert [cell["id"] for cell in written["cells"][1:]] == ["exercise-01a", "expected-01a", "check-01a"]
-    assert written["cells"][2]["attachments"] == {"expected-1.png": {"image/png": "iVBORw0KGgo="}}
-    assert handout.tasks("01_toy") == [handout.Task("01a", "01_toy", "One", "one", 2)]
 
 
 @pytest.mark.parametrize(

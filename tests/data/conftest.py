@@ -116,6 +116,5 @@ def checkout(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) ->
     (root / "data" / "manifest.toml").write_text("\n".join(lines), encoding="utf-8", newline="\n")
     monkeypatch.setenv("MMNB_ROOT", str(root))
     monkeypatch.setenv("MMNB_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr("mmnb.data.download.PAUSE_SECONDS", 0.01)
     server.archive = recordings_archive(RECORDINGS)
     return root

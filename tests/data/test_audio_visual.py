@@ -1,18 +1,17 @@
 """Clips in the real layouts of CREMA-D and UCF-101, made on the spot; ResNet-18 late fusion and the notebooks' cells trained on them for a step."""
 
-import ast
 import wave
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-import mmnb
-from mmnb import DataUnavailable, paths
+from mmnb import DataUnavailable
 from mmnb.data import audio_visual
+from mmnb.recipes import late
 from mmnb.recipes.late import resnet as late_resnet
-from mmnb.runner import convert
 
 
 def write_clip(sound, frames, pitch, colour, rate=16_000, seconds=0.5, n=4):
@@ -114,78 +113,54 @@ def test_what_is_missing_or_wrong_is_said(crema, tmp_path):
         audio_visual.crema_d(crema)
 
 
-def test_resnet_late_fusion_trains_all_ways_and_resumes(crema, tmp_path):
-    clips = audio_visual.crema_d(crema)
-    options = dict(
-        epochs=1, seed=0, lam=1.0, batch_size=21, frames=1, side=32, bands=32, checkpoints=str(tmp_path / "run")
-    )
-    found = late_resnet.compare(clips, **options)
-    assert list(found) == ["audio", "image", "UME", "joint", "UMT"] and all(0 <= v <= 1 for v in found.values())
-    assert sorted(file.name for file in tmp_path.glob("*.safetensors")) == [
-        "run-alone.safetensors",
-        "run-joint.safetensors",
-        "run-umt.safetensors",
-    ]
-    assert late_resnet.compare(clips, **options) == found  # from the checkpoints, without training
-
-
-def test_blending_runs_on_clips_and_goes_on_from_its_checkpoints(ucf, tmp_path):
-    options = dict(epochs=1, seed=0, batch_size=4, frames=1, side=32, bands=32, checkpoints=str(tmp_path / "run"))
-    found = late_resnet.blend(audio_visual.ucf_101(ucf), **options)
-    assert set(found) == {"weight audio", "weight image", "weight joint", "joint", "G-Blend"}
-    assert abs(sum(value for name, value in found.items() if name.startswith("weight")) - 1) < 1e-9
-    assert {file.name for file in tmp_path.glob("*.safetensors")} == {
-        "run-joint.safetensors",
-        "run-G-Blend.safetensors",
-    }
-    assert late_resnet.blend(audio_visual.ucf_101(ucf), **options) == found
+@pytest.mark.parametrize("objective", [late.Joint(), late.Unimodal()])
+def test_resnet_late_fusion_trains_and_goes_on_from_its_checkpoint(crema, tmp_path, objective):
+    clips, how = audio_visual.crema_d(crema), dict(frames=1, side=32, bands=32, batch_size=21)
+    read, test = (late_resnet.batches(clips, split, seed=0, **how) for split in ("train", "test"))
+    options = dict(classes=6, epochs=1, seed=0, checkpoint=tmp_path / "run.safetensors")
+    model = late_resnet.train(read, objective, **options)
+    again = late_resnet.train(lambda epoch: [], objective, **options)  # from the checkpoint, without training
+    scores = late_resnet.accuracies(model, test)
+    assert set(scores) == {"joint", "audio", "image", "UME"} and late_resnet.accuracies(again, test) == scores
+    inputs, label = clips.batch(clips.rows("test"), frames=1, side=32, bands=32)
+    with torch.no_grad():
+        hits = (model.logits(inputs)["audio"].argmax(1) == label).double().mean().item()
+    assert scores["audio"] == pytest.approx(hits, rel=0, abs=1e-12)
 
 
 # what the notebooks do with such folders in the profile `paper`
-def paper_cell(slug, clips, monkeypatch, tmp_path):
-    """Run a notebook's imports and its cell that calls `late_resnet`, with the sizes `clips`; the run's records."""
-    monkeypatch.setenv("MMNB_DATA", str(tmp_path))
-    monkeypatch.setenv("MMNB_OUT", str(tmp_path / "out"))
-    cells = [cell.source for cell in convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py").cells if cell.cell_type == "code"]  # fmt: skip
-    imports = [node for cell in cells for node in ast.parse(cell).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    [cell] = [cell for cell in cells if "late_resnet." in cell]
-    run = mmnb.start(slug, profile="paper", seed=0)
-    space = {"run": run, "SEED": 0, "size": type("Size", (), {"clips": clips})()}
-    exec(compile(ast.Module(body=imports, type_ignores=[]), slug, "exec"), space)
-    exec(compile(cell, slug, "exec"), space)
-    return run._records
+TINY = dict(train=dict(epochs=1, drop_at=0.7), read=dict(batch_size=21, frames=1, side=32, bands=32), lam=0.5)
 
 
-TINY = dict(epochs=1, drop_at=0.7, batch_size=21, frames=1, side=32, bands=32)
+@pytest.fixture
+def on_clips(notebook_code, tmp_path):
+    """`on_clips(slug, load, clips)`: a notebook's function of that name, with the sizes `clips`."""
+
+    def call(slug, load, clips=TINY):
+        space = notebook_code(slug)
+        space |= {"size": SimpleNamespace(clips=clips), "run": SimpleNamespace(out=tmp_path)}
+        space["FOLDERS"] = {"run": ("What to get.", load)}
+        return space["on_clips"]("run")
+
+    return call
 
 
-@pytest.mark.slow
-def test_notebook_06_trains_on_both_folders_and_goes_on(crema, ucf, monkeypatch, tmp_path):
-    clips = TINY | {"lam": 0.5}
-    first = paper_cell("06_modality_laziness", clips, monkeypatch, tmp_path)
-    kept = sorted(file.name for file in (tmp_path / "out").glob("*.safetensors"))
-    assert kept == [f"{name}-{way}.safetensors" for name in ("crema", "ucf") for way in ("alone", "joint", "umt")]
-    found = late_resnet.compare(audio_visual.ucf_101(), seed=0, **clips)
-    assert first["lazy.ucf"]["value"] == pytest.approx(found["UMT"] - found["joint"], rel=0, abs=1e-12)
-    again = paper_cell("06_modality_laziness", clips, monkeypatch, tmp_path)  # from the checkpoints
-    assert again["lazy.crema"]["value"] == first["lazy.crema"]["value"]
+def test_notebook_06_trains_and_goes_on(crema, on_clips, tmp_path):
+    found = on_clips("06_modality_laziness", lambda: audio_visual.crema_d(crema))
+    assert list(found) == ["audio", "image", "UME", "joint", "UMT"] and all(0 <= v <= 1 for v in found.values())
+    files = sorted(file.name for file in tmp_path.glob("*.safetensors"))
+    assert files == [f"run-{kind}.safetensors" for kind in ("UMT", "alone", "joint")]
+    assert on_clips("06_modality_laziness", lambda: audio_visual.crema_d(crema)) == found  # from the checkpoints
 
 
-@pytest.mark.slow
-def test_notebook_07_blends_on_both_folders(crema, ucf, monkeypatch, tmp_path):
-    records = paper_cell("07_overfitting_to_generalising", TINY, monkeypatch, tmp_path)
-    assert {"blend.crema", "blend.ucf"} <= set(records)
-    assert all(-1 <= records[f"blend.{name}"]["value"] <= 1 for name in ("crema", "ucf"))
+def test_notebook_07_blends_and_goes_on(ucf, on_clips):
+    found = on_clips("07_overfitting_to_generalising", lambda: audio_visual.ucf_101(ucf))
+    assert set(found) == {"weight audio", "weight image", "weight joint", "joint", "G-Blend"}
+    assert abs(sum(value for name, value in found.items() if name.startswith("weight")) - 1) < 1e-9
+    assert on_clips("07_overfitting_to_generalising", lambda: audio_visual.ucf_101(ucf)) == found
 
 
-@pytest.mark.parametrize(
-    ("slug", "prefix"), [("06_modality_laziness", "lazy"), ("07_overfitting_to_generalising", "blend")]
-)
-def test_without_the_folders_the_cells_say_what_to_get(slug, prefix, monkeypatch, tmp_path):
-    records = paper_cell(slug, TINY, monkeypatch, tmp_path)
-    assert "UCF-101 (13,320 clips) is not complete" in records[f"{prefix}.ucf"]["unavailable"]
-    assert "CREMA-D (7,442 clips, 91 actors) is not complete" in records[f"{prefix}.crema"]["unavailable"]
-    for profile in ({}, None):
-        assert (
-            "profile `paper` only" in paper_cell(slug, profile, monkeypatch, tmp_path)[f"{prefix}.ucf"]["unavailable"]
-        )
+@pytest.mark.parametrize("slug", ["06_modality_laziness", "07_overfitting_to_generalising"])
+def test_without_the_profile_paper_the_notebooks_say_so(slug, on_clips):
+    with pytest.raises(DataUnavailable, match=r"profile `paper` only.* What to get\."):
+        on_clips(slug, None, {})

@@ -49,6 +49,5 @@ def test_refusals(recordings, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=r"av_digits\.sample: got"):
             av_digits.sample(sizes, np.random.default_rng(0), rule)
     monkeypatch.setenv("MMNB_DATA", str(tmp_path))
-    monkeypatch.setattr("urllib.request.getproxies", dict)
     with pytest.raises(DataUnavailable, match="fsdd"):
         av_digits.sample((1, 1, 1), np.random.default_rng(0))

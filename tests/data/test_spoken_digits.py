@@ -106,6 +106,5 @@ def test_the_real_recordings(remote_files):
 
 def test_without_the_recordings_it_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("MMNB_DATA", str(tmp_path))
-    monkeypatch.setattr("urllib.request.getproxies", dict)
     with pytest.raises(DataUnavailable, match="fsdd/recordings"):
         spoken_digits.load()

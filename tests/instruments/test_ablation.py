@@ -1,4 +1,4 @@
-"""Cross-modal ablation: overlaps and losses by hand, plans and replacements by their definition, both directions on models with known answers."""
+"""Cross-modal ablation: overlaps and losses by hand, masks and replacements by their definition, both directions on models with known answers."""
 
 import math
 
@@ -115,33 +115,30 @@ def test_span_mask_and_its_errors():
             ab.span_mask(torch.tensor(spans), 4)
 
 
-def test_plans_by_definition():
+def test_masks_by_definition():
     draw = torch.rand(200, 9, generator=gen())
-    present, aligned = draw > 0.2, draw > 0.7
-    plans = {c: ab.plan(c, aligned, present, generator=gen(1)) for c in ab.CONDITIONS}
-    assert not plans["none"].any() and torch.equal(plans["all"], present) and torch.equal(plans["aligned"], aligned & present)  # fmt: skip
-    random = plans["random"]
-    assert not (random & (aligned | ~present)).any()
-    wanted = torch.minimum((aligned & present).sum(1), (present & ~aligned).sum(1))
+    valid, aligned = draw > 0.2, draw > 0.7
+    none, some, random, everything = (ab.ablation_mask(c, aligned, valid, seed=1) for c in ab.CONDITIONS)
+    assert not none.any() and torch.equal(everything, valid) and torch.equal(some, aligned & valid)
+    assert not (random & (aligned | ~valid)).any()
+    wanted = torch.minimum((aligned & valid).sum(1), (valid & ~aligned).sum(1))
     assert torch.equal(random.sum(1), wanted)
 
 
-def test_random_plan_is_even():
-    aligned, present = torch.tensor([[True, True, False, False, False, False]]).expand(6000, 6), torch.ones(6000, 6, dtype=torch.bool)  # fmt: skip
-    share = ab.plan("random", aligned, present, generator=gen()).double().mean(0)[2:]
+def test_random_mask_is_even():
+    aligned = torch.tensor([[True, True, False, False, False, False]]).expand(6000, 6)
+    share = ab.ablation_mask("random", aligned, torch.ones_like(aligned)).double().mean(0)[2:]
     assert (share - 0.5).abs().max() < 4 * (0.25 / 6000) ** 0.5  # 4 standard errors
 
 
-def test_plan_errors():
+def test_mask_errors():
     mask = torch.ones(1, 2, dtype=torch.bool)
     with pytest.raises(ValueError, match="condition"):
-        ab.plan("object", mask, mask)
-    with pytest.raises(ValueError, match="generator"):
-        ab.plan("random", mask, mask)
+        ab.ablation_mask("object", mask, mask)
     with pytest.raises(ValueError, match="shapes"):
-        ab.plan("all", mask, mask[:, :1])
+        ab.ablation_mask("all", mask, mask[:, :1])
     with pytest.raises(TypeError, match="bool"):
-        ab.plan("all", mask.long(), mask)
+        ab.ablation_mask("all", mask.long(), mask)
 
 
 @pytest.fixture
@@ -162,7 +159,7 @@ def test_an_ablation_of_nothing_changes_nothing_to_the_bit(pictures, replacement
     assert torch.equal(new, feature) and torch.equal(mask, seen)
 
 
-def test_only_what_is_taken_changes(pictures):
+def test_only_removed_regions_change(pictures):
     feature, seen, taken = pictures
     before = feature.clone()
     new, mask = ab.ablate_regions(feature, seen, taken, replacement="mean", mean=torch.tensor([1.0, 2, 3]))
@@ -236,7 +233,7 @@ def test_divergence_in_closed_form():
         (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 2)), "shape"),
         (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 3) * math.nan), "NaN"),
         (lambda: ab.relative_change(torch.zeros(2), torch.ones(2)), "above 0"),
-        (lambda: ab.share_of_ceiling(torch.ones(2), torch.ones(2), 0.0), "ceiling"),
+        (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), 0.0), "ceiling"),
     ],
 )  # fmt: skip
 def test_losses_refuse(call, word):
@@ -244,7 +241,7 @@ def test_losses_refuse(call, word):
         call()
 
 
-def test_ceilings_are_what_the_best_blind_answer_costs():
+def test_ceilings_are_the_loss_of_the_best_constant_answer():
     draw = gen()
     target, where = torch.randint(0, 6, (50, 4), generator=draw), torch.rand(50, 4, generator=draw) > 0.4
     where[:, 0] = True
@@ -259,9 +256,9 @@ def test_ceilings_are_what_the_best_blind_answer_costs():
         return loss
 
     optimiser.step(cost)
-    assert ab.no_information_bits(target, where, 6) == pytest.approx(cost().item(), abs=1e-6)
+    assert ab.unigram_entropy(target, where, 6) == pytest.approx(cost().item(), abs=1e-6)
     label = torch.softmax(torch.randn(20, 5, generator=draw).double() * 2, 1)
-    ceiling = ab.no_information_kl(label)
+    ceiling = ab.marginal_kl(label)
     others = [ab.mrc_kl_bits(label, q.log().expand_as(label)).mean().item() for q in torch.softmax(torch.randn(200, 5, generator=draw).double(), 1)]  # fmt: skip
     assert ceiling < min(others) and ceiling == pytest.approx(ab.mrc_kl_bits(label, label.mean(0).log().expand_as(label)).mean().item(), abs=1e-9)  # fmt: skip
 
@@ -270,7 +267,7 @@ def test_ceilings_are_what_the_best_blind_answer_costs():
 N, L, R, V = 40, 5, 4, 8
 
 
-def world():
+def dataset():
     """The word at place 2 is what region 2 shows; feature = one-hot of it."""
     draw = gen(3)
     shown = torch.randint(0, V - 2, (N, R), generator=draw)
@@ -292,8 +289,8 @@ def looks_at_region_2(tokens, token_mask, feature, box, region_mask):
 
 
 def test_a_model_that_looks_only_at_the_aligned_region_loses_all_with_it_and_nothing_else():
-    inputs, phrase, aligned, _ = world()
-    options = {"mask_id": V - 1, "generator": gen(), "replacement": "zero"}
+    inputs, phrase, aligned, _ = dataset()
+    options = {"mask_id": V - 1, "replacement": "zero"}
     bits = ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, **options)
     assert bits["none"].max() < 1e-6 and torch.equal(bits["none"], bits["random"])
     assert bits["aligned"].tolist() == pytest.approx([3.0] * N, abs=1e-6) and torch.equal(bits["aligned"], bits["all"])
@@ -301,9 +298,9 @@ def test_a_model_that_looks_only_at_the_aligned_region_loses_all_with_it_and_not
 
 
 def test_the_other_direction_with_known_answers():
-    inputs, phrase, aligned, shown = world()
+    inputs, phrase, aligned, shown = dataset()
     target, label = torch.full((N,), 2), torch.eye(V)[shown[:, 2]]
-    options = {"mask_id": V - 1, "generator": gen()}
+    options = {"mask_id": V - 1}
     bits = ab.language_for_vision(looks_at_region_2, inputs, phrase, aligned, target, label, **options)
     assert bits["none"].max() < 1e-6 and torch.equal(bits["none"], bits["random"])
     assert bits["aligned"].tolist() == pytest.approx([3.0] * N, abs=1e-6) and torch.equal(bits["aligned"], bits["all"])
@@ -312,7 +309,7 @@ def test_the_other_direction_with_known_answers():
 
 
 def test_special_words_stay_and_the_stale_global_region_leaks():
-    inputs, phrase, aligned, shown = world()
+    inputs, phrase, aligned, shown = dataset()
     mean = inputs.feature[:, 1:].mean(1)
     inputs = inputs._replace(feature=torch.cat([mean[:, None], inputs.feature[:, 1:]], 1))
     seen_tokens = []
@@ -323,7 +320,7 @@ def test_special_words_stay_and_the_stale_global_region_leaks():
         return None, 30 * hidden[:, None].expand(-1, R, -1)
 
     target, label = torch.full((N,), 2), torch.eye(V)[shown[:, 2]]
-    options = {"mask_id": V - 1, "generator": gen(), "special": [V - 2], "global_index": 0, "conditions": ["none", "all"]}  # fmt: skip
+    options = {"mask_id": V - 1, "special": [V - 2], "global_index": 0, "conditions": ["none", "all"]}  # fmt: skip
     stale = ab.language_for_vision(subtracts, inputs, phrase, aligned, target, label, recompute=False, **options)
     fresh = ab.language_for_vision(subtracts, inputs, phrase, aligned, target, label, **options)
     assert stale["all"].max() < 1e-6 and fresh["none"].min() > 2.9
@@ -331,19 +328,38 @@ def test_special_words_stay_and_the_stale_global_region_leaks():
 
 
 def test_a_text_only_model_is_exactly_indifferent_to_vision():
-    inputs, phrase, aligned, _ = world()
+    inputs, phrase, aligned, _ = dataset()
     torch.manual_seed(0)
     words = torch.nn.Embedding(V, V).eval()
-    bits = ab.vision_for_language(lambda tokens, *_: (words(tokens), None), inputs, phrase, aligned, mask_id=V - 1, generator=gen(), replacement="zero")  # fmt: skip
+    bits = ab.vision_for_language(lambda tokens, *_: (words(tokens), None), inputs, phrase, aligned, mask_id=V - 1, replacement="zero")  # fmt: skip
     assert all(torch.equal(bits["none"], bits[c]) for c in bits)
 
 
 def test_batches_change_nothing_and_a_model_in_train_mode_is_refused():
-    inputs, phrase, aligned, _ = world()
-    one, other = (ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, mask_id=V - 1, generator=gen(), replacement="zero", batch_size=b) for b in (7, 1000))  # fmt: skip
+    inputs, phrase, aligned, _ = dataset()
+    one, other = (ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, mask_id=V - 1, replacement="zero", batch_size=b) for b in (7, 1000))  # fmt: skip
     assert all(torch.equal(one[c], other[c]) for c in one)
     model = torch.nn.Embedding(V, V)
     with pytest.raises(ValueError, match="train mode"):
-        ab.vision_for_language(lambda t, *_: (model(t), None), inputs, phrase, aligned, mask_id=7, generator=gen())
+        ab.vision_for_language(lambda t, *_: (model(t), None), inputs, phrase, aligned, mask_id=7)
     with pytest.raises(ValueError, match="no logits over words"):
-        ab.vision_for_language(lambda t, *_: (None, None), inputs, phrase, aligned, mask_id=7, generator=gen(), replacement="zero")  # fmt: skip
+        ab.vision_for_language(lambda t, *_: (None, None), inputs, phrase, aligned, mask_id=7, replacement="zero")  # fmt: skip
+
+
+def test_a_seed_is_the_deprecated_generator_and_progress_changes_nothing(capfd):
+    inputs, phrase, aligned, _ = dataset()
+    aligned = aligned.clone()
+    aligned[:, 1] = torch.rand(N, generator=gen(5)) > 0.5
+    options = {"mask_id": V - 1, "replacement": "zero", "conditions": ["random"]}
+    by_seed = ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, seed=7, progress=True, **options)
+    assert "random" in capfd.readouterr().err
+    with pytest.warns(DeprecationWarning, match="seed="):
+        by_generator = ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, generator=gen(7), **options)
+    assert torch.equal(by_seed["random"], by_generator["random"])
+
+
+def test_old_names_still_work_with_a_warning():
+    renamed = {"plan": "ablation_mask", "share_of_ceiling": "normalized_drop", "no_information_bits": "unigram_entropy"}
+    for old, new in {**renamed, "no_information_kl": "marginal_kl"}.items():
+        with pytest.warns(DeprecationWarning, match="goes with the next release"):
+            assert getattr(ab, old) is getattr(ab, new)

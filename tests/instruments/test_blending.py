@@ -21,6 +21,7 @@ def test_hand_made_curves():
     assert [round(found[name].overfitting, 9) for name in POINTS] == [0.4, 1.5, 0.8]
     assert [round(found[name].generalising, 9) for name in POINTS] == [0.6, 0.3, 0.7]
     assert [found[name].ratio for name in POINTS] == pytest.approx([2 / 3, 5.0, 8 / 7], rel=1e-9)
+    assert tuple(found["m2"]) == (found["m2"].overfitting, found["m2"].generalising, found["m2"].value)
     weights = blending.weights(POINTS)
     assert list(weights.values()) == pytest.approx([0.7535, 0.0268, 0.2198], rel=0, abs=5e-5)
     assert abs(sum(weights.values()) - 1) < 1e-9
@@ -34,7 +35,7 @@ def test_who_got_worse_gets_nothing():
     assert list(weights.values()) == pytest.approx([0.7742, 0.0, 0.2258], rel=0, abs=5e-5)
     assert weights["m2"] == 0.0
     assert blending.ogr(*worse["m2"]).ratio == math.inf
-    assert blending.ogr(START, Losses(2.0, 2.1)) == (0.0, 0.0, 0.0)  # nothing happened
+    assert blending.ogr(START, Losses(2.0, 2.1)) == blending.Ogr(0.0, 0.0, 0.0)  # nothing happened
 
 
 def test_no_overfitting_at_all_is_bounded_by_the_floor():
@@ -80,7 +81,7 @@ def test_points_from_curves():
     }
     points = blending.from_curves(curves)
     assert points["m1"] == POINTS["m1"] and points["joint"] == POINTS["joint"]
-    assert blending.from_curves(curves, 1, 2)["m1"] == (Losses(1.5, 1.7), Losses(1.0, 1.5))
+    assert blending.from_curves(curves, first=1, last=2)["m1"] == (Losses(1.5, 1.7), Losses(1.0, 1.5))
     for wrong in (
         {"m1": {"train": [1.0]}},
         {"m1": {"train": [1.0], "held_out": [1.0, 2.0]}},
@@ -133,7 +134,7 @@ def test_estimate_trains_copies_and_looks_before_and_after():
     assert list(points) == ["a", "b", "joint"]
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in kept.items())
     alone = model()
-    late.fit(alone, batches, late.Alone(), epochs=5, progress=False)
+    late.fit(alone, batches, late.Unimodal(), epochs=5, progress=False)
     assert points["b"][1].held_out == pytest.approx(late.mean_losses(alone, held_out())["b"], rel=1e-9)
     assert points["b"][0].train == pytest.approx(late.mean_losses(net, batches(0))["b"], rel=1e-9)
 
@@ -146,7 +147,7 @@ def test_online_is_offline_when_there_is_one_super_epoch():
     expected = blending.weights(late.estimate(model(), batches, held_out, 6, progress=False))
     assert used == [expected]
     offline = model()
-    late.fit(offline, batches, late.Blended(expected), epochs=6, progress=False)
+    late.fit(offline, batches, late.GradientBlending(expected), epochs=6, progress=False)
     assert all(torch.equal(value, online.state_dict()[name]) for name, value in offline.state_dict().items())
     two = late.fit_online(model(), batches, held_out, super_epochs=[3, 3], progress=False)
     assert len(two) == 2 and two[0] != two[1] and all(abs(sum(w.values()) - 1) < 1e-9 for w in two)

@@ -10,7 +10,8 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 from mmnb.data import known_information as known
-from mmnb.instruments.information import classifier_entropy, entropy, held_out_losses, mi, mlp, tempered_losses
+from mmnb.instruments import information
+from mmnb.instruments.information import calibrated_losses, entropy, held_out_losses, mi, mlp
 from mmnb.instruments.information.critics import Critics, Mine, Side, infonce, log_mean_exp, value
 
 SUITE = known.suite()
@@ -146,6 +147,7 @@ def test_neural_estimates_repeat_and_leave_the_global_generator_alone():
     before = torch.random.get_rng_state()
     first, second, other = mi(x, y, **options), mi(x, y, **options), mi(x, y, **options, seed=1)
     assert first.value == second.value != other.value and torch.equal(before, torch.random.get_rng_state())
+    assert (first.estimate.n, first.estimate.over, first.n) == (2, "critics", 600)
     assert first.interval[0] < first.value < first.interval[1] and mi(x, y, **options | {"seeds": 1}).interval is None
 
 
@@ -225,16 +227,16 @@ def test_conditional_neighbours_and_copulas_see_a_common_cause():
     truth = known.gaussian_nats(0.5)
     for method, width in (("ksg", 0.05), ("residual", 0.1), ("copula", 0.03)):
         assert abs(mi(x, y, method=method).value - truth) < width
-        assert abs(mi(x, y, z, method=method).value) < width
+        assert abs(mi(x, y, given=z, method=method).value) < width
         noise = rng.normal(size=(3000, 1))
-        assert mi(x, noise, x + noise + 0.3 * z, method=method).value > 0.5
+        assert mi(x, noise, given=x + noise + 0.3 * z, method=method).value > 0.5
 
 
 def test_conditional_table_of_xor_and_the_bias_correction():
     rng = np.random.default_rng(2)
     a, b = rng.integers(2, size=(2, 4000))
     assert (
-        abs(mi(a, a ^ b, b, method="table").value - math.log(2)) < 0.01
+        abs(mi(a, a ^ b, given=b, method="table").value - math.log(2)) < 0.01
         and abs(mi(a, a ^ b, method="table").value) < 0.01
     )
     x, y = rng.integers(20, size=(2, 2000))  # independent: the plug-in value is about 19 * 19 / 4000 = .09
@@ -250,9 +252,9 @@ def test_classifier_information_of_labels_and_its_conditional_form():
     rng = np.random.default_rng(3)
     a, b = rng.integers(2, size=(2, 1500))
     small = mlp((8,), epochs=30, learning_rate=2e-2)
-    found = mi(a, a ^ b, b, method="classifier", classifier=small, folds=3)
+    found = mi(a, a ^ b, given=b, method="classifier", classifier=small, folds=3)
     assert abs(found.value - math.log(2)) < 0.05 and found.interval[0] <= found.value <= found.interval[1]
-    assert abs(mi(a, a ^ b, method="classifier", classifier=small, folds=3, floor=True).value) < 0.03
+    assert abs(mi(a, a ^ b, method="classifier", classifier=small, folds=3, subtract_shuffled=True).value) < 0.03
 
 
 def test_the_entropy_of_a_label_given_its_noisy_copy_is_that_of_the_noise():
@@ -261,25 +263,23 @@ def test_the_entropy_of_a_label_given_its_noisy_copy_is_that_of_the_noise():
     x = rng.integers(2, size=4000)
     y = x ^ (rng.random(4000) < 0.1)
     numbers = torch.tensor(x[:, None], dtype=torch.float64, requires_grad=True)  # as a model's features arrive
-    for given in (x, numbers):
-        found = classifier_entropy(y.astype(int), given, classifier=LogisticRegression(C=1e4))
-        assert (
-            found.interval[0] < entropy([0.1, 0.9]) < found.interval[1] and found.interval[1] < 0.4 and found.n == 4000
-        )
+    for given in (x[:, None], numbers):
+        losses = held_out_losses(given, y.astype(int), LogisticRegression(C=1e4))
+        assert losses.shape == (4000,) and abs(losses.mean() - entropy([0.1, 0.9])) < 0.04
 
 
-def test_held_out_losses_are_at_most_those_of_knowing_nothing_and_temper_an_overconfident_classifier():
+def test_held_out_losses_are_at_most_those_of_knowing_nothing_and_calibrate_an_overconfident_classifier():
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=(300, 40)), rng.integers(2, size=300)  # nothing to learn, much to overfit
-    plain, tempered = (held_out_losses(x, y, LogisticRegression(C=1e4), temper=t).mean() for t in (False, True))
-    assert plain > 0.75 and tempered < math.log(2) + 0.02
+    plain, calibrated = (held_out_losses(x, y, LogisticRegression(C=1e4), calibrate=c).mean() for c in (False, True))
+    assert plain > 0.75 and calibrated < math.log(2) + 0.02
 
 
-def test_tempered_losses_are_those_of_the_best_exponent_by_search():
+def test_calibrated_losses_are_those_of_the_best_exponent_by_search():
     rng = np.random.default_rng(6)
     y, shares = rng.integers(3, size=500), np.array([0.5, 0.3, 0.2])
     log_p = np.log(rng.dirichlet(np.ones(3), size=500)) + 1.5 * np.eye(3)[y] * (rng.random((500, 1)) < 0.6)
-    losses = tempered_losses(log_p[:100], y[:100], shares, on=(log_p[100:], y[100:]))
+    losses = calibrated_losses(log_p[:100], y[:100], shares, on=(log_p[100:], y[100:]))
 
     def with_exponent(beta, rows):
         p = shares * np.exp(beta * (log_p[rows] - np.log(shares)))
@@ -303,6 +303,25 @@ def test_folds_may_be_given_so_that_twins_stay_together():
     assert apart < 0.05 < 0.6 < together
 
 
+def test_old_names_are_still_found():
+    with pytest.warns(DeprecationWarning, match="calibrated_losses"):
+        assert information.tempered_losses is calibrated_losses
+    with pytest.warns(DeprecationWarning, match="MutualInformation"):
+        assert information.Estimate is information.MutualInformation
+
+
+def test_a_bar_is_shown_on_request_and_changes_nothing(capsys):
+    x, y = draw("gaussian, d = 1", 600, 0)
+    options = dict(method="mine", seeds=1, steps=40, batch=64)
+    quiet, shown = mi(x, y, **options, progress=False), mi(x, y, **options, progress=True)
+    assert quiet.value == shown.value
+    held_out_losses(NUMBERS, LABELS, LogisticRegression(), folds=2, progress=True)
+    seen = "".join(capsys.readouterr())
+    assert "mine" in seen and "held_out_losses" in seen
+    mi(x, y, **options)  # no terminal here
+    assert capsys.readouterr() == ("", "")
+
+
 LABELS, NUMBERS = np.array([0, 1] * 20), np.linspace(0, 1, 40)
 
 
@@ -311,19 +330,19 @@ LABELS, NUMBERS = np.array([0, 1] * 20), np.linspace(0, 1, 40)
     [
         (lambda: mi(NUMBERS, LABELS, method="magic"), ValueError, "got method 'magic'"),
         (lambda: mi(NUMBERS, LABELS[:5], method="ksg"), ValueError, r"got \[40, 5\] rows"),
-        (lambda: mi(NUMBERS, np.zeros(40, int), method="ksg"), ValueError, "all 40 labels of y are equal"),
+        (lambda: mi(NUMBERS, np.zeros(40, int), method="ksg"), ValueError, "all 40 labels of b are equal"),
         (lambda: mi(NUMBERS * math.nan, NUMBERS, method="ksg"), ValueError, "40 of 40 rows hold NaN"),
         (lambda: mi(np.array(["a"] * 40), NUMBERS, method="ksg"), TypeError, "expected real numbers"),
         (lambda: mi(NUMBERS, LABELS, method="table"), ValueError, "counts labels"),
-        (lambda: mi(NUMBERS, NUMBERS, method="classifier"), TypeError, "a class is meant"),
+        (lambda: mi(NUMBERS, NUMBERS, method="classifier"), TypeError, "one per class"),
         (lambda: mi(NUMBERS, np.array([0] * 39 + [1]), method="classifier"), ValueError, "class 1 has 1 example;"),
         (
             lambda: mi(NUMBERS, np.array([0] * 37 + [1] * 3), method="classifier"),
             ValueError,
             "class 1 has 3 examples; expected at least 5",
         ),
-        (lambda: mi(LABELS, NUMBERS, method="ksg"), ValueError, "expected numbers for x"),
-        (lambda: mi(NUMBERS, LABELS, NUMBERS, method="ksg"), ValueError, "mixture"),
+        (lambda: mi(LABELS, NUMBERS, method="ksg"), ValueError, "expected numbers for a"),
+        (lambda: mi(NUMBERS, LABELS, given=NUMBERS, method="ksg"), ValueError, "mixture"),
         (lambda: mi(NUMBERS[:3], NUMBERS[:3], method="ksg"), ValueError, "got n=3, k=3"),
         (lambda: mi(LABELS.astype(float), NUMBERS.round(0), method="ksg"), ValueError, "have 3 copies"),
         (lambda: mi(NUMBERS, LABELS, method="copula"), ValueError, "got labels"),
@@ -340,7 +359,7 @@ LABELS, NUMBERS = np.array([0, 1] * 20), np.linspace(0, 1, 40)
             "some columns determine others",
         ),  # the rest is rounding alone
         (
-            lambda: tempered_losses(np.zeros((3, 2)), LABELS[:3], np.ones(3), on=(np.zeros((3, 2)), LABELS[:3])),
+            lambda: calibrated_losses(np.zeros((3, 2)), LABELS[:3], np.ones(3), on=(np.zeros((3, 2)), LABELS[:3])),
             ValueError,
             "shares above 0",
         ),
@@ -351,14 +370,13 @@ LABELS, NUMBERS = np.array([0, 1] * 20), np.linspace(0, 1, 40)
             ValueError,
             "some columns are constant",
         ),
-        (lambda: classifier_entropy(NUMBERS, NUMBERS), TypeError, "classifier_entropy: y: got labels of float64"),
-        (lambda: classifier_entropy(np.zeros(40, int), NUMBERS), ValueError, "all 40 labels are 0"),
-        (lambda: mi(NUMBERS, LABELS, NUMBERS, method="mine"), ValueError, "has no conditional form"),
+        (lambda: held_out_losses(NUMBERS, np.zeros(40, int), LogisticRegression()), ValueError, "all 40 labels are 0"),
+        (lambda: mi(NUMBERS, LABELS, given=NUMBERS, method="mine"), ValueError, "has no conditional form"),
         (lambda: mi(LABELS, LABELS, method="mine"), ValueError, "labels on both sides"),
         (lambda: mi(NUMBERS, NUMBERS, method="mine"), ValueError, "expected at least one batch"),
         (lambda: mi(NUMBERS, NUMBERS, method="mine", steps=10), ValueError, "steps >= 40"),
         (lambda: held_out_losses(NUMBERS, LABELS, LogisticRegression(), folds=1), ValueError, "got folds=1"),
-        (lambda: held_out_losses(NUMBERS[:9], LABELS, LogisticRegression()), ValueError, "9 rows of x, 40 labels"),
+        (lambda: held_out_losses(NUMBERS[:9], LABELS, LogisticRegression()), ValueError, "9 rows of a, 40 labels"),
         (lambda: held_out_losses(NUMBERS, LABELS, "svm"), TypeError, "got str"),
         (
             lambda: held_out_losses(NUMBERS, LABELS, lambda x, y: lambda new: np.ones((len(new), 3))),

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from torch import nn
 
 from mmnb import laziness
 from mmnb.data import two_codes
+from mmnb.instruments.estimate import proportion
 from mmnb.recipes import late
 from mmnb.recipes.late import seeds as replicas
 
@@ -93,7 +93,7 @@ def test_probe_minimises_its_formula():
     grid = torch.eye(3, dtype=torch.float64)
     unit = x.std(0, correction=0)
     asked = torch.cat([x.mean(0)[None], x.mean(0) + grid * unit])  # standardised: the origin and the axes
-    log_p = laziness.probe_features(x, y, asked, torch.zeros(4, dtype=torch.int64), strength=0.5).log_probabilities
+    log_p = laziness.probe_features(x, y, asked, torch.zeros(4, dtype=torch.int64), C=0.5).log_probabilities
     logits = log_p - log_p.mean(1, keepdim=True)
     bias, weight = logits[0], logits[1:] - logits[0]
     z = (x - x.mean(0)) / unit
@@ -123,42 +123,9 @@ def test_probe_refuses_train_mode_and_nonsense():
             laziness.probe_features(*arguments)
 
 
-def test_wilson_against_its_equation():
-    """Its ends are the shares p0 for which |p - p0| is z standard deviations of p0."""
-    for share, n in ((0.5, 100), (0.0, 20), (0.93, 57), (1.0, 3)):
-        for end in laziness.wilson(share, n):
-            distance = (share - end) ** 2 * n - stats.norm.ppf(0.975) ** 2 * end * (1 - end)
-            assert abs(distance) < 1e-9
-    with pytest.raises(ValueError, match="wilson: got"):
-        laziness.wilson(1.2, 10)
-
-
-# every encoder, joint beside alone
-def test_diagnosis_is_the_two_probes_and_their_paired_difference():
-    draw = torch.Generator().manual_seed(3)
-    label = torch.randint(4, (400,), generator=draw)
-    x = torch.nn.functional.one_hot(label, 4) + 0.5 * torch.randn(400, 4, generator=draw)
-    halves = [({"a": x[rows], "b": x[rows].flip(1)}, label[rows]) for rows in (slice(0, 200), slice(200, 400))]
-    whole, half = nn.Identity().eval(), nn.Linear(4, 2, bias=False).eval()
-    nn.init.eye_(half.weight)  # sees two of the four
-    found = laziness.diagnose({"a": half, "b": whole}, {"a": whole, "b": whole}, *halves)
-    right = []
-    for encoder in (half, whole):
-        one = laziness.probe(encoder, *[(inputs["a"], y) for inputs, y in halves])
-        right.append((one.log_probabilities.argmax(1) == halves[1][1]).numpy().astype(float))
-        assert one.accuracy in (found["a"].joint.accuracy, found["a"].alone.accuracy)
-    d = right[0] - right[1]
-    assert found["a"].difference.value == pytest.approx(d.mean(), rel=1e-12) and found["a"].difference.high < 0
-    half_width = stats.t.ppf(0.975, 199) * d.std(ddof=1) / 200**0.5
-    assert found["a"].difference.high - d.mean() == pytest.approx(half_width, rel=1e-9)
-    assert found["b"].difference == (0, 0, 0)
-    turned = laziness.diagnose({"a": whole}, {"a": half}, *halves)
-    assert turned["a"].difference.value == -found["a"].difference.value
-    for joint, alone in (({}, {}), ({"a": whole}, {"b": whole}), ({"c": whole}, {"c": whole})):
-        with pytest.raises(ValueError, match="diagnose: got joint"):
-            laziness.diagnose(joint, alone, *halves)
-    with pytest.raises(ValueError, match="train mode"):
-        laziness.diagnose({"a": nn.Identity()}, {"a": nn.Identity()}, *halves)
+def test_wilson_is_an_old_name_of_proportion():
+    with pytest.warns(DeprecationWarning, match=r"laziness.wilson\(share, n\) is now .*proportion"):
+        assert laziness.wilson(0.5, 100) == proportion(50, 100).interval
 
 
 # the trick
@@ -169,7 +136,7 @@ def known():
     for task, sizes in (("paired", (300, 1, 600)), ("apart", (100, 1, 600))):  # few, so that the encoders fit them
         data = replicas.stack([two_codes.sample(task, sizes, seed) for seed in seeds], seeds)
         before = replicas.build(data, ["a", "b"], head=late.Hidden)
-        alone, _ = replicas.train(before, data, late.Alone(), epochs=100)
+        alone, _ = replicas.train(before, data, late.Unimodal(), epochs=100)
         together, _ = replicas.train(before, data, epochs=100)
         found[task] = replicas.choices(alone, data), replicas.choices(alone, data, together)
     return found
@@ -204,6 +171,9 @@ def test_the_trick_sends_features_that_only_work_together_to_umt():
     }
     choice = laziness.choose(parts[0], label[:450], parts[1], label[450:], logits)
     assert (choice.verdict, choice.because, choice.fused) == ("UMT", "frozen", 1.0)
+    assert choice.value == choice.fused - choice.averaged and 0 < choice.gain.low < choice.value < choice.gain.high
+    assert list(choice.estimates()) == ["gain", "fused", "averaged", "chance"]  # no joint rival was given
+    assert choice.estimates()["averaged"].value == choice.averaged
     assert choice.sure > 0.99 and choice.p < 1e-6
 
 
@@ -289,12 +259,12 @@ def test_greedy_cover_and_simulate_refuse():
             laziness.greedy_cover(wrong)
     for options in ({"p": (0.0, 0.3, 0.1)}, {"p": (0.3, 0.3, 1.0)}, {"pool": (0, 5, 5)}):
         with pytest.raises(ValueError, match="simulate: got"):
-            laziness.simulate(np.random.default_rng(0), **options)
+            laziness.simulate(**options)
 
 
 def test_shares_of_new_examples_are_those_of_the_closed_form():
     """k learnt features that explain with probability p explain 1 - (1 - p)^k of new examples; features are chosen by training examples only."""
-    draws = [laziness.simulate(np.random.default_rng(seed), p=(0.3, 0.3, 0.3), n_test=4000) for seed in range(30)]
+    draws = [laziness.simulate(seed=seed, p=(0.3, 0.3, 0.3), n_test=4000) for seed in range(30)]
     expected = [1 - 0.7 ** sum([*d.joint, d.paired]) for d in draws]
     ensemble = [1 - 0.7 ** sum(d.alone) for d in draws]
     # per draw the share has a standard deviation near 0.02, which features the examples happen to get: 0.004 for the mean of 30
@@ -304,6 +274,13 @@ def test_shares_of_new_examples_are_those_of_the_closed_form():
     assert np.mean([sum(d.lazy) for d in draws]) > 0
 
 
+def test_a_generator_is_still_taken():
+    with pytest.warns(DeprecationWarning, match="seed="):
+        old = laziness.simulate(np.random.default_rng(5))
+    assert old == laziness.simulate(seed=5) != laziness.simulate(seed=6)
+
+
 def test_a_planted_violation_is_seen():
     assert laziness.Covers((5, 6), (3, 2), 1, 0.9, 0.8).violated
-    assert not laziness.Covers((6, 7), (3, 2), 1, 0.9, 0.8).violated
+    found = laziness.Covers((6, 7), (3, 2), 1, 0.9, 0.8)
+    assert not found.violated and found.value == 8 and found.estimates()["joint_test"].value == 0.8

@@ -26,12 +26,12 @@ claims:
     partly: {kind: at-least, bound: 20}
     random: true
     tolerance: "five seeds, sd 0.1"
-    null: 0.0
+    nulls: [0.0]
   - id: toy.sign
     claim: "The drop is above 0."
     place: "section 5"
     rule: {kind: sign, sign: positive}
-    null: {value: 0.0, ci: [-1, 1]}
+    nulls: [{value: 0.0, ci: [-1, 1]}]
     profiles: {smoke: "two seeds make no interval"}
     differs: "smaller model"
 """

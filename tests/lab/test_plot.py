@@ -14,7 +14,7 @@ def draw(seed=0):
     figure, axes = plot.subplots("page", cols=2)
     rng = np.random.default_rng(seed)
     for modality in ("image", "text", "audio", "fused", "control"):
-        axes[0].plot(rng.random(6), **plot.look(modality), label=modality)
+        axes[0].plot(rng.random(6), **plot.style_of(modality), label=modality)
     axes[0].legend()
     points = rng.random((3, 5))
     plot.error_bars(
@@ -79,9 +79,9 @@ def test_colours_and_markers_are_those_of_the_style_guide():
     }
     assert plot.MARKERS.keys() == plot.LINES.keys() == plot.COLOURS.keys()
     assert [plot.MARKERS[name] for name in ("image", "text", "audio", "fused")] == ["o", "s", "^", "D"]
-    assert plot.look("control")["linestyle"] == "--"
+    assert plot.style_of("control")["linestyle"] == "--"
     with pytest.raises(ValueError, match="expected one of image, text"):
-        plot.look("video")
+        plot.style_of("video")
 
 
 def test_sizes_and_texts_are_legible():

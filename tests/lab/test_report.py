@@ -1,4 +1,4 @@
-"""README tables and gallery from results; and the speed of what the command line imports."""
+"""README and docs/verdicts.md from results; and the speed of what the command line imports."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 import mmnb
 from mmnb.lab import plot, report
 
-MARKED = "# t\n<!-- summary:begin -->\n<!-- summary:end -->\n<!-- verdicts:begin -->\nold\n<!-- verdicts:end -->\nbetween\n<!-- gallery:begin -->\n<!-- gallery:end -->\nend\n"
+MARKED = "# t\n<!-- summary:begin -->\n<!-- summary:end -->\nbetween\n<!-- gallery:begin -->\nold\n<!-- gallery:end -->\nend\n"
 
 
 def build(checkout):
@@ -30,46 +30,46 @@ def build(checkout):
     return json.loads(stored)
 
 
-def test_the_readme_is_rendered_between_its_markers(checkout):
-    readme = checkout.root / "README.md"
+def test_readme_and_verdicts_are_rendered(checkout, monkeypatch):
+    monkeypatch.setattr(report, "PICTURES", ("07_toy/one", "07_toy/of another time"))
+    readme, page = checkout.root / "README.md", checkout.root / "docs" / "verdicts.md"
     readme.write_text(MARKED, encoding="utf-8")
-    assert report.update_readme(checkout.root) is True
-    assert "No results yet" in readme.read_text(encoding="utf-8")
+    report.update(checkout.root)
+    assert readme.read_text(encoding="utf-8").count("No results yet") == 2
+    assert "No results yet" in page.read_text(encoding="utf-8")
     build(checkout)
-    assert report.update_readme(checkout.root) is True
+    report.update(checkout.root)
     text = readme.read_text(encoding="utf-8")
-    assert (
-        "### [07 · Is it a toy?](notebooks/07_toy.ipynb)\n\nYes, it is.\n\n1 reproduced, 1 not reproduced\n\n<details><summary>The 2 claims</summary>\n\n| claim"
-        in text
-    )
-    assert "| 29.78 points | 29.7, n = 15 |" in text
-    assert "| ✘ not reproduced |" in text
-    assert (
+    picture = (
         "![Alt (one)](figures/07_toy/one.png)\n\n**Figure 7.1.** Caption one. · [notebook](notebooks/07_toy.ipynb)"
-        in text
     )
-    assert "two.png" not in text
-    assert "a-three.png" not in text
     assert text.startswith("# t\n<!-- summary:begin -->\n| notebook ")
-    assert "between" in text
-    assert text.endswith("<!-- gallery:end -->\nend\n")
-    assert "old" not in text
-    assert report.update_readme(checkout.root) is False
-    assert report.render_readme(text, checkout.root) == text
+    assert text.endswith(f"between\n<!-- gallery:begin -->\n{picture}\n<!-- gallery:end -->\nend\n")
+    text = page.read_text(encoding="utf-8")
+    head = "## [07 · Is it a toy?](../notebooks/07_toy.ipynb)\n\nYes, it is.\n\n1 reproduced, 1 not reproduced\n\n"
+    assert f"{head}<details><summary>The 2 claims</summary>\n\n| claim" in text
+    assert "| 29.78 points | 29.7, n = 15 |" in text
+    failed = text.split("## What did not reproduce")[1].split("\n## ")[0]
+    assert "toy.sign" in failed and "toy.drop" not in failed
+    assert report.render_all(checkout.root) == {file: file.read_text(encoding="utf-8") for file in (readme, page)}, (
+        "a second time nothing changes"
+    )
 
 
 def test_the_summary_counts_every_kind_of_verdict(checkout):
     result = build(checkout)
-    assert report.render_summary(result).splitlines() == [
+    assert report.render_summary([result], checkout.root).splitlines() == [
         "| notebook | ✔ reproduced | ✘ not reproduced |",
         "|:---|---:|---:|",
         "| [07 · Is it a toy?](notebooks/07_toy.ipynb) | 1 | 1 |",
         "| all | 1 | 1 |",
     ]
     del result["records"]["toy.sign"]
-    assert report.render_summary(result).splitlines()[-1] == "| all | 1 | 1 |"
-    assert report.render_summary(result).splitlines()[0].endswith("| ? not recorded |")
-    assert "No results yet" in report.render_summary()
+    lines = report.render_summary([result], checkout.root).splitlines()
+    assert lines[-1] == "| all | 1 | 1 |" and lines[0].endswith("| ? not recorded |")
+    text = report.render_verdicts([result], checkout.root)
+    assert "| ? not recorded |" in text and "1 reproduced, 1 not recorded" in text
+    assert "## What did not reproduce\n\nNothing." in text
 
 
 def test_the_chinese_readme_gets_the_summary_alone(checkout):
@@ -77,29 +77,20 @@ def test_the_chinese_readme_gets_the_summary_alone(checkout):
     (checkout.root / "README.md").write_text(MARKED, encoding="utf-8")
     chinese = checkout.root / "README.zh.md"
     chinese.write_text("# 题\n<!-- summary:begin -->\n<!-- summary:end -->\n", encoding="utf-8")
-    assert report.update_readme(checkout.root) is True
+    report.update(checkout.root)
     assert "| all | 1 | 1 |" in chinese.read_text(encoding="utf-8")
-    assert report.update_readme(checkout.root) is False
     chinese.write_text("# 题\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"README\.zh\.md: expected <!-- summary:begin -->"):
-        report.update_readme(checkout.root)
+        report.update(checkout.root)
 
 
 def test_the_root_that_is_given_counts(checkout, tmp_path, monkeypatch):
     result = build(checkout)
     (tmp_path / "other" / "data" / "claims").mkdir(parents=True)
     monkeypatch.setenv("MMNB_ROOT", str(tmp_path / "other"))
-    assert "Is it a toy?" in report.render_verdict_table(result, root=checkout.root)
+    assert "Is it a toy?" in report.render_verdicts([result], checkout.root)
     with pytest.raises(ValueError, match="unknown notebook '07_toy'"):
-        report.render_verdict_table(result)
-
-
-def test_a_claim_without_a_record_shows(checkout):
-    result = build(checkout)
-    del result["records"]["toy.sign"]
-    text = report.render_verdict_table(result)
-    assert "? not recorded" in text
-    assert "1 reproduced, 1 not recorded" in text
+        report.render_verdicts([result], tmp_path / "other")
 
 
 @pytest.mark.parametrize(

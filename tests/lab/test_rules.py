@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnb.lab import rules, values
+from mmnb.lab import rules
 
 numbers = st.floats(-1e6, 1e6)
 
@@ -122,7 +122,7 @@ def test_a_value_of_the_wrong_form_is_an_error_not_a_verdict(made, value, ci):
 )
 def test_only_finite_numbers_are_values(value):
     with pytest.raises(ValueError, match="expected"):
-        values.plain(value, "test")
+        rules.plain(value, "test")
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,13 @@ def test_only_finite_numbers_are_values(value):
 )
 def test_an_interval_is_a_pair_around_its_value(ci):
     with pytest.raises(ValueError, match="expected"):
-        values.interval(ci, 1.0, "test")
+        rules.interval(ci, 1.0, "test")
 
 
 def test_rounding_does_not_push_a_value_out_of_its_interval():
-    assert values.interval((0.3, 0.3), 0.1 + 0.2, "test") == (0.3, 0.3)
+    assert rules.interval((0.3, 0.3), 0.1 + 0.2, "test") == (0.3, 0.3)
     with pytest.raises(ValueError, match="single number"):
-        values.interval((0.0, 1.0), [0.5], "test")
+        rules.interval((0.0, 1.0), [0.5], "test")
 
 
 @given(target=numbers, width=st.floats(1e-6, 1e3), value=numbers)

@@ -98,7 +98,9 @@ def test_heads_of_both_kinds_against_their_maps(folder, tokenizer, checkpoints):
                 row = attention[i, layer, head, own.query[i], length:][own.inputs.region_mask[i]]
                 hits += bool(own.match[i, int(row.argmax())])
             assert found.accuracy[layer, head].item() == pytest.approx(hits / 4, abs=1e-12)
-    assert not torch.equal(found.mass, fg.heads(checkpoints[0], own, visual_type=1).mass)  # the token type is not idle
+    assert not torch.equal(
+        found.attention_to_regions, fg.heads(checkpoints[0], own, visual_type=1).attention_to_regions
+    )  # the token type is not idle
 
 
 def test_the_table_of_all_checkpoints(folder, tokenizer, checkpoints):

@@ -95,10 +95,10 @@ def test_patience_on_planted_losses(losses, patience, best, epochs):
 def test_modalities_alone_stop_one_by_one():
     waiting = iter([{"a": 3, "b": 1}, {"a": 2, "b": 2}, {"a": 1, "b": 3}, {"a": 2, "b": 4}, {"a": 3, "b": 5}])
     planted = late.EarlyStop(lambda net: next(waiting), patience=2)
-    net, curves = trained(late.Alone(), stop=planted)
+    net, curves = trained(late.Unimodal(), stop=planted)
     assert {m: epoch.item() for m, epoch in planted.found.items()} == {"a": 2, "b": 0} and len(curves["loss"]) == 5
     for m, epochs in (("a", 3), ("b", 1)):
-        other, _ = trained(late.Alone(), epochs=epochs)
+        other, _ = trained(late.Unimodal(), epochs=epochs)
         assert same(net.encoders[m], other.encoders[m]) and same(net.heads[m], other.heads[m])
 
 
@@ -106,21 +106,21 @@ def test_lambda_0_is_joint_training_with_early_stopping_too():
     teachers = {m: encoder for m, encoder in model(7).encoders.items()}
     joint, umt = stop(patience=4), stop(patience=4)
     one, curves = trained(epochs=60, stop=joint)
-    two, of_umt = trained(late.Umt(teachers, 0.0), epochs=60, stop=umt)
+    two, of_umt = trained(late.UnimodalTeachers(teachers, 0.0), epochs=60, stop=umt)
     assert same(one, two) and curves["held out joint"] == of_umt["held out joint"] and joint.found == umt.found
-    three, _ = trained(late.Umt(teachers, 5.0), epochs=60, stop=stop(patience=4))
+    three, _ = trained(late.UnimodalTeachers(teachers, 5.0), epochs=60, stop=stop(patience=4))
     assert not same(one, three)
 
 
 def test_blended_and_frozen_stop_by_the_joint_loss():
-    for way in (late.Blended({"joint": 0.4, "a": 0.3, "b": 0.3}), late.Frozen()):
+    for way in (late.GradientBlending({"joint": 0.4, "a": 0.3, "b": 0.3}), late.LinearHead()):
         kept = stop()
         net, curves = trained(way, epochs=15, stop=kept)
         assert kept.found["joint"].item() == int(np.argmin(curves["held out joint"]))
         assert same(net, trained(way, epochs=kept.found["joint"].item() + 1)[0])
 
 
-@pytest.mark.parametrize("way", [late.Joint(), late.Alone()])
+@pytest.mark.parametrize("way", [late.Joint(), late.Unimodal()])
 def test_replicates_stop_one_by_one(way):
     """In float64, so that the order of sums inside a product cannot move a best epoch."""
     seeds, unseen = (0, 1, 2), [data(200, seed) for seed in (11, 12, 13)]
@@ -134,16 +134,16 @@ def test_replicates_stop_one_by_one(way):
         late.fit(one, order, way, epochs=60, optimiser=quick, stop=kept, progress=False)
         apart.append(one)
         chosen.append({name: epoch.item() for name, epoch in kept.found.items()})
-    stacked = late.side_by_side(models)
+    stacked = late.stack_models(models)
     x, v = ({m: torch.stack([part[0][m] for part in parts]).double() for m in "ab"} for parts in (worlds, unseen))
     y, of_v = (torch.stack([part[1] for part in parts]) for parts in (worlds, unseen))
     kept = late.EarlyStop(late.held_out(v, of_v), patience=5)
-    together = late.shuffled_side_by_side(x, y, 10, seeds)
+    together = late.shuffled_stacked(x, y, 10, seeds)
     late.fit(stacked, together, way, epochs=60, optimiser=quick, stop=kept, progress=False)
     assert [{name: epoch[k].item() for name, epoch in kept.found.items()} for k in range(3)] == chosen
     assert len({str(c) for c in chosen}) > 1, "all alike: nothing is tested"
     for k, one in enumerate(apart):
-        for name, value in late.one_of(stacked, models[k], k).state_dict().items():
+        for name, value in late.unstack(stacked, models[k], k).state_dict().items():
             torch.testing.assert_close(value, one.state_dict()[name], rtol=0, atol=1e-9)
 
 
@@ -185,6 +185,7 @@ PROGRAM = """
 import sys, time
 sys.path.insert(0, {folder!r})
 import test_laziness_stopping as t
+from mmnb.recipes import late
 
 
 def slow(epoch):
@@ -192,7 +193,7 @@ def slow(epoch):
     return t.batches()(epoch)
 
 net = t.model(dropout=0.3)
-late.fit(net, slow, late.Dropout(0.4), epochs=100, stop=t.stop(), checkpoint={file!r}, progress=False)
+late.fit(net, slow, late.ModalityDropout(0.4), epochs=100, stop=t.stop(), checkpoint={file!r}, progress=False)
 """
 
 
@@ -209,9 +210,9 @@ def test_resume_after_kill_9_equals_an_unbroken_run(tmp_path):
     assert running.wait(30) == -signal.SIGKILL, "it was over before it was killed"
     net, whole, kept = model(seed=50, dropout=0.3), model(dropout=0.3), stop()
     options = {"epochs": 100, "progress": False}
-    curves = late.fit(net, batches(), late.Dropout(0.4), stop=kept, checkpoint=file, **options)
+    curves = late.fit(net, batches(), late.ModalityDropout(0.4), stop=kept, checkpoint=file, **options)
     unbroken = stop()
-    assert late.fit(whole, batches(), late.Dropout(0.4), stop=unbroken, **options) == curves
+    assert late.fit(whole, batches(), late.ModalityDropout(0.4), stop=unbroken, **options) == curves
     assert same(net, whole) and kept.found == unbroken.found
 
 

@@ -11,7 +11,7 @@ from mmnb.data import scenes
 from mmnb.instruments import grounding
 from mmnb.models.vl_attention import word_to_regions
 from mmnb.recipes.vl import curves as vl_curves
-from mmnb.recipes.vl import zoo as vl_zoo
+from mmnb.recipes.vl import zoo
 from mmnb.recipes.vl.items import items
 from mmnb.recipes.vl.train import Recipe, fit_vl
 
@@ -19,7 +19,7 @@ SMALL = {"n": 256, "epochs": 2, "width": 16, "layers": 2, "probe": 40}
 
 
 def test_looking_changes_nothing_and_happens_when_it_should():
-    world = scenes.make(256, vl_zoo.PLAIN, seed=1)
+    world = scenes.make(256, zoo.PLAIN, seed=1)
     regions = scenes.detect(world, seed=1)
     recipe, steps = Recipe(width=16, layers=1, epochs=2), []
 
@@ -27,7 +27,7 @@ def test_looking_changes_nothing_and_happens_when_it_should():
         assert not model.training and not torch.is_grad_enabled()
         steps.append(step)
 
-    one, _ = fit_vl(recipe, world, regions, seed=3, look=look, every=3)
+    one, _ = fit_vl(recipe, world, regions, seed=3, callback=look, every=3)
     two, _ = fit_vl(recipe, world, regions, seed=3)
     assert steps == [0, 3, 6, 8]  # eight steps of 64, and the end
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
@@ -37,7 +37,7 @@ def test_looking_changes_nothing_and_happens_when_it_should():
 
 
 def test_a_training_can_begin_with_the_weights_of_another():
-    world = scenes.make(64, vl_zoo.PLAIN, seed=1)
+    world = scenes.make(64, zoo.PLAIN, seed=1)
     regions, recipe = scenes.detect(world, seed=1), Recipe(width=16, layers=1, epochs=1, learning_rate=1e-9)
     first, _ = fit_vl(recipe, world, regions, seed=3)
     second, _ = fit_vl(recipe, world, regions, seed=4, start=first)
@@ -80,7 +80,7 @@ def test_the_stored_curves_are_those_of_the_recipes():
     stored, known = vl_curves.load(), vl_curves.recipes()
     assert set(stored) <= set(known) and {"visualbert-0", "visualbert-1", "visualbert-2"} <= set(stored)
     for name, kept in stored.items():
-        assert {k: v for k, v in kept.items() if k != "curve"} == vl_curves.describe(known[name]), name
+        assert {k: v for k, v in kept.items() if k != "curve"} == known[name].settings(), name
         steps = [c["step"] for c in kept["curve"]]
         assert steps == sorted(set(steps)) and steps[0] == 0 and len(steps) >= 10
         assert all(0 <= a <= 1 for c in kept["curve"] for a in c["heads"]) and all(
@@ -92,9 +92,9 @@ def test_the_stored_curves_are_those_of_the_recipes():
         "visualbert-1",
         "visualbert-2",
     ):  # the last look is that of the stored weights, but for half precision
-        look, curve = vl_curves.eyes(known[name])
+        look, curve = vl_curves.follow(known[name])
         with torch.no_grad():
-            look(vl_zoo.load(name), 0)
+            look(zoo.load(name), 0)
         assert curve[0]["heads"] == pytest.approx(stored[name]["curve"][-1]["heads"], abs=0.01)
 
 
@@ -104,16 +104,16 @@ def test_kept_curves_and_weights_stand_beside_the_others(monkeypatch, tmp_path):
         vl_curves.keep(name, **SMALL)
     stored = vl_curves.load("one layer", "visualbert-0")
     assert list(stored) == ["visualbert-0", "one layer"] and stored["one layer"]["curve"][0]["step"] == 0
-    before = vl_zoo.load("visualbert-1")
+    before = zoo.load("visualbert-1")
     copy = tmp_path / "scenes.safetensors"
-    copy.write_bytes(vl_zoo.file().read_bytes())
-    monkeypatch.setattr(vl_zoo, "file", lambda: copy)
-    vl_zoo.keep("visualbert-0", before)
-    assert set(vl_zoo.names()) == set(vl_zoo.ZOO)
-    states = [vl_zoo.load(name).state_dict() for name in ("visualbert-0", "visualbert-1")]
+    copy.write_bytes(zoo.file("scenes").read_bytes())
+    monkeypatch.setattr(zoo, "file", lambda weights: copy)
+    zoo.keep("visualbert-0", before)
+    assert set(zoo.stored("scenes")) == {name for name in zoo.STORED if zoo.entry(name).weights == "scenes"}
+    states = [zoo.load(name).state_dict() for name in ("visualbert-0", "visualbert-1")]
     assert all(torch.equal(a, b) for a, b in zip(*(state.values() for state in states), strict=True))
     with pytest.raises(ValueError, match="expected one of"):
-        vl_zoo.keep("bert", before)
+        zoo.keep("bert", before)
 
 
 def test_without_the_file_or_a_curve(monkeypatch, tmp_path):

@@ -16,12 +16,12 @@ claims:
     claim: "One is one."
     place: "section 1"
     rule: {{kind: identity, target: 1.0, abs: 1.0e-9}}
-    null: 0.0
+    nulls: [0.0]
   - id: demo.above
     claim: "Two is above one."
     place: "section 2"
     rule: {{kind: at-least, bound: 1.0}}
-    null: 0.5
+    nulls: [0.5]
     random: false
 """
 
@@ -53,7 +53,11 @@ class Project:
         self, slug: str, body: str = "", *, parameters: str = PARAMETERS, write: str = WRITE, head: str | None = None
     ) -> None:
         """Write notebook `slug`; `body` (percent cells) stands between the records and their writing."""
-        head = head if head is not None else f"# %% [markdown]\n# # Is {slug} one?\n#\n# **Yes**, it is\n# one.\n\n"
+        head = (
+            head
+            if head is not None
+            else f"# %% [markdown]\n# # Is {slug} one?\n#\n# **Answer.** **Yes**, it is\n# one.\n\n"
+        )
         source = f"{head}{parameters}\n# %%\nSLUG = {slug!r}\n\n{RECORD}\n{body}\n{write}"
         (self.root / "notebooks" / f"{slug}.py").write_text(source, encoding="utf-8")
         (self.root / "data" / "claims" / f"{slug}.yaml").write_text(CLAIMS.format(slug=slug), encoding="utf-8")

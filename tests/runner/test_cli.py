@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
+from importlib import metadata
 
 import pytest
 from click.testing import CliRunner
 
-from mmnb import cli
+from mmnb import cli, paths
 from mmnb.runner import convert, fingerprint, progress, summary
 
 
@@ -72,11 +75,36 @@ def test_no_checkout_is_explained(monkeypatch, tmp_path, mmnb):
     assert result.exit_code == 2 and "expected a checkout of mmnb" in result.output
 
 
-def test_missing_packages_are_explained(project, mmnb, monkeypatch):
-    project.add("01_one")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "papermill" else name)
-    result = mmnb("run")
-    assert result.exit_code == 2 and "papermill not installed; run `pip install -e .[notebooks]`" in result.output
+def test_without_the_extras_the_instruments_work_and_other_commands_say_what_to_install():
+    """As after `pip install mmnb`: what the base packages do not bring cannot be imported."""
+    project = tomllib.loads((paths.root() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "all" for line in lines]
+    names = {re.match(r"[\w.-]+", line)[0].lower() for line in extras} - {"threadpoolctl"}  # comes with scikit-learn
+    modules = {top for top, owners in metadata.packages_distributions().items() if names & {o.lower() for o in owners}}
+    assert {"matplotlib", "pandas", "pooch", "platformdirs", "rich", "papermill"} <= modules
+    program = f"""
+import sys
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in {sorted(modules)}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent)
+import torch, mmnb
+from mmnb.cli import main
+a, b = torch.randn(8, 3), torch.randn(8, 3)
+mmnb.emap(lambda x, y: x * y, a, b)
+mmnb.gap.modality_gap(mmnb.gap.normalize(a), mmnb.gap.normalize(b))
+main()
+"""
+    for command, code, words in (
+        ("--help", 0, "Notebooks are named"),
+        ("emap --help", 0, "--model"),
+        ("run 01", 2, "pip install 'mmnb[notebooks]'"),
+        ("data", 2, "is not installed"),
+    ):
+        call = [sys.executable, "-c", program, *command.split()]
+        ran = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
+        assert ran.returncode == code and words in ran.stdout + ran.stderr, ran.stderr
 
 
 def test_list(project, mmnb):
@@ -159,7 +187,7 @@ def test_data_lists_and_fetches(monkeypatch, mmnb):
 def test_a_log_gets_a_line_every_half_minute(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    lines = progress.listener(1, summary.console(stderr=True))
+    lines = progress.RunProgress(1, summary.console(stderr=True))
     lines("01_one", {"state": "start"})
     lines("01_one", {"state": "progress", "done": 3, "total": 9})
     for now[0] in (10.0, 29.0, 31.0, 40.0, 62.0):

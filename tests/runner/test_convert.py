@@ -102,12 +102,3 @@ def test_no_cell_and_raw_cells_are_refused(source):
         convert.to_notebook(source(SOURCE + "\n# %% [raw]\n# x\n"))
     with pytest.raises(FileNotFoundError):
         convert.to_notebook(source().with_name("02_none.py"))
-
-
-def test_headline(source):
-    assert convert.headline(source()) == ("Does it use both?", "No, it does not.")
-    assert convert.headline(source("# %%\nx = 1\n")) == ("", "")
-    header = "# ---\n# jupyter:\n#   kernelspec:\n#     name: python3\n# ---\n\n"
-    numbered = "# %% [markdown]\n# # 01 · Why?\n#\n# **Short answer.** Because.\n"
-    assert convert.headline(source(header + numbered)) == ("Why?", "Because.")
-    assert convert.headline(source("# %% [markdown]\n# # Only a title\n\n# %%\nx = 1\n")) == ("Only a title", "")

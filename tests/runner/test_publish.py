@@ -9,7 +9,7 @@ from mmnb.runner import convert, fingerprint, publish
 
 SLUG = "01_one"
 HOME, ROOT = "/home", "/root"  # apart from what follows, so that this file shows no path of a computer
-README = "# demo\n<!-- summary:begin -->\n<!-- summary:end -->\n<!-- verdicts:begin -->\nold\n<!-- verdicts:end -->\n<!-- gallery:begin -->\nold\n<!-- gallery:end -->\n"
+README = "# demo\n<!-- summary:begin -->\nold\n<!-- summary:end -->\n<!-- gallery:begin -->\n<!-- gallery:end -->\n"
 BODY = """\
 # %%
 import sys
@@ -80,10 +80,9 @@ def test_build_refreshes_every_product_and_refuses_what_is_not_fit(built, monkey
     assert "cpu_seconds" not in results and results["records"]["demo.one"]["value"] == 1.0
     assert sorted(file.name for file in (built.root / "figures" / SLUG).iterdir()) == ["figures.json", "gap.png"]
     readme = (built.root / "README.md").read_text(encoding="utf-8")
-    assert "One is one." in readme and "old" not in readme and f"figures/{SLUG}/gap.png" in readme
+    assert "| all | 2 |" in readme and "old" not in readme
+    assert "One is one." in (built.root / "docs" / "verdicts.md").read_text(encoding="utf-8")
     assert fingerprint.status(SLUG) == fingerprint.Status(SLUG, "fresh")
-    assert sorted(path.name for path in (built.root / "figures").iterdir()) == [SLUG, "badges"]
-    assert "1 of 1 fresh" in (built.root / "figures" / "badges" / "notebooks.svg").read_text(encoding="utf-8")
 
     # publishing again gives the same bytes, and what a picture was replaces what it is
     folder, before = built.folder(SLUG), state(built)

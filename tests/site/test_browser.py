@@ -7,8 +7,8 @@ import pytest
 
 from mmnb import paths
 from mmnb.course.grading import report
-from mmnb.course.grading.exercise import Grade
 from mmnb.course.grading.folder import Submission
+from mmnb.course.grading.judge import Grade
 from mmnb.runner import selection
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -33,7 +33,7 @@ THIN_TABLES = """() => {
     for (const text of [...block.childNodes].filter((node) => node.nodeType === 3)) text.data = text.data.slice(0, 40);
 }"""
 PAGES = [
-    *sorted(file.stem for file in (paths.root() / "docs").glob("*.md")), "search", "genindex",
+    *sorted({file.stem for file in (paths.root() / "docs").glob("*.md")} - {"verdicts"}), "search", "genindex",
     "made/notebooks", "made/verdicts", "made/gallery", "made/times", "made/instruments",
     *(f"made/instruments/{file.stem}" for file in sorted((paths.root() / "mmnb" / "instruments").iterdir()) if file.stem[0] != "_"),
     *(f"made/notebooks/{slug}" for slug in selection.available() if (paths.root() / "notebooks" / f"{slug}.ipynb").is_file()),

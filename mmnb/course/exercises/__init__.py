@@ -1,6 +1,6 @@
-"""Exercises: a student's function is run beside the reference on many inputs, and told what differs.
+"""Exercises: a student's function is compared with the reference on many inputs.
 
-One module per topic registers its exercises. The decorated function draws the inputs:
+One module per notebook registers its exercises. The decorated function draws the inputs:
 
     @exercise("01a", title="The projection by hand", reference=project, wrong=[forgets_the_mean, wrong_axis], atol=1e-10)
     def cases(rng):
@@ -15,7 +15,6 @@ import copy
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -66,19 +65,26 @@ def exercise(
     exercise_id: str,
     *,
     title: str,
+    reference: Callable,
     wrong: Iterable[Callable],
-    reference: Callable | None = None,
-    cases: Cases | None = None,
     rtol: float | None = None,
     atol: float | None = None,
-) -> Callable[[Callable], Callable]:
-    """Register an exercise. Decorates its `cases`, or with `cases=` given its `reference`, or with both given any function.
+) -> Callable[[Cases], Cases]:
+    """Register an exercise; decorates the function that draws its inputs.
 
-    Args:    exercise_id, such as "01a"; title; wrong, two or more plausible wrong answers, for the test that they fail;
-             reference, the right function; cases, rng -> (name, arguments) of every input, edge cases included; rtol xor
-             atol, the tolerance of every number.
-    Returns: a decorator that gives the function back unchanged.
-    Raises:  ValueError on an id that is taken, fewer than two wrong answers, an empty title, both tolerances or none.
+    Args:
+        exercise_id: Such as "01a".
+        title: Shown in handouts and reports.
+        reference: The right function.
+        wrong: Two or more plausible wrong answers; a test checks that they fail.
+        rtol: Tolerance of every number relative to the expected one; give either this or `atol`.
+        atol: Absolute tolerance of every number.
+
+    Returns:
+        A decorator for a function rng -> (name, arguments) of every input, edge cases included.
+
+    Raises:
+        ValueError: On an id that is taken, fewer than two wrong answers, an empty title, both tolerances or none.
     """
     wrong = tuple(wrong)
     if len(wrong) < 2 or not title.strip():
@@ -87,20 +93,14 @@ def exercise(
         )
     if (rtol is None) == (atol is None):
         raise ValueError(f"exercise {exercise_id}: got rtol={rtol}, atol={atol}; expected exactly one of them")
-    if reference is None and cases is None:
-        raise ValueError(
-            f"exercise {exercise_id}: got neither reference nor cases; expected at least one, the other is decorated"
-        )
 
-    def register(function: Callable) -> Callable:
-        topic = function.__module__
+    def register(cases: Cases) -> Cases:
+        topic = cases.__module__
         known = _registry.get(exercise_id)
         if known is not None and known.topic != topic:  # the same module again is a reload
             raise ValueError(f"exercise {exercise_id} is already registered by {known.topic}; expected a new id")
-        _registry[exercise_id] = Exercise(
-            exercise_id, title, reference or function, cases or function, wrong, rtol, atol, topic
-        )
-        return function
+        _registry[exercise_id] = Exercise(exercise_id, title, reference, cases, wrong, rtol, atol, topic)
+        return cases
 
     return register
 
@@ -118,35 +118,30 @@ TOPICS = {  # number of the notebook -> module of this package
 
 
 def registered(topics: Iterable[str] = tuple(TOPICS)) -> dict[str, Exercise]:
-    """Exercises by their id, sorted; imports the modules of these topics, by default of all."""
+    """Exercises by id, sorted. Imports the modules of `topics`, such as ["01"]; by default all."""
     for topic in topics:
         importlib.import_module(f"{__name__}.{TOPICS[topic]}")
     return dict(sorted(_registry.items()))
 
 
-class _Case:
-    """Adds the name of the input to any error that a student's function raises, and lets it pass."""
+def check(exercise_id: str, function: Callable, *, seed: int = 0) -> Passed:
+    """Compare `function` with the reference on the exercise's inputs.
 
-    def __init__(self, name: str):
-        self.name = name
+    Args:
+        exercise_id: Such as "01a".
+        function: The student's function.
+        seed: Seed of the inputs; notebooks always use 0, `mmnb grade` draws its own.
 
-    def __enter__(self) -> None:
-        return None
+    Returns:
+        A note that displays the number of checks passed.
 
-    def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
-        if error is not None:
-            error.add_note(f"raised on the input: {self.name}")
-
-
-def check(exercise_id: str, function: Callable) -> Passed:
-    """Run `function` beside the reference on the exercise's inputs, the same ones every time.
-
-    Args:    exercise_id, such as "01a"; function, the student's.
-    Returns: a note that displays the number of checks passed.
-    Raises:  WrongAnswer, which names the input and whether shape, sign, scale or value differs; ValueError on an unknown id;
-             TypeError when `function` cannot be called; whatever `function` itself raises, `NotAttempted` above all.
+    Raises:
+        WrongAnswer: Names the input and what differs: shape, sign, scale, axes or value.
+        ValueError: On an unknown id.
+        TypeError: When `function` cannot be called.
+        Exception: Whatever `function` itself raises, such as `NotAttempted`.
     """
-    topic = exercise_id[:2]  # a notebook depends on its own exercises, not on everybody's
+    topic = exercise_id[:2]  # a notebook depends on its own exercises only
     known = registered([topic] if topic in TOPICS else [])
     if exercise_id not in known:
         raise ValueError(f"unknown exercise {exercise_id!r}; there are {', '.join(known) or 'none'}")
@@ -154,25 +149,21 @@ def check(exercise_id: str, function: Callable) -> Passed:
         raise TypeError(f"check {exercise_id}: got {function!r}; expected your function itself, without parentheses")
     entry = known[exercise_id]
     checks = 0
-    for name, arguments in entry.cases(np.random.default_rng(0)):
+    for name, arguments in entry.cases(np.random.default_rng(seed)):
         expected = entry.reference(*copy.deepcopy(arguments))
         given = copy.deepcopy(arguments)
-        with _Case(name):
+        try:
             answer = function(*given)
-        told = difference(answer, expected, rtol=entry.rtol, atol=entry.atol)
-        if told:
-            raise WrongAnswer(f"{exercise_id}, input {name!r}: {told}")
-        _refuse_changes(exercise_id, name, given, arguments)
+        except BaseException as error:
+            error.add_note(f"raised on the input: {name}")
+            raise
+        message = difference(answer, expected, rtol=entry.rtol, atol=entry.atol)
+        for index, (now, then) in enumerate(zip(given, arguments, strict=True), start=1):
+            if not message and hasattr(then, "shape") and difference(now, then, atol=0.0):
+                message = f"your function changed its argument {index} in place; expected it untouched"
+        if message:
+            raise WrongAnswer(f"{exercise_id}, input {name!r}: {message}")
         checks += 1
     if not checks:
         raise ValueError(f"check {exercise_id}: its cases gave no input; expected at least one")
     return Passed(exercise_id, checks)
-
-
-def _refuse_changes(exercise_id: str, name: str, given: tuple, before: tuple) -> None:
-    """A function that changes its inputs in place is wrong even where its answer is right."""
-    for index, (now, then) in enumerate(zip(given, before, strict=True), start=1):
-        if hasattr(then, "shape") and difference(now, then, atol=0.0):
-            raise WrongAnswer(
-                f"{exercise_id}, input {name!r}: your function changed its argument {index} in place; expected it untouched"
-            )

@@ -1,4 +1,4 @@
-"""What is wrong with an answer, in the words that help most: shape, sign, scale, offset, transposed, or single values."""
+"""Say how an answer differs from the expected one: shape, sign, scale, offset, transposed, or single values."""
 
 import math
 import numbers
@@ -13,9 +13,16 @@ def difference(
 ) -> str | None:
     """The most telling difference between an answer and the expected one, or None if there is none.
 
-    Args:    yours; expected: numbers, texts, arrays, tensors, or dicts, tuples and lists of those; rtol xor atol: the
-             tolerance of every number, relative to the expected one or absolute; part, what is being compared.
-    Raises:  ValueError when both tolerances are given, or none.
+    Args:
+        yours: The answer: a number, text, array or tensor, or a dict, tuple or list of those.
+        expected: The expected answer.
+        rtol: Tolerance of every number, relative to the expected one; give either this or `atol`.
+        atol: Absolute tolerance of every number.
+        part: What is being compared, for the message.
+
+    Raises:
+        ValueError: When both tolerances are given, or none.
+
     Example:
         >>> difference([2.0, 4.0], [1.0, 2.0], rtol=1e-6)
         'the answer: the scale differs: every number is 2 times the expected one'

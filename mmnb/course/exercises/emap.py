@@ -1,4 +1,4 @@
-"""Exercises 01a to 01c: the projection, its shares, and three modalities. Arrays are NumPy's."""
+"""Exercises 01a to 01d: the projection, its shares, three modalities, and CLIP. Arrays are NumPy's."""
 
 import numpy as np
 
@@ -21,6 +21,12 @@ def shares(grid: np.ndarray) -> np.ndarray:
     rows, columns = (np.broadcast_to(m - grid.mean(), grid.shape) for m in _marginals(grid))
     parts = [rows, columns, grid - additive_part(grid)]
     return np.array([(part**2).sum() for part in parts]) / ((grid - grid.mean()) ** 2).sum()
+
+
+def emap_of_clip(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
+    """EMAP's scores of the N true pairs for s_ij = scale * (a_i . b_j): means of the embeddings instead of means of a grid."""
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    return scale * (a @ mean_b + b @ mean_a - mean_a @ mean_b)
 
 
 def _grids(rng: np.random.Generator, *shapes: tuple[int, ...]):
@@ -83,3 +89,23 @@ def _cases_01b(rng):
 def _cases_01c(rng):
     yield "one cell", (np.array([[[5.0]]]),)
     yield from _grids(rng, (2, 2, 2), (3, 4, 5), (6, 1, 3))
+
+
+@exercise(
+    "01d",
+    title="EMAP of CLIP in five lines",
+    reference=emap_of_clip,
+    wrong=[
+        lambda a, b, scale: scale * (a * b).sum(1),  # the model itself, not its projection
+        lambda a, b, scale: scale * (a @ b.mean(0) + b @ a.mean(0) + a.mean(0) @ b.mean(0)),  # the sign of the mean
+        lambda a, b, scale: scale * (a @ a.mean(0) + b @ b.mean(0) - a.mean(0) @ b.mean(0)),  # each with its own side
+        lambda a, b, scale: a @ b.mean(0) + b @ a.mean(0) - a.mean(0) @ b.mean(0),  # the temperature forgotten
+    ],
+    atol=1e-9,  # scores up to 100 in float64: rounding below 1e-12
+)
+def _cases_01d(rng):
+    yield "one pair", (np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]]), 2.0)
+    yield "orthogonal pairs", (np.eye(3), np.eye(3), 100.0)
+    for n, d in ((2, 5), (7, 3), (20, 16), (3000, 8)):  # the last one is quick only without the grid
+        a, b = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in rng.normal(0.3, 1, size=(2, n, d)))
+        yield f"{n} pairs of {d} numbers", (a, b, float(rng.uniform(1, 100)))

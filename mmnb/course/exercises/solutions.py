@@ -1,4 +1,4 @@
-"""From the author's cell to the student's: solutions out, stub in."""
+"""Replace solutions by stubs."""
 
 _BEGIN, _END = "# BEGIN SOLUTION", "# END SOLUTION"
 
@@ -6,9 +6,16 @@ _BEGIN, _END = "# BEGIN SOLUTION", "# END SOLUTION"
 def strip_solutions(cell_source: str, exercise_id: str) -> str:
     """The cell with every block between `# BEGIN SOLUTION` and `# END SOLUTION` replaced by `raise mmnb.NotAttempted("…")`.
 
-    Args:    cell_source, the author's code; exercise_id, named in the error that a student sees until the stub is filled.
-    Returns: the student's code; the indentation of the first marker is kept.
-    Raises:  ValueError when there is no block, or a marker is missing, doubled or shares its line with code.
+    Args:
+        cell_source: The author's code.
+        exercise_id: Named in the error that the stub raises.
+
+    Returns:
+        The student's code; the stub has the indentation of the first marker.
+
+    Raises:
+        ValueError: When there is no block, or a marker is missing, doubled or shares its line with code.
+
     Example:
         >>> print(strip_solutions("def half(x):\\n    # BEGIN SOLUTION\\n    return x / 2\\n    # END SOLUTION", "01a"))
         def half(x):

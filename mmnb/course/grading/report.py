@@ -1,4 +1,4 @@
-"""What the teacher gets: grades.json for machines and grades.html, one page that needs nothing else."""
+"""Write the grades: grades.json for machines, and grades.html, a single page without other files."""
 
 import json
 from collections.abc import Sequence
@@ -47,15 +47,15 @@ def _row(one: Submission) -> str:
         for grade in one.grades
     )
     problem = f"<p>{escape(one.problem)}</p>" if one.problem else ""
-    told = f"<details><summary>{marks or 'nothing to grade'}</summary>{problem}<dl>{details}</dl></details>"
-    return f'<tr><td>{escape(one.student)}</td><td>{escape(one.notebook)}</td><td class="number">{one.points} / {one.of}</td><td>{told}</td></tr>'
+    folded = f"<details><summary>{marks or 'nothing to grade'}</summary>{problem}<dl>{details}</dl></details>"
+    return f'<tr><td>{escape(one.student)}</td><td>{escape(one.notebook)}</td><td class="number">{one.points} / {one.of}</td><td>{folded}</td></tr>'
 
 
 def write(submissions: Sequence[Submission], seed: int, folder: Path) -> list[Path]:
     """Write grades.json and grades.html into `folder`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = json.dumps(document(submissions, seed), indent=1, ensure_ascii=False) + "\n"
+    content = json.dumps(document(submissions, seed), indent=1, ensure_ascii=False) + "\n"
     files = [folder / "grades.json", folder / "grades.html"]
-    for file, text in zip(files, (told, page(submissions, seed)), strict=True):
+    for file, text in zip(files, (content, page(submissions, seed)), strict=True):
         paths.write_text(file, text)
     return files

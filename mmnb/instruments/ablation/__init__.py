@@ -1,44 +1,53 @@
-"""Cross-modal input ablation: take one modality away, all of it or only the part aligned with the target, and measure how much worse the other is predicted.
+"""Cross-modal input ablation: remove one modality, or its part aligned with the target, and predict the other.
 
-The experiment has five choices, and each is an argument here: which regions count as aligned (`aligned`: IoT or IoU, threshold), what is taken away
-(`plan`: nothing, aligned, as many at random, all), what stands in its place (`ablate_regions`: mean, zero, drop; the whole picture's region recomputed or
-not), which loss is read (`mlm_bits`, `mrc_kl_bits`), and against what a rise is judged (`relative_change`, `share_of_ceiling`).
-`vision_for_language` and `language_for_vision` put them together for any model behind a five-line adapter.
+The experiment has five choices, each an argument: which regions count as aligned (`aligned`: IoT or IoU, threshold),
+what is removed (`ablation_mask`: nothing, the aligned part, as much at random, all), what replaces it
+(`ablate_regions`: mean, zero, drop), the loss (`mlm_bits`, `mrc_kl_bits`), and the unit of a rise (`relative_change`,
+`normalized_drop`). `vision_for_language` and `language_for_vision` combine them for any model behind a five-line
+adapter.
 
-Source: Frank, Bugliarello and Elliott, Vision-and-Language or Vision-for-Language?, EMNLP 2021.
+Source:
+    Frank, Bugliarello & Elliott, "Vision-and-Language or Vision-for-Language?", EMNLP 2021.
 """
 
-from mmnb.instruments.ablation.both import Inputs, language_for_vision, vision_for_language
+from mmnb.aliases import renamed
+from mmnb.instruments.ablation.directions import Inputs, language_for_vision, vision_for_language
 from mmnb.instruments.ablation.losses import (
+    marginal_kl,
     mlm_bits,
     mrc_kl_bits,
-    no_information_bits,
-    no_information_kl,
+    normalized_drop,
     relative_change,
-    share_of_ceiling,
+    unigram_entropy,
 )
-from mmnb.instruments.ablation.overlap import aligned, iot, iou
-from mmnb.instruments.ablation.plans import CONDITIONS, plan
-from mmnb.instruments.ablation.replace import REPLACEMENTS, ablate_regions
-from mmnb.instruments.ablation.spans import phrase_span, span_mask
+from mmnb.instruments.ablation.masks import CONDITIONS, ablation_mask, phrase_span, span_mask
+from mmnb.instruments.ablation.regions import REPLACEMENTS, ablate_regions, aligned, iot, iou
 
 __all__ = [
     "CONDITIONS",
     "REPLACEMENTS",
     "Inputs",
     "ablate_regions",
+    "ablation_mask",
     "aligned",
     "iot",
     "iou",
     "language_for_vision",
+    "marginal_kl",
     "mlm_bits",
     "mrc_kl_bits",
-    "no_information_bits",
-    "no_information_kl",
+    "normalized_drop",
     "phrase_span",
-    "plan",
     "relative_change",
-    "share_of_ceiling",
     "span_mask",
+    "unigram_entropy",
     "vision_for_language",
 ]
+
+_RENAMED = {
+    "plan": "ablation_mask",
+    "share_of_ceiling": "normalized_drop",
+    "no_information_bits": "unigram_entropy",
+    "no_information_kl": "marginal_kl",
+}
+__getattr__ = renamed(__name__, {old: f"{__name__}.{new}" for old, new in _RENAMED.items()})

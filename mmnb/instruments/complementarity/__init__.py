@@ -1,7 +1,7 @@
 """Complementarity of two modalities, and robustness when one of them fails: `mmnb.complementarity.from_table(p).metric`.
 
-`metric` measures the data (from a table, from classifiers' losses, by the paper's MINE pipeline), `bounds` says what that means for the smallest
-possible error, `robustness` measures a model.
+`metric` measures the data (from a table, from classifiers' losses, by the paper's MINE pipeline), `bounds` relates it to
+the smallest possible error, `robustness` measures a model.
 
 Source: the "modality complementarity" paper (OpenReview gfHLOC35Zh).
 """

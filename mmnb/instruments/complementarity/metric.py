@@ -1,52 +1,75 @@
-"""The complementarity metric: which part of what two modalities say about a label is said by one of them alone, or only by both together."""
+"""The complementarity metric: how much of the information about a label only one modality has, or only both together."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from mmnb import aliases
+from mmnb.instruments.batches import length
+from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.information.exact import checked, entropy, mutual_information
-from mmnb.instruments.information.held_out import held_out_losses, rows
+from mmnb.instruments.information.held_out import held_out_losses
 from mmnb.instruments.information.methods import mi
 from mmnb.instruments.information.variables import labels
+from mmnb.instruments.result import Result
 
-SMALLEST = 0.02  # nats of information below which a ratio would be noise over noise
+MIN_INFORMATION = 0.02  # nats: below, the metric would be a ratio of noise
 DRAWS = 1000  # of the bootstrap
 
 
 @dataclass(frozen=True)
-class Complementarity:
-    """Complementary information of each modality and what both say together; `metric` is the ratio.
+class Complementarity(Result):
+    """Complementary information of each modality, and the metric: their sum as a share of all information.
 
-    gain_a, gain_b  I(a;y|b) and I(b;y|a), nats: what a modality adds to the other one. May be slightly negative when estimated
-    information     I(a,b;y), nats, or H(y) where `denominator` says "labels"
-    interval        95 % of the metric, or None
-    denominator     "information" or "labels"
-    method          "table", "classifiers" or the name of an estimator
+    Attributes:
+        gain_a, gain_b: I(a;y|b) and I(b;y|a), nats. Estimates may be slightly negative.
+        information: I(a,b;y), nats, or H(y) with denominator "labels".
+        denominator: "information" or "labels".
+        method: "table", "classifiers" or the name of an estimator.
+        min_information: Information, nats, below which there is no metric.
+        n: Number of rows, None for a table.
+        intervals: 95 % bootstrap intervals over rows, by name of the estimate.
     """
 
     gain_a: float
     gain_b: float
     information: float
-    interval: tuple[float, float] | None
     denominator: str
     method: str
-    smallest: float = SMALLEST
+    min_information: float = MIN_INFORMATION
+    n: int | None = None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+
+    def estimates(self) -> dict[str, Estimate]:
+        """The metric where there is one, the information, and both gains."""
+        names = ["metric"] if self.has_metric else []
+        return {name: self._of(name) for name in [*names, "information", "gain_a", "gain_b"]}
+
+    def _of(self, name: str) -> Estimate:
+        return Estimate(getattr(self, name), *self.intervals.get(name, ()), n=self.n)
+
+    @property
+    def headline(self) -> Estimate:
+        """The metric; raises ValueError as `metric` does."""
+        return self._of("metric")
 
     @property
     def has_metric(self) -> bool:
-        """Whether there is enough information to speak of parts of it."""
-        return self.information > self.smallest
+        """Whether there is enough information to divide by."""
+        return self.information > self.min_information
 
     @property
     def metric(self) -> float:
-        """(gain_a + gain_b) / information, from 0 (redundant) over 1 (unique) to 2 (only together).
+        """(gain_a + gain_b) / information: 0 redundant, 1 unique, 2 only together.
 
-        Raises: ValueError when the information is too small to divide by.
+        Raises:
+            ValueError: When the information is too small to divide by.
         """
         if not self.has_metric:
             raise ValueError(
-                f"Complementarity.metric: the modalities say {self.information:.4f} nats about the label; expected more than {self.smallest}: "
+                f"Complementarity.metric: got {self.information:.4f} nats about the label; expected more than {self.min_information}: "
                 "a ratio of so little would be noise"
             )
         return (self.gain_a + self.gain_b) / self.information
@@ -55,72 +78,90 @@ class Complementarity:
 def from_table(table: np.ndarray) -> Complementarity:
     """The metric of a known joint distribution, exactly.
 
-    Formula: (I(a;y|b) + I(b;y|a)) / I(a,b;y) = (U_a + U_b + 2 S) / (R + U_a + U_b + S) in terms of the four atoms of `information.pid`.
+    Formula: (I(a;y|b) + I(b;y|a)) / I(a,b;y) = (U_a + U_b + 2 S) / (R + U_a + U_b + S) in terms of `information.pid`.
 
-    Args:    table (n_a, n_b, n_y), joint probabilities.
-    Returns: `Complementarity` without interval; its metric is refused below 1e-9 nats of information.
-    Raises:  ValueError when it is no table of probabilities with three axes.
+    Args:
+        table: (n_a, n_b, n_y), joint probabilities.
+
+    Returns:
+        No intervals; no metric below 1e-9 nats of information.
+
+    Raises:
+        ValueError: When it is not a table of probabilities with three axes.
+
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
         >>> round(from_table(xor).metric, 9)
         2.0
 
-    Source:  section 3.1 of the complementarity paper; the identity with the atoms is ours.
+    Source:
+        Section 3.1 of the complementarity paper; the identity with the atoms is ours.
     """
     p = checked(table, "complementarity.from_table", axes=3)
     gains = mutual_information(p, 0, 2, given=1), mutual_information(p, 1, 2, given=0)
-    return Complementarity(*gains, mutual_information(p, (0, 1), 2), None, "information", "table", 1e-9)
+    return Complementarity(*gains, mutual_information(p, (0, 1), 2), "information", "table", 1e-9)
 
 
 def from_losses(
-    y: Any,
     loss_a: Any,
     loss_b: Any,
     loss_ab: Any,
+    y: Any,
     *,
     denominator: str = "information",
-    smallest: float = SMALLEST,
+    min_information: float = MIN_INFORMATION,
     seed: int = 0,
 ) -> Complementarity:
-    """The metric from held-out losses, in nats, of three classifiers on the same rows: one sees a, one b, one both.
+    """The metric from held-out losses of three classifiers on the same rows: of a, of b, and of both.
 
-    Formula: H(y|.) is taken as the mean loss, so gain_a = H(y|b) - H(y|a,b), gain_b = H(y|a) - H(y|a,b), and the information is
-    H(y) - H(y|a,b), or H(y) alone with denominator "labels", as if both together left nothing open.
+    Formula: with H(y|.) the mean loss, gain_a = H(y|b) - H(y|a,b), gain_b = H(y|a) - H(y|a,b), and the information is
+    H(y) - H(y|a,b), or H(y) with denominator "labels", as if both together determined the label.
 
-    Args:    y, (n,) labels; loss_a, loss_b, loss_ab, (n,) -log p of the true label; denominator; smallest information for a ratio, nats; seed of
-             the bootstrap.
-    Returns: `Complementarity`; the interval resamples rows (1000 times, percentiles), so it covers the test sample, not the training. It is None
-             when a resample has too little information.
-    Raises:  ValueError on lengths that differ, losses that are not finite, constant labels, another denominator; TypeError on real labels.
+    Args:
+        loss_a, loss_b, loss_ab: (n,) -log p of the true label, nats.
+        y: (n,) labels.
+        denominator: "information" or "labels".
+        min_information: Smallest information for a ratio, nats.
+        seed: Of the bootstrap (1000 resamples of rows, percentiles).
+
+    Returns:
+        The intervals cover the test sample, not the training. The metric has none if a resample has no information.
+
+    Raises:
+        TypeError: On real-valued labels.
+        ValueError: On lengths that differ, losses that are not finite, constant labels, or another denominator.
+
     Example:
-        >>> y = np.array([0, 1] * 50)
-        >>> result = from_losses(y, np.full(100, 0.693), np.full(100, 0.693), np.zeros(100))  # XOR: only both together know
-        >>> round(result.metric, 2)
+        >>> y, one, both = np.array([0, 1] * 50), np.full(100, 0.693), np.zeros(100)  # XOR
+        >>> round(from_losses(one, one, both, y).metric, 2)
         2.0
 
-    Source:  our choice in place of the paper's MINE: three ordinary classifiers, and every term lies between 0 and H(y), up to noise.
+    Source:
+        Ours, in place of the paper's MINE: every term lies between 0 and H(y), up to noise.
     """
+    if np.asarray(loss_a).dtype.kind in "biu" and np.asarray(y).dtype.kind == "f":
+        aliases.warn("complementarity.from_losses(y, loss_a, …)", "from_losses(loss_a, loss_b, loss_ab, y)")
+        loss_a, loss_b, loss_ab, y = loss_b, loss_ab, y, loss_a
     code = labels(y, "complementarity.from_losses", fewest=1)
     losses = [np.asarray(loss, dtype=np.float64) for loss in (loss_a, loss_b, loss_ab)]
     if any(loss.shape != code.shape or not np.isfinite(loss).all() for loss in losses):
-        raise ValueError(
-            f"complementarity.from_losses: got losses of shapes {[loss.shape for loss in losses]}; expected finite ones of shape {code.shape}"
-        )
+        shapes = [loss.shape for loss in losses]
+        raise ValueError(f"complementarity.from_losses: got shapes {shapes}; expected finite ones of {code.shape}")
     if denominator not in ("information", "labels"):
-        raise ValueError(
-            f"complementarity.from_losses: got denominator {denominator!r}; expected 'information' or 'labels'"
-        )
+        got = f"got denominator {denominator!r}"
+        raise ValueError(f"complementarity.from_losses: {got}; expected 'information' or 'labels'")
     stacked = np.stack(losses, axis=1)
     terms = _terms(code, stacked, denominator)
     rng = np.random.default_rng(seed)
     resamples = (rng.integers(len(code), size=len(code)) for _ in range(DRAWS))  # one at a time: memory
     draws = np.array([_terms(code[some], stacked[some], denominator) for some in resamples])
-    interval = None
-    if terms[2] > smallest and draws[:, 2].min() > 0:
-        low, high = np.quantile((draws[:, 0] + draws[:, 1]) / draws[:, 2], [0.025, 0.975])
-        value = (terms[0] + terms[1]) / terms[2]
-        interval = (min(float(low), value), max(float(high), value))
-    return Complementarity(*terms, interval, denominator, "classifiers", smallest)
+    columns = dict(zip(("gain_a", "gain_b", "information"), draws.T, strict=True))
+    if terms[2] > min_information and draws[:, 2].min() > 0:
+        columns["metric"] = (draws[:, 0] + draws[:, 1]) / draws[:, 2]
+    values = dict(zip(columns, (*terms, (terms[0] + terms[1]) / terms[2]), strict=False))
+    ends = {name: np.quantile(column, [0.025, 0.975]) for name, column in columns.items()}
+    intervals = {k: (min(float(low), values[k]), max(float(high), values[k])) for k, (low, high) in ends.items()}
+    return Complementarity(*terms, denominator, "classifiers", min_information, len(code), intervals)
 
 
 def _terms(code: np.ndarray, losses: np.ndarray, denominator: str) -> tuple[float, float, float]:
@@ -130,47 +171,65 @@ def _terms(code: np.ndarray, losses: np.ndarray, denominator: str) -> tuple[floa
 
 
 def from_classifiers(
-    a: Any, b: Any, y: Any, classifier: Any, *, folds: Any = 5, seed: int = 0, floor: bool = False, **options: Any
+    a: Any,
+    b: Any,
+    y: Any,
+    classifier: Any,
+    *,
+    folds: Any = 5,
+    seed: int = 0,
+    subtract_shuffled: bool = False,
+    denominator: str = "information",
+    min_information: float = MIN_INFORMATION,
+    progress: bool | None = None,
 ) -> Complementarity:
-    """The metric from three cross-fitted classifiers of the same kind.
+    """The metric from three cross-fitted classifiers of the same kind: `from_losses` of `information.held_out_losses`.
 
-    Formula: `from_losses` on `information.held_out_losses` of a, of b, and of both. With `floor`, what the same classifiers seem to gain
-    when the labels are shuffled is subtracted from each loss's gain: H(y) - mean shuffled loss.
+    Args:
+        a, b: (n, …), the two modalities.
+        y: (n,) labels.
+        classifier, folds, progress: As for `held_out_losses`.
+        seed: Of the folds and the bootstrap.
+        subtract_shuffled: Subtract from each classifier's gain over H(y) its gain when the labels are shuffled.
+        denominator, min_information: As for `from_losses`.
 
-    Args:    a, b, (n, …) each; y, (n,) labels; classifier, folds, seed, as for `held_out_losses`; floor; options of `from_losses`.
-    Returns: `Complementarity`. Raises: as those two.
-    Source:  ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
+    Source:
+        Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
     """
-    if not rows(a) == rows(b) == rows(y):
-        raise ValueError(
-            f"complementarity.from_classifiers: got {rows(a)}, {rows(b)}, {rows(y)} rows; expected one length"
-        )
+    if not length(a) == length(b) == len(y):
+        got = f"{length(a)}, {length(b)}, {len(y)} rows"
+        raise ValueError(f"complementarity.from_classifiers: got {got}; expected one length")
+    options = dict(folds=folds, seed=seed, progress=progress)
     inputs = [(a,), (b,), (a, b)]
-    losses = [held_out_losses(x, y, classifier, folds=folds, seed=seed) for x in inputs]
-    if floor:
+    losses = [held_out_losses(x, y, classifier, **options) for x in inputs]
+    if subtract_shuffled:
         code = labels(y, "complementarity.from_classifiers")
         shuffled = np.random.default_rng(seed).permutation(code)
         h = entropy(np.bincount(code) / len(code))
-        losses = [
-            loss + h - held_out_losses(x, shuffled, classifier, folds=folds, seed=seed).mean()
-            for loss, x in zip(losses, inputs, strict=True)
-        ]
-    return from_losses(y, *losses, seed=seed, **options)
+        seeming = [h - held_out_losses(x, shuffled, classifier, **options).mean() for x in inputs]
+        losses = [loss + gain for loss, gain in zip(losses, seeming, strict=True)]
+    return from_losses(*losses, y, denominator=denominator, min_information=min_information, seed=seed)
 
 
 def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int = 0, **options: Any) -> Complementarity:
-    """The paper's own pipeline: three mutual informations by a neural estimator, and H(y) for the denominator.
+    """The paper's own pipeline: three mutual informations by a neural estimator, and H(y) as the denominator.
 
     Formula: I(a;y|b) = I(a; b,y) - I(a;b), I(b;y|a) = I(b; a,y) - I(a;b), divided by H(y).
 
-    Args:    a, b, (n, d) numbers; y, (n,) labels, which enter the critics one-hot in the middle; method, seed, options as for `information.mi`.
-    Returns: `Complementarity` with denominator "labels". Gains may have any sign and size: where a and b depend strongly on each other, it is the
-             difference of two large and uncertain numbers.
-    Raises:  as `information.mi`.
-    Source:  section 4.2 and figure 2 of the paper. It evaluates on the training set: `held_out=0` does so here.
+    Where a and b depend strongly on each other, a gain is the difference of two large and uncertain numbers: it may have
+    any sign and size. The paper evaluates on the training set, as `held_out=0` does here.
+
+    Args:
+        a, b: (n, d) numbers.
+        y: (n,) labels; they enter the critics one-hot in the middle.
+        method, seed, options: As for `information.mi`.
+
+    Source:
+        Section 4.2 and figure 2 of the complementarity paper.
     """
     code = labels(y, "complementarity.from_three_terms")
     ab = mi(a, b, method=method, seed=seed, **options).value
     gain_a = mi(a, (b, code), method=method, seed=seed + 1, **options).value - ab
     gain_b = mi(b, (a, code), method=method, seed=seed + 2, **options).value - ab
-    return Complementarity(gain_a, gain_b, entropy(np.bincount(code) / len(code)), None, "labels", method)
+    h = entropy(np.bincount(code) / len(code))
+    return Complementarity(gain_a, gain_b, h, "labels", method, n=len(code))

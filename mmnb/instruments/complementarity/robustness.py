@@ -1,4 +1,4 @@
-"""What a classifier of two modalities can still do when one of them is missing, noisy or attacked."""
+"""Accuracy of a classifier of two modalities when one of them is missing, noisy or attacked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,26 +8,48 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from tqdm import tqdm
 
+from mmnb import aliases
 from mmnb.instruments.checks import refuse_train_mode
+from mmnb.instruments.estimate import Estimate, proportion
+from mmnb.instruments.result import Result
 
 Scores = Callable[[Tensor, Tensor], Tensor]
 KINDS = ("missing", "noisy", "adversarial")
 
 
 @dataclass(frozen=True)
-class Robustness:
-    """Accuracies: `clean`, and for each kind of corruption those with a and with b corrupted."""
+class Robustness(Result):
+    """Accuracy as it is, and with one modality corrupted.
+
+    Attributes:
+        clean: Accuracy without corruption.
+        corrupted: Kind of corruption -> accuracies with a and with b corrupted.
+        n: Number of examples.
+    """
 
     clean: float
     corrupted: dict[str, tuple[float, float]]
+    n: int
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Clean accuracy, then each corrupted one, with Wilson intervals over examples."""
+        shares = {"clean": self.clean}
+        shares |= {
+            f"{kind} {side}": s for kind, pair in self.corrupted.items() for side, s in zip("ab", pair, strict=True)
+        }
+        return {name: proportion(round(share * self.n), self.n) for name, share in shares.items()}
 
     def ratio(self, kind: str) -> float:
-        """Mean accuracy over the two corrupted modalities, divided by the clean accuracy. Raises: ValueError on an unknown kind, or clean accuracy 0."""
+        """Mean accuracy over the two corrupted modalities, divided by the clean accuracy.
+
+        Raises:
+            ValueError: On an unknown kind, or clean accuracy 0.
+        """
         if kind not in self.corrupted or self.clean == 0:
-            raise ValueError(
-                f"Robustness.ratio: got kind {kind!r}, clean accuracy {self.clean}; expected one of {', '.join(self.corrupted)}, above 0"
-            )
+            got = f"kind {kind!r}, clean accuracy {self.clean}"
+            raise ValueError(f"Robustness.ratio: got {got}; expected one of {', '.join(self.corrupted)}, above 0")
         return sum(self.corrupted[kind]) / 2 / self.clean
 
 
@@ -39,82 +61,102 @@ def robustness(
     *,
     mean_a: Tensor,
     mean_b: Tensor,
-    generator: torch.Generator,
     variance: float = 0.5,
     epsilon: float = 0.03,
     range_a: tuple[float, float] | None = None,
     range_b: tuple[float, float] | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+    generator: torch.Generator | None = None,
 ) -> Robustness:
-    """Accuracy of `f` as it is, and with one modality replaced by its mean, with noise added, or moved by one adversarial step.
+    """Accuracy of `f` as it is, and with one modality replaced by its mean, with noise added, or attacked by one step.
 
     Formula: missing, x -> mean over training rows; noisy, x -> x + N(0, variance) in every dimension; adversarial (FGSM),
     x -> x + epsilon * sign(gradient of the cross-entropy in x), clipped to the range if there is one.
 
-    Args:    f, differentiable, (a, b) -> (n, classes) logits; a, b, float tensors (n, …); y, (n,) int64; mean_a, mean_b, of the shape of one row;
-             generator, for the noise; variance, per dimension, in squared units of the input; epsilon, in units of the input; ranges of allowed values.
-    Returns: `Robustness`.
-    Raises:  ValueError on different lengths, a mean of another shape, NaN, a negative variance or epsilon, or a model in train mode.
+    Args:
+        f: Differentiable, (a, b) -> (n, classes) logits.
+        a, b: (n, …) float, the two modalities.
+        y: (n,) int64 labels.
+        mean_a, mean_b: Means over training rows, of the shape of one row.
+        variance: Of the noise, in squared units of the input.
+        epsilon: Step of the attack, in units of the input.
+        range_a, range_b: Smallest and largest value allowed; None: any.
+        seed: Of the noise.
+        progress: Show a bar over the seven evaluations; None: on a terminal only.
+        generator: Deprecated, in place of `seed`.
+
+    Raises:
+        ValueError: On different lengths, a mean of another shape, NaN, a negative variance or epsilon, or train mode.
+
     Example:
-        >>> a, y = torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1])
-        >>> found = robustness(lambda a, b: torch.cat([-a, a], 1), a, a.clone(), y, mean_a=torch.zeros(1), mean_b=torch.zeros(1),
-        ...     generator=torch.Generator().manual_seed(0))
+        >>> a, y, mean = torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), torch.zeros(1)
+        >>> found = robustness(lambda a, b: torch.cat([-a, a], 1), a, a.clone(), y, mean_a=mean, mean_b=mean)
         >>> found.clean, found.corrupted["missing"], found.ratio("missing")
         (1.0, (0.5, 1.0), 0.75)
 
-    Source:  section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1. Text needs its own corruptions.
+    Source:
+        Section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1.
     """
     if not len(a) == len(b) == len(y) or mean_a.shape != a.shape[1:] or mean_b.shape != b.shape[1:] or not len(y):
+        shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, y, mean_a, mean_b))
         raise ValueError(
-            f"robustness: got a {tuple(a.shape)}, b {tuple(b.shape)}, y {tuple(y.shape)}, means {tuple(mean_a.shape)}, {tuple(mean_b.shape)}; "
-            "expected one length n >= 1, and means of the shape of one row"
+            f"robustness: got a, b, y, means of {shapes}; expected one length n >= 1, means of the shape of one row"
         )
     if not (a.isfinite().all() and b.isfinite().all()) or variance < 0 or epsilon < 0:
-        raise ValueError(
-            f"robustness: got variance={variance}, epsilon={epsilon}; expected both from 0, and finite inputs"
-        )
+        got = f"variance={variance}, epsilon={epsilon}"
+        raise ValueError(f"robustness: got {got}; expected both from 0, and finite inputs")
     refuse_train_mode(f, "robustness")
-
-    def right(a: Tensor, b: Tensor) -> float:
-        with torch.no_grad():
-            return (f(a, b).argmax(1) == y).double().mean().item()
+    if generator is not None:
+        aliases.warn("robustness(generator=…)", "robustness(seed=…)")
+    draw = torch.Generator().manual_seed(seed) if generator is None else generator
+    step_a, step_b = _fgsm(f, a, b, y)
 
     def noisy(x: Tensor, limits: tuple[float, float] | None) -> Tensor:
-        return _clipped(x + variance**0.5 * torch.randn(x.shape, generator=generator), limits)
+        return _clipped(x + variance**0.5 * torch.randn(x.shape, generator=draw), limits)
 
-    step_a, step_b = _fgsm(f, a, b, y)
-    corrupted = {
-        "missing": (right(mean_a.expand_as(a), b), right(a, mean_b.expand_as(b))),
-        "noisy": (right(noisy(a, range_a), b), right(a, noisy(b, range_b))),
-        "adversarial": (
-            right(_clipped(a + epsilon * step_a, range_a), b),
-            right(a, _clipped(b + epsilon * step_b, range_b)),
-        ),
-    }
-    return Robustness(right(a, b), corrupted)
+    pairs = [(a, b), (mean_a.expand_as(a), b), (a, mean_b.expand_as(b)), (noisy(a, range_a), b), (a, noisy(b, range_b))]
+    pairs += [(_clipped(a + epsilon * step_a, range_a), b), (a, _clipped(b + epsilon * step_b, range_b))]
+    hidden = None if progress is None else not progress
+    with torch.no_grad():
+        bar = tqdm(pairs, desc="robustness", unit="pass", disable=hidden, leave=False)
+        clean, *found = [(f(*pair).argmax(1) == y).double().mean().item() for pair in bar]
+    corrupted = dict(zip(KINDS, zip(found[::2], found[1::2], strict=True), strict=True))
+    return Robustness(clean, corrupted, len(y))
 
 
 def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[float, float]:
-    """Accuracy of models trained anew without one modality: what is lost with its information, and nothing of what is lost by a model not prepared for it.
+    """Accuracy of models retrained without one modality: they lose its information, but are prepared for its absence.
 
-    Args:    fit(x, y) -> predict, predict(x) -> (m, classes) probabilities, such as `information.mlp()`; a, b, (n, …) arrays or tensors; y, (n,) labels from
-             0; test, (n,) bool, the rows that are asked; the models are trained on the others.
-    Returns: accuracy without a, accuracy without b: the order of `Robustness.corrupted`, into which they fit as one more kind.
-    Raises:  ValueError on different lengths, or when either part has no rows; TypeError when test is not bool.
+    Args:
+        fit: fit(x, y) -> predict, predict(x) -> (m, classes) probabilities, such as `information.mlp()`.
+        a, b: (n, …) arrays or tensors.
+        y: (n,) labels from 0.
+        test: (n,) bool, the rows to predict; the models are trained on the others.
+
+    Returns:
+        Accuracy without a, accuracy without b: one more kind for `Robustness.corrupted`.
+
+    Raises:
+        ValueError: On different lengths, or when either part has no rows.
+        TypeError: When `test` is not bool.
+
     Example:
         >>> from mmnb.instruments.information import mlp
-        >>> a = np.repeat([[-1.0], [1.0]], 40, axis=0)
-        >>> retrained(mlp((8,), epochs=40, batch_size=8), a, np.zeros_like(a), (a[:, 0] > 0).astype(int), test=np.arange(80) % 2 == 0)
+        >>> a, test = np.repeat([[-1.0], [1.0]], 40, axis=0), np.arange(80) % 2 == 0
+        >>> fit = mlp((8,), epochs=40, batch_size=8)
+        >>> retrained(fit, a, np.zeros_like(a), (a[:, 0] > 0).astype(int), test=test)
         (0.5, 1.0)
 
-    Source:  ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
+    Source:
+        Ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
     """
     test, y = np.asarray(test), np.asarray(y)
     if test.dtype != bool:
         raise TypeError(f"retrained: got test of {test.dtype}; expected bool, one for each row")
     if not len(a) == len(b) == len(y) == len(test) or test.all() or not test.any():
-        raise ValueError(
-            f"retrained: got {len(a)}, {len(b)}, {len(y)} rows, {int(test.sum())} of {len(test)} to test; expected one length and rows on both sides"
-        )
+        got = f"{len(a)}, {len(b)}, {len(y)} rows, {int(test.sum())} of {len(test)} to test"
+        raise ValueError(f"retrained: got {got}; expected one length and rows on both sides")
     parts = [[x[np.flatnonzero(rows)] for rows in (~test, test)] for x in (b, a)]
     without_a, without_b = (float((fit(old, y[~test])(new).argmax(1) == y[test]).mean()) for old, new in parts)
     return without_a, without_b

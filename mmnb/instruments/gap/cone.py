@@ -1,4 +1,4 @@
-"""The cone effect: how narrow embeddings get on their way through a network, layer by layer, and what theory says for random ones."""
+"""The cone effect: the mean cosine of embeddings, layer by layer, and its theory for random networks."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -7,55 +7,58 @@ import torch
 from torch import Tensor
 
 from mmnb.instruments.checks import refuse_train_mode
+from mmnb.instruments.gap.embeddings import normalize
 from mmnb.instruments.gap.measures import cosine_from_sum
-from mmnb.instruments.gap.sides import normalize
 
 
 def cosine_by_depth(
     layers: Sequence[Callable[[Tensor], Tensor]], batches: Tensor | Iterable[Tensor], *, diagonal: bool
 ) -> list[float]:
-    """Average cosine of the inputs and after each layer; any stack, any number of inputs, memory for one batch and one vector per depth.
+    """`average_cosine` of the inputs and of the flattened output of each of L layers, L + 1 numbers, batch by batch.
 
-    Formula: with h the flattened output of a layer, (|sum h/|h||^2 - n) / (n (n-1)), or |sum h/|h||^2 / n^2 with the diagonal; see
-             `average_cosine`. The sums run over batches, in float64.
-    Args:    layers, L functions or modules (in eval mode), each taking the output of the one before, (b, ...) to (b, ...); batches, a tensor, or
-             an iterable of tensors; diagonal, as in `average_cosine`.
-    Returns: L + 1 numbers, the first for the inputs.
-    Raises:  ValueError on no layers, no rows, a module in train mode, an output of 0 or NaN, or one row without diagonal.
+    Args:
+        layers: L functions or modules in eval mode, each taking the output of the one before, (b, ...) to (b, ...).
+        batches: A tensor, or an iterable of tensors.
+        diagonal: As in `average_cosine`.
+
+    Raises:
+        ValueError: On no layers, no rows, a module in train mode, an output of 0 or NaN, or one row without diagonal.
+
     Example:
         >>> [round(c, 3) for c in cosine_by_depth([torch.relu], torch.tensor([[1.0, 0.0], [0.0, 1.0]]), diagonal=False)]
         [0.0, 0.0]
 
-    Source:  Liang et al. 2022, figure 2b (with diagonal, one batch).
+    Source:
+        Liang et al. 2022, figure 2b (with diagonal, one batch).
     """
     if not layers:
         raise ValueError("cosine_by_depth: got no layers; expected at least one")
     for layer in layers:
         refuse_train_mode(layer, "cosine_by_depth")
-    sums: list[Tensor | None] = [None] * (len(layers) + 1)
+    sums: list[Tensor | float] = [0.0] * (len(layers) + 1)
     n = 0
     with torch.no_grad():
         for h in [batches] if isinstance(batches, Tensor) else batches:
             n += len(h)
             for depth in range(len(layers) + 1):
                 h = layers[depth - 1](h) if depth else h
-                part = normalize(h.reshape(len(h), -1)).sum(0)
-                sums[depth] = part if sums[depth] is None else sums[depth] + part
+                sums[depth] = sums[depth] + normalize(h.reshape(len(h), -1)).sum(0)
     if not n:
         raise ValueError("cosine_by_depth: got no inputs; expected at least one batch")
-    return [cosine_from_sum(total, n, diagonal, "cosine_by_depth") for total in sums]
+    return [cosine_from_sum(total, n, diagonal) for total in sums]
 
 
 def relu_cosine(c: float | np.ndarray) -> float | np.ndarray:
     """Cosine of two vectors after one infinitely wide random ReLU layer without bias, from their cosine before it.
 
-    Formula: kappa(c) = (sqrt(1 - c^2) + (pi - arccos c) c) / pi; kappa(-1) = 0, kappa(1) = 1, and kappa(c) > c between.
-    Raises:  ValueError outside of [-1, 1].
+    `kappa(c) = (sqrt(1 - c^2) + (pi - arccos c) c) / pi`; `kappa(-1) = 0`, `kappa(1) = 1`, and `kappa(c) > c` between.
+
     Example:
         >>> round(relu_cosine(0.0), 4), relu_cosine(1.0)
         (0.3183, 1.0)
 
-    Source:  Cho & Saul 2009, the arc-cosine kernel of order 1.
+    Source:
+        Cho & Saul 2009, the arc-cosine kernel of order 1.
     """
     c = np.asarray(c, dtype=float)
     if not (np.abs(c) <= 1).all():
@@ -67,15 +70,21 @@ def relu_cosine(c: float | np.ndarray) -> float | np.ndarray:
 def relu_recursion(depth: int, *, square: float, bias: bool, c: float = 0.0) -> list[float]:
     """Expected cosine of two inputs after 0, 1, ..., `depth` wide random ReLU layers, weights and biases N(0, 1/width).
 
-    Formula: without bias c' = kappa(c). With bias c' = kappa((1 + q c)/(1 + q)), q' = (1 + q)/2: the shared bias adds 1 to every inner product
-             and every squared length q.
-    Args:    depth >= 0; square, the inputs' squared length q; bias; c, the inputs' cosine.
-    Returns: depth + 1 numbers. Raises: ValueError on a depth below 0 or a length of 0.
+    Without bias `c' = kappa(c)`. With bias `c' = kappa((1 + q c)/(1 + q))` and `q' = (1 + q)/2`, as the shared bias
+    adds 1 to every inner product and every squared length q.
+
+    Args:
+        depth: At least 0.
+        square: Squared length q of the inputs, above 0.
+        bias: Whether the layers have biases.
+        c: Cosine of the inputs.
+
     Example:
         >>> [round(value, 4) for value in relu_recursion(2, square=512, bias=True)]
         [0.0, 0.3193, 0.4959]
 
-    Source:  ours, from Cho & Saul 2009; Liang et al. 2022 prove the direction (theorem 1), not the value.
+    Source:
+        Ours, from Cho & Saul 2009; Liang et al. 2022 prove the direction (theorem 1), not the value.
     """
     if depth < 0 or not square > 0:
         raise ValueError(f"relu_recursion: got depth = {depth}, square = {square}; expected depth >= 0 and square > 0")

@@ -1,42 +1,53 @@
-"""What contrastive training minimises, and what retrieval counts, on stored embeddings."""
+"""The contrastive loss of CLIP and the recall of retrieval, on stored embeddings."""
 
 from typing import NamedTuple
 
 import torch
 from torch.nn import functional
 
-from mmnb.instruments.gap.sides import Rows, two_sides, warn_about_repeats
+from mmnb.aliases import renamed_field
+from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, warn_about_repeats
 
 
 class Loss(NamedTuple):
-    """Symmetric loss, and its two halves: x looks for its y, y looks for its x."""
+    """Contrastive loss in nats: mean of both directions, and each; `a_to_b` finds the partner of each a among the b."""
 
     symmetric: float
-    x_to_y: float
-    y_to_x: float
+    a_to_b: float
+    b_to_a: float
+
+    x_to_y, y_to_x = renamed_field("x_to_y", "a_to_b"), renamed_field("y_to_x", "b_to_a")
 
 
 class Recall(NamedTuple):
-    """Share of rows that find their partner: x among the y, and y among the x."""
+    """Share of rows whose partner is retrieved: from a among the b, and from b among the a."""
 
-    x_to_y: float
-    y_to_x: float
+    a_to_b: float
+    b_to_a: float
+
+    x_to_y, y_to_x = renamed_field("x_to_y", "a_to_b"), renamed_field("y_to_x", "b_to_a")
 
 
-def contrastive_loss(x: Rows, y: Rows, tau: float, batch: int | None = None) -> Loss:
-    """The symmetric InfoNCE loss of CLIP, in nats; ln(batch) is what a model that knows nothing pays.
+def contrastive_loss(a: Embeddings, b: Embeddings, tau: float, *, batch: int | None = None) -> Loss:
+    """The symmetric InfoNCE loss of CLIP, in nats; constant embeddings have a loss of ln(batch).
 
-    Formula: logits l_ij = x_i . y_j / tau within a batch; x_to_y = mean_i -log softmax_j(l_ij)_i, y_to_x likewise over columns; the
-             symmetric loss is their mean. Batches are consecutive rows, as in the paper's landscape.
-    Args:    x, y, (n, d) unit rows, pairs; tau > 0, the temperature (CLIP ends at 1/100); batch, a divisor of n, None: all n at once.
-    Returns: `Loss`. Raises: as `gap_vector`; ValueError on another tau or batch.
+    With the logits `l_ij = a_i . b_j / tau` of a batch, `a_to_b = mean_i -log softmax_j(l_ij)_i`, and `b_to_a` is the
+    same over columns. Batches are consecutive rows.
+
+    Args:
+        a: (n, d) unit rows.
+        b: (n, d) unit rows, row i the partner of row i of `a`.
+        tau: Temperature, above 0 (CLIP ends at 1/100).
+        batch: A divisor of n; None takes all n at once.
+
     Example:
         >>> [round(value, 4) for value in contrastive_loss(torch.eye(2), torch.eye(2), tau=1.0)]  # ln(1 + 1/e)
         [0.3133, 0.3133, 0.3133]
 
-    Source:  Radford et al. 2021. The landscape of Liang et al. 2022 averages x_to_y with itself: their code transposes twice.
+    Source:
+        Radford et al. 2021. The code of Liang et al. 2022 transposes twice, so it averages a_to_b with itself.
     """
-    a, b = two_sides(x, y, "contrastive_loss")
+    a, b = check_embeddings(a, b)
     n = len(a)
     batch = n if batch is None else batch
     if not tau > 0:
@@ -45,29 +56,30 @@ def contrastive_loss(x: Rows, y: Rows, tau: float, batch: int | None = None) -> 
         raise ValueError(f"contrastive_loss: got batch = {batch} for n = {n}; expected a divisor of n")
     logits = a.view(-1, batch, a.shape[1]) @ b.view(-1, batch, b.shape[1]).transpose(1, 2) / tau
     target = torch.arange(batch, device=a.device).expand(len(logits), batch)
-    halves = [functional.cross_entropy(side, target).item() for side in (logits.transpose(1, 2), logits)]
-    # cross_entropy takes classes on axis 1: transposed, these are the columns, so x looks for its y
+    # cross_entropy takes classes on axis 1: transposed, these are the columns, so each a is matched to the b
+    halves = [functional.cross_entropy(scores, target).item() for scores in (logits.transpose(1, 2), logits)]
     return Loss(sum(halves) / 2, *halves)
 
 
-def retrieval_recall(x: Rows, y: Rows, k: int = 1) -> Recall:
-    """R@k: the share of rows whose partner is among the k nearest rows of the other side; a tie is never a hit.
+def retrieval_recall(a: Embeddings, b: Embeddings, k: int = 1) -> Recall:
+    """R@k: the share of rows whose partner is among the k nearest rows of the other modality; a tie is never a hit.
 
-    Formula: mean_i [#{j != i: s_ij >= s_ii} < k], s = x y^T, and the same over columns. Chance is k/n.
-    Args:    x, y, (n, d) unit rows, pairs; k from 1 to n.
-    Returns: `Recall`. Raises: as `gap_vector`; ValueError on another k. Warns: where a row repeats.
+    `mean_i [#{j != i: s_ij >= s_ii} < k]`, `s = a b^T`, and the same over columns. Chance is k/n. Warns of repeats.
+
+    Args:
+        a: (n, d) unit rows.
+        b: (n, d) unit rows, row i the partner of row i of `a`.
+        k: From 1 to n.
+
     Example:
-        >>> retrieval_recall(torch.eye(3), torch.eye(3)), retrieval_recall(torch.eye(3), torch.eye(3).roll(1, 0))
-        (Recall(x_to_y=1.0, y_to_x=1.0), Recall(x_to_y=0.0, y_to_x=0.0))
+        >>> retrieval_recall(torch.eye(3), torch.eye(3).roll(1, 0))
+        Recall(a_to_b=0.0, b_to_a=0.0)
     """
-    a, b = two_sides(x, y, "retrieval_recall")
+    a, b = check_embeddings(a, b)
     if not 1 <= k <= len(a):
         raise ValueError(f"retrieval_recall: got k = {k}; expected a whole number from 1 to n = {len(a)}")
-    warn_about_repeats(a, b, "retrieval_recall")
+    warn_about_repeats(a, b)
     similarity = a @ b.T
     own = similarity.diagonal()
-    found = []
-    for scores in (similarity, similarity.T):
-        better = (scores >= own[:, None]).sum(1) - 1
-        found.append((better < k).to(torch.float64).mean().item())
-    return Recall(*found)
+    better = [(scores >= own[:, None]).sum(1) - 1 for scores in (similarity, similarity.T)]
+    return Recall(*((count < k).to(torch.float64).mean().item() for count in better))

@@ -1,69 +1,72 @@
-"""What accuracy is worth nothing: one box for all, a box at random with its exact expectation, and the ceiling."""
+"""Reference accuracies that need no model: the most confident box, a random box (exact expectation), the upper bound.
+
+`match` (n, R) bool are the regions that count as right for each phrase, `valid` (n, R) bool those that exist.
+"""
 
 import torch
 from torch import Tensor
 
 
-def random_accuracy(match: Tensor, present: Tensor) -> float:
-    """Expected accuracy of picking a region at random, exactly: mean over phrases of (matching regions / regions).
+def random_accuracy(match: Tensor, valid: Tensor) -> float:
+    """Expected accuracy of a region picked at random: the mean over phrases of (matching regions / regions).
 
-    Args:    match, present (n, R) bool. Raises: ValueError on unequal shapes or an item without region.
     Example:
         >>> random_accuracy(torch.tensor([[True, False], [True, True]]), torch.ones(2, 2, dtype=torch.bool))
         0.75
-
-    Source:  our addition; the paper names no random baseline.
     """
-    _check(match, present)
-    return float(((match & present).sum(1).double() / present.sum(1)).mean())
+    check_masks(match, valid)
+    return float(((match & valid).sum(1).double() / valid.sum(1)).mean())
 
 
-def ceiling(match: Tensor, present: Tensor) -> float:
-    """Share of phrases for which any region counts as right: no head can be better.
+def ceiling(match: Tensor, valid: Tensor) -> float:
+    """Share of phrases for which any region counts as right, the upper bound of every head.
 
     Example:
         >>> ceiling(torch.tensor([[True, False], [False, False]]), torch.ones(2, 2, dtype=torch.bool))
         0.5
     """
-    _check(match, present)
-    return float((match & present).any(1).double().mean())
+    check_masks(match, valid)
+    return float((match & valid).any(1).double().mean())
 
 
-def confident_accuracy(confidence: Tensor, match: Tensor, present: Tensor) -> float:
-    """Accuracy of always answering with the detector's most confident box, the paper's baseline.
+def confident_accuracy(confidence: Tensor, match: Tensor, valid: Tensor) -> float:
+    """Accuracy of the detector's most confident box, the paper's baseline; `confidence` is (n, R).
 
-    Args:    confidence (n, R) real; match, present as above. Raises: ValueError on NaN or shapes.
     Example:
         >>> match = torch.tensor([[True, False], [True, False]])
         >>> confident_accuracy(torch.tensor([[0.9, 0.1], [0.2, 0.8]]), match, torch.ones(2, 2, dtype=torch.bool))
         0.5
     """
-    _check(match, present)
+    check_masks(match, valid)
     if confidence.shape != match.shape or confidence.isnan().any():
-        raise ValueError(f"confident_accuracy: got confidence {tuple(confidence.shape)}, NaN or of another shape than {tuple(match.shape)}")  # fmt: skip
-    best = confidence.masked_fill(~present, -torch.inf).argmax(1)
-    return float((match & present).gather(1, best[:, None]).double().mean())
+        shapes = f"{tuple(confidence.shape)} for {tuple(match.shape)} regions"
+        raise ValueError(f"confident_accuracy: got confidence {shapes}, or NaN; expected one number per region")
+    best = confidence.masked_fill(~valid, -torch.inf).argmax(1)
+    return float((match & valid).gather(1, best[:, None]).double().mean())
 
 
-def nearest_to_mean_accuracy(feature: Tensor, match: Tensor, present: Tensor) -> float:
-    """Accuracy of always answering with the region whose feature is nearest to the mean of the picture's regions: attention without a question.
+def nearest_to_mean_accuracy(feature: Tensor, match: Tensor, valid: Tensor) -> float:
+    """Accuracy of the region whose feature, of (n, R, d), is nearest to the image's mean: attention without a query.
 
-    Args:    feature (n, R, d); match, present as above. Raises: ValueError on NaN or shapes.
     Example:
         >>> feature, match = torch.tensor([[[0.0], [1.0], [5.0]]]), torch.tensor([[False, True, False]])
         >>> nearest_to_mean_accuracy(feature, match, torch.ones(1, 3, dtype=torch.bool))
         1.0
     """
-    _check(match, present)
+    check_masks(match, valid)
     if feature.shape[:2] != match.shape or feature.isnan().any():
         raise ValueError(f"nearest_to_mean_accuracy: got feature {tuple(feature.shape)}, NaN or not (n, R, d)")
-    mean = (feature * present[..., None]).sum(1) / present.sum(1, keepdim=True)
+    mean = (feature * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
     distance = (feature - mean[:, None]).square().sum(-1)
-    return confident_accuracy(-distance, match, present)
+    return confident_accuracy(-distance, match, valid)
 
 
-def _check(match: Tensor, present: Tensor) -> None:
-    if match.shape != present.shape or match.ndim != 2 or not len(match):
-        raise ValueError(f"baselines: got match {tuple(match.shape)} and present {tuple(present.shape)}; expected one shape (n, R), n >= 1")  # fmt: skip
-    if not present.any(1).all():
-        raise ValueError("baselines: an item has no region; expected at least one each")
+def check_masks(match: Tensor, valid: Tensor) -> None:
+    """Raise TypeError or ValueError unless both are bool of one shape (n, R), with a region for every phrase."""
+    if match.dtype != torch.bool or valid.dtype != torch.bool:
+        raise TypeError(f"grounding: got masks of {match.dtype} and {valid.dtype}; expected bool")
+    if match.shape != valid.shape or match.ndim != 2 or not len(match):
+        shapes = f"match {tuple(match.shape)} and valid {tuple(valid.shape)}"
+        raise ValueError(f"grounding: got {shapes}; expected one shape (n, R), n >= 1")
+    if not valid.any(1).all():
+        raise ValueError(f"grounding: {int((~valid.any(1)).sum())} items have no region; expected at least one each")

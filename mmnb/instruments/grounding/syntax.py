@@ -1,4 +1,4 @@
-"""Syntactic grounding: does a word attend to the region of the word it depends on, or that depends on it?"""
+"""Syntactic grounding: does a word attend to the region of the word that it depends on, or that depends on it?"""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 class Arcs(NamedTuple):
-    """item (m,) number of the caption · query (m,) the word that looks · relation (m,) · downwards (m,) bool, True when the query is the head of the arc
-    · region (m,) number of the phrase whose region counts as right."""
+    """m arcs, all (m,): number of the caption, position of the query word, number of the relation, whether the query is
+    the head of the arc, and number of the phrase whose region counts as right."""
 
     item: Tensor
     query: Tensor
@@ -18,45 +18,32 @@ class Arcs(NamedTuple):
 
 
 def grounded_arcs(head: Tensor, relation: Tensor, phrase_of: Tensor) -> Arcs:
-    """All arcs of which exactly one end is the *last word* of a phrase, or both are, with the other end as the query; both directions.
+    """All arcs with an end that is the *last word* of a phrase; the other end is the query. Both ends may be.
 
-    For w1 -r-> w2: where w2 is grounded, w1 is asked (downwards); where w1 is grounded, w2 is asked (upwards).
-    Args:    head (n, L) int64, place of each word's head, -1 for none; relation (n, L) int64; phrase_of (n, L) int64, number of the phrase whose last
-             word stands here, -1 elsewhere.
-    Returns: an `Arcs`.
-    Raises:  ValueError on unequal shapes or heads outside the caption.
+    Args:
+        head: (n, L) int64, position of each word's head, -1 for none.
+        relation: (n, L) int64, relation of each word to its head.
+        phrase_of: (n, L) int64, number of the phrase whose last word stands here, -1 elsewhere.
+
     Example:
         >>> head, relation = torch.tensor([[1, -1]]), torch.tensor([[4, 0]])  # word 1 -amod-> word 0, word 1 grounded
-        >>> found = grounded_arcs(head, relation, torch.tensor([[-1, 0]]))
-        >>> found.query.tolist(), found.relation.tolist(), found.downwards.tolist(), found.phrase.tolist()
+        >>> arcs = grounded_arcs(head, relation, torch.tensor([[-1, 0]]))
+        >>> arcs.query.tolist(), arcs.relation.tolist(), arcs.downwards.tolist(), arcs.phrase.tolist()
         ([0], [4], [False], [0])
 
-    Source:  Li et al. 2020, section on syntactic grounding (arXiv 1908.03557, section 5.2).
+    Source:
+        Li et al. 2020, arXiv 1908.03557, section 5.2 on syntactic grounding.
     """
     if not head.shape == relation.shape == phrase_of.shape or head.ndim != 2:
-        raise ValueError(f"grounded_arcs: got shapes {tuple(head.shape)}, {tuple(relation.shape)}, {tuple(phrase_of.shape)}; expected one (n, L)")  # fmt: skip
+        shapes = ", ".join(str(tuple(part.shape)) for part in (head, relation, phrase_of))
+        raise ValueError(f"grounded_arcs: got shapes {shapes}; expected one (n, L)")
     if (head >= head.shape[1]).any() or (head < -1).any():
-        raise ValueError("grounded_arcs: a head lies outside its caption; expected places from 0, -1 for none")
+        raise ValueError("grounded_arcs: a head lies outside its caption; expected positions from 0, -1 for none")
     item, child = (head >= 0).nonzero(as_tuple=True)
-    parent = head[item, child]
+    parent, kind = head[item, child], relation[item, child]
     parts = []
     for query, other, down in ((parent, child, True), (child, parent, False)):
-        keep = phrase_of[item, other] >= 0
-        parts.append((item[keep], query[keep], relation[item, child][keep], torch.full_like(item[keep], down).bool(), phrase_of[item, other][keep]))  # fmt: skip
+        phrase = phrase_of[item, other]
+        columns = (item, query, kind, torch.full_like(item, down, dtype=torch.bool), phrase)
+        parts.append([column[phrase >= 0] for column in columns])
     return Arcs(*(torch.cat(column) for column in zip(*parts, strict=True)))
-
-
-def by_relation(correct: Tensor, arcs: Arcs, names: tuple[str, ...]) -> dict[tuple[str, str], Tensor]:
-    """Mean of `correct` (m, layers, heads) over the arcs of each relation and direction: (name, "head looks" or "dependent looks") -> (layers, heads).
-
-    Raises: ValueError when `correct` has another number of arcs.
-    """
-    if len(correct) != len(arcs.item):
-        raise ValueError(f"by_relation: got {len(correct)} rows for {len(arcs.item)} arcs; expected one each")
-    found = {}
-    for number, name in enumerate(names):
-        for down, direction in ((True, "head looks"), (False, "dependent looks")):
-            rows = (arcs.relation == number) & (arcs.downwards == down)
-            if rows.any():
-                found[name, direction] = correct[rows].double().mean(0)
-    return found

@@ -1,21 +1,22 @@
-"""Entropies and informations, exactly from tables and estimated from samples: `mmnb.information.mi(x, y, method=…)`.
+"""Entropies and mutual information in nats: exact from tables, or estimated from samples by `mmnb.information.mi`.
 
-`exact` and `pid` take tables of probabilities; `methods` holds the one call for all estimators (`held_out`: classifiers, `neural`: MINE and its
-relatives, `ksg`: neighbours, `residual`: neighbours after a linear fit, `copula`: an assumption); everything is in nats.
+`exact` and `pid` take tables of probabilities; `methods` has one call for all estimators: `held_out` (classifiers),
+`neural` (MINE, NWJ, InfoNCE, SMILE) and `training_free` (nearest neighbours, Gaussian copula).
 """
 
+from mmnb import aliases
 from mmnb.instruments.information.exact import co_information, entropy, joint_table, mutual_information
-from mmnb.instruments.information.held_out import held_out_losses, tempered_losses
-from mmnb.instruments.information.methods import METHODS, classifier_entropy, mi
+from mmnb.instruments.information.held_out import calibrated_losses, held_out_losses
+from mmnb.instruments.information.methods import METHODS, mi
 from mmnb.instruments.information.pid import Atoms, pid
 from mmnb.instruments.information.trained import mlp, trained
-from mmnb.instruments.information.variables import Estimate
+from mmnb.instruments.information.variables import MutualInformation
 
 __all__ = [
     "METHODS",
     "Atoms",
-    "Estimate",
-    "classifier_entropy",
+    "MutualInformation",
+    "calibrated_losses",
     "co_information",
     "entropy",
     "held_out_losses",
@@ -24,6 +25,13 @@ __all__ = [
     "mlp",
     "mutual_information",
     "pid",
-    "tempered_losses",
     "trained",
 ]
+
+__getattr__ = aliases.renamed(
+    __name__,
+    {
+        "Estimate": "mmnb.instruments.information.MutualInformation",
+        "tempered_losses": "mmnb.instruments.information.calibrated_losses",
+    },
+)

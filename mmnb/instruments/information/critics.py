@@ -1,4 +1,4 @@
-"""Critics T(x, y), several independent ones trained side by side, and the lower bounds of information that they are trained for."""
+"""Several independent critics T(x, y) trained in one pass, and the lower bounds of information that they maximise."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ class Side(NamedTuple):
 
 
 class Critics(nn.Module):
-    """s networks T(x, y): both sides' numbers into one hidden layer, labels joined to it, a second hidden layer, a score.
+    """s networks T(x, y): numbers of both sides into one hidden layer, labels added, a second hidden layer, a score.
 
-    The first layer is a sum of two halves, so all pairs of m rows cost 2 m products there. Labels enter in the middle of the network, one-hot,
-    as in the complementarity paper.
+    The first layer is a sum of two halves, so all pairs of m rows cost 2 m products there. Labels enter one-hot in the
+    middle of the network, as in the complementarity paper.
     """
 
     def __init__(self, s: int, numbers: tuple[int, int], labels: tuple[int, int], hidden: int) -> None:
@@ -40,7 +40,7 @@ class Critics(nn.Module):
         return nn.Parameter(torch.empty(s, inputs, outputs).uniform_(-bound, bound))
 
     def forward(self, x: Side, y: Side, rolls: Sequence[int] = (0, 1)) -> tuple[Tensor, ...]:
-        """Scores (s, m) for each roll: of the true pairs (x_i, y_i) for 0, of pairs (x_i, y_i-roll) for others. The first layer is computed once."""
+        """Scores (s, m) for each roll: of the true pairs (x_i, y_i) for 0, of pairs (x_i, y_i-roll) for others."""
         of_x, of_y = torch.baddbmm(self.bias[0], x.numbers, self.x), y.numbers @ self.y
         if not x.labels.shape[2] + y.labels.shape[2]:
             return tuple(self._rest(of_x + of_y.roll(by, 1), self.bias[1]) for by in rolls)
@@ -67,8 +67,9 @@ def log_mean_exp(scores: Tensor) -> Tensor:
 class Mine:
     """Donsker-Varadhan, with a moving average in place of the batch's own mean in the gradient's denominator.
 
-    Formula: mean T(x, y) - log mean exp T(x, y'). Its gradient in a batch is biased, because the logarithm's argument is; with an average m
-    over batches it is that of mean T(x, y) - mean exp T(x, y') / m. All in logarithms: the current batch is part of m, so no ratio exceeds 1/rate.
+    Formula: mean T(x, y) - log mean exp T(x, y'). Its gradient in a batch is biased, because the logarithm's argument is
+    noisy; with an average m over batches it is that of mean T(x, y) - mean exp T(x, y') / m. Computed in logarithms; the
+    current batch is part of m, so no ratio exceeds 1/rate.
     """
 
     def __init__(self) -> None:
@@ -96,13 +97,13 @@ def infonce(critics: Critics, x: Side, y: Side) -> Tensor:
 
 
 def jensen_shannon(critics: Critics, x: Side, y: Side) -> Tensor:
-    """Loss of telling true pairs from shuffled ones, for each critic; its optimum is the log ratio of densities, and it is never unstable."""
+    """Loss of classifying true and shuffled pairs, for each critic; its optimum is the log ratio of densities."""
     true, shuffled = critics(x, y)
     return functional.softplus(-true).mean(-1) + functional.softplus(shuffled).mean(-1)
 
 
 def value(method: str, critics: Critics, x: Side, y: Side, shuffles: list[int], batch: int) -> Tensor:
-    """The bound itself, (s,) nats, on given rows: shuffled partners come from several rolls; InfoNCE works batch by batch."""
+    """The bound, (s,) nats, on given rows: shuffled partners come from several rolls; InfoNCE works batch by batch."""
     if method == "infonce":
         m = min(batch, x.numbers.shape[1])
         starts = range(0, x.numbers.shape[1] - m + 1, m)
@@ -116,5 +117,5 @@ def value(method: str, critics: Critics, x: Side, y: Side, shuffles: list[int], 
 
 
 def objective(method: str) -> Callable[[Critics, Side, Side], Tensor]:
-    """What is minimised, (s,) per batch: SMILE trains by Jensen-Shannon and only evaluates differently."""
+    """Training loss, (s,) per batch; SMILE trains by Jensen-Shannon and differs in the evaluation."""
     return {"mine": Mine, "nwj": lambda: nwj, "infonce": lambda: infonce, "smile": lambda: jensen_shannon}[method]()

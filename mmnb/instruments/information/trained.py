@@ -1,4 +1,4 @@
-"""Torch networks as classifiers for `held_out_losses`: `fit(x, y) -> predict`, trained for a fixed number of epochs."""
+"""Torch networks as classifiers for `held_out_losses`: `fit(a, y) -> predict`, trained for a fixed number of epochs."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmnb.instruments.information.held_out import Predict, rows
+from mmnb.instruments.batches import length
+from mmnb.instruments.information.held_out import Fit, Predict
 
 
 def trained(
@@ -20,24 +21,33 @@ def trained(
     learning_rate: float = 3e-3,
     weight_decay: float = 1e-2,
     seed: int = 0,
-) -> Callable[[Any, np.ndarray], Predict]:
-    """A classifier that trains a fresh network by cross-entropy with AdamW and a one-cycle learning rate, always for all epochs.
+) -> Fit:
+    """A classifier that trains a fresh network by cross-entropy with AdamW and a one-cycle learning rate.
 
-    Args:    make(x, classes) -> network with network(x) -> (m, classes) logits, or network(*x) where x is a tuple; epochs, batch_size,
-             learning_rate (peak), weight_decay, as usual; seed of weights and batches; torch's global generator is left as it was.
-    Returns: fit(x, y) -> predict, for `held_out_losses`.
-    Raises:  ValueError on counts below 1; FloatingPointError, when fitting, if the loss is no longer finite.
+    Args:
+        make: (a, classes) -> network; network(a) -> (m, classes) logits, or network(*a) where a is a tuple.
+        epochs: All are used; nothing is stopped early.
+        batch_size, weight_decay: Of AdamW.
+        learning_rate: Its peak.
+        seed: Of weights and batches; torch's global generator stays as it was.
+
+    Returns:
+        fit(a, y) -> predict, for `held_out_losses`; `predict.model` is the network.
+
+    Raises:
+        ValueError: On counts below 1.
+        FloatingPointError: When fitting, if the loss is not finite.
     """
     if min(epochs, batch_size) < 1:
         raise ValueError(f"trained: got epochs={epochs}, batch_size={batch_size}; expected at least 1")
 
-    def fit(x: Any, y: np.ndarray) -> Predict:
+    def fit(a: Any, y: np.ndarray) -> Predict:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            x, label = _tensors(x), torch.from_numpy(np.asarray(y, dtype=np.int64))
-            parts = x if isinstance(x, tuple) else (x,)
-            model = make(x, int(label.max()) + 1).train()
-            n = rows(x)
+            a, label = _tensors(a), torch.from_numpy(np.asarray(y, dtype=np.int64))
+            parts = a if isinstance(a, tuple) else (a,)
+            model = make(a, int(label.max()) + 1).train()
+            n = length(a)
             steps = epochs * -(-n // batch_size)
             optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
@@ -53,34 +63,39 @@ def trained(
         model.eval()
 
         def predict(new: Any) -> np.ndarray:
+            new = _tensors(new)
             with torch.no_grad():
-                return _logits(model, _tensors(new)).double().softmax(1).numpy()
+                logits = model(*new) if isinstance(new, tuple) else model(new)
+            return logits.double().softmax(1).numpy()
 
-        predict.model = model  # for who wants to test its robustness as well
+        predict.model = model
         return predict
 
     return fit
 
 
-def mlp(hidden: Sequence[int] = (128,), **options: Any) -> Callable[[Any, np.ndarray], Predict]:
-    """`trained` with a perceptron on the flattened and joined modalities, each feature standardised on the training rows.
+def mlp(hidden: Sequence[int] = (128,), **options: Any) -> Fit:
+    """`trained` with a perceptron on the flattened and concatenated modalities, standardised on the training rows.
 
-    Args:    hidden, widths of the hidden layers; options, as for `trained`.
+    Args:
+        hidden: Widths of the hidden layers.
+        options: As for `trained`.
+
     Example:
-        >>> x = np.repeat([[0.0], [1.0]], 50, axis=0)
-        >>> predict = mlp((8,), epochs=100, batch_size=5)(x, (x[:, 0] > 0).astype(int))
+        >>> a = np.repeat([[0.0], [1.0]], 50, axis=0)
+        >>> predict = mlp((8,), epochs=100, batch_size=5)(a, (a[:, 0] > 0).astype(int))
         >>> bool(predict(np.array([[1.0]]))[0, 1] > 0.9)
         True
     """
-    return trained(lambda x, classes: Perceptron(x, hidden, classes), **options)
+    return trained(lambda a, classes: Perceptron(a, hidden, classes), **options)
 
 
 class Perceptron(nn.Module):
-    """Standardised inputs, hidden layers with ReLU, logits. Takes one modality or several, which it joins."""
+    """Standardised inputs, hidden layers with ReLU, logits. Takes one modality, or several and concatenates them."""
 
-    def __init__(self, x: Any, hidden: Sequence[int], classes: int) -> None:
+    def __init__(self, a: Any, hidden: Sequence[int], classes: int) -> None:
         super().__init__()
-        inputs = self._join(*x) if isinstance(x, tuple) else self._join(x)
+        inputs = self._join(*a) if isinstance(a, tuple) else self._join(a)
         self.register_buffer("mean", inputs.mean(0))
         scale = inputs.std(0, correction=0)
         self.register_buffer("scale", torch.where(scale > 0, scale, 1.0))
@@ -98,13 +113,9 @@ class Perceptron(nn.Module):
         return self.body((self._join(*modalities) - self.mean) / self.scale)
 
 
-def _tensors(x: Any) -> Any:
-    if isinstance(x, tuple):
-        return tuple(_tensors(part) for part in x)
-    tensor = torch.as_tensor(x)
+def _tensors(a: Any) -> Any:
+    if isinstance(a, tuple):
+        return tuple(_tensors(part) for part in a)
+    tensor = torch.as_tensor(a)
     tensor = tensor.float() if tensor.dtype == torch.float64 else tensor
     return tensor[:, None] if tensor.ndim == 1 else tensor
-
-
-def _logits(model: nn.Module, x: Any) -> Tensor:
-    return model(*x) if isinstance(x, tuple) else model(x)

@@ -1,4 +1,4 @@
-"""What an estimator may be given: numbers, labels, or several of both together; and the answer that every estimator gives."""
+"""What an estimator of information is given, and what it returns."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,28 +6,41 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.result import Result
 
-@dataclass(frozen=True)
-class Estimate:
-    """An estimated information.
 
-    value     nats
-    interval  (low, high) in nats, 95 %, or None where the method has none; what it covers is said by the method
-    trace     (k,) nats, how the method got there: held-out values during training, or values fold by fold; may be empty
-    method    its name
-    n         rows behind it
+@dataclass(frozen=True, eq=False)
+class MutualInformation(Result):
+    """An estimated mutual information.
+
+    Attributes:
+        estimate: Nats, with the 95 % interval of the method where it has one.
+        method: Name of the estimator.
+        n: Number of rows.
+        trace: (k,) nats: held-out values during training, means of five parts of the rows, or the value alone.
     """
 
-    value: float
-    interval: tuple[float, float] | None
-    trace: np.ndarray = field(repr=False)
+    estimate: Estimate
     method: str
     n: int
+    trace: np.ndarray = field(repr=False)
+
+    def estimates(self) -> dict[str, Estimate]:
+        """The information in nats."""
+        return {"nats": self.estimate}
+
+    @classmethod
+    def of_terms(cls, terms: np.ndarray, method: str) -> "MutualInformation":
+        """Mean of one term a row, with 1.96 standard errors on either side."""
+        n, value = len(terms), float(terms.mean())
+        half = float(1.96 * terms.std(ddof=1) / n**0.5)
+        return cls(Estimate(value, value - half, value + half, n=n), method, n, np.array([value]))
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable: `numbers` (n, d) float64 with d >= 0, and `codes` (n, k) int64 with k >= 0 label columns; together they are X."""
+    """One variable: `numbers` (n, d) float64 with d >= 0, and `codes` (n, k) int64 with k >= 0 label columns."""
 
     numbers: np.ndarray
     codes: np.ndarray
@@ -59,13 +72,12 @@ class Variable:
 
 
 def variable(value: Any, name: str) -> Variable:
-    """Read a variable: whole numbers are labels, real numbers are numbers; a tuple or list of both is one joint variable.
+    """Read a variable: whole numbers are labels, real numbers are numbers, a tuple or list of both is one joint variable.
 
-    Args:    value, an array or tensor of shape (n,) or (n, …), or a tuple of such; name, for error messages.
-    Returns: a `Variable`; numbers beyond two axes are flattened, columns of whole numbers each become a label.
-    Raises:  ValueError on NaN or infinity, no rows, different lengths; TypeError on anything that is no number.
+    Arrays and tensors are (n,) or (n, …), flattened to two axes; every column of whole numbers is a label of its own.
+
     Example:
-        >>> v = variable((np.zeros((4, 3)), np.array([0, 1, 0, 2])), "x")
+        >>> v = variable((np.zeros((4, 3)), np.array([0, 1, 0, 2])), "a")
         >>> v.numbers.shape, v.codes.shape, v.one_hot().shape
         ((4, 3), (4, 1), (4, 3))
     """
@@ -95,21 +107,16 @@ def variable(value: Any, name: str) -> Variable:
 
 
 def labels(y: Any, name: str, fewest: int = 2) -> np.ndarray:
-    """`y` as labels numbered from 0, (n,) int64.
-
-    Raises: TypeError on real numbers; ValueError on another shape, constant labels, or a class with fewer than `fewest` examples.
-    """
+    """`y` as (n,) int64 labels numbered from 0; raises an error unless every class has `fewest` examples or more."""
     array = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
     if not (np.issubdtype(array.dtype, np.integer) or array.dtype == bool):
-        raise TypeError(f"{name}: got labels of {array.dtype}; expected whole numbers, as a class is meant")
+        raise TypeError(f"{name}: got labels of {array.dtype}; expected whole numbers, one per class")
     if array.ndim != 1 or not len(array):
         raise ValueError(f"{name}: got labels of shape {array.shape}; expected (n,)")
     values, code, count = np.unique(array, return_inverse=True, return_counts=True)
     if len(values) < 2:
         raise ValueError(f"{name}: all {len(array)} labels are {values[0]}; expected two classes or more")
     if count.min() < fewest:
-        rare = values[count.argmin()]
-        raise ValueError(
-            f"{name}: class {rare} has {count.min()} example{'s' * int(count.min() != 1)}; expected at least {fewest} of each class"
-        )
+        rare, few = values[count.argmin()], int(count.min())
+        raise ValueError(f"{name}: class {rare} has {few} example{'s' * (few != 1)}; expected at least {fewest} each")
     return code.reshape(-1)

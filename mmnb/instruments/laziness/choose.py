@@ -1,4 +1,4 @@
-"""The choosing trick: should two encoders be trained together with teachers (UMT), or apart and averaged (UME)?"""
+"""The decision rule of Du et al.: train two encoders jointly with teachers (UMT), or apart and average them (UME)?"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,29 +9,37 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from mmnb.instruments.estimate import Estimate, proportion
 from mmnb.instruments.laziness.probe import probe_features
+from mmnb.instruments.result import Result
 
 UMT, UME = "UMT", "UME"
+_ALPHA = 0.05  # one-sided, for all rivals together
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What `choose` advises and why.
+class Choice(Result):
+    """The advice of `choose`, with its evidence.
 
-    verdict    "UMT" or "UME"
-    because    "frozen" or "joint": this rival of the average is shown to beat it · "nothing": the average is not shown to beat chance ·
-               "doubt": no rival is shown to beat an average that knows something
-    fused      accuracy of the multimodal linear head on frozen uni-modal features
-    joint      accuracy of the model trained jointly, None where none was given
-    averaged   accuracy of the averaged uni-modal predictions
-    chance     accuracy of always giving the most frequent training label
-    sure       share of the bootstrap draws of the test examples that lead to the same verdict, 0 to 1
-    nothing    True where the averaged predictions are not shown to beat chance
-    p          exact two-sided p-value of "the average and its strongest rival are right equally often" (McNemar), times the number of rivals
+    Attributes:
+        verdict: "UMT" or "UME".
+        because: "frozen" or "joint": this rival is significantly better than the average · "nothing": the average is not
+            significantly better than chance · "doubt": neither holds.
+        gain: Accuracy of the strongest rival minus that of the average, with its paired bootstrap interval over test
+            examples. The lower end decides: above 0, the rival is better.
+        fused: Accuracy of the linear classifier on the concatenated frozen features.
+        joint: Accuracy of the jointly trained model, None where none was given.
+        averaged: Accuracy of the averaged uni-modal predictions.
+        chance: Accuracy of the most frequent training label.
+        sure: Share of bootstrap draws that lead to the same verdict, 0 to 1.
+        nothing: Whether the average is not significantly better than chance.
+        p: Exact two-sided p-value (McNemar) of "the average and its strongest rival are correct equally often", times
+            the number of rivals.
     """
 
     verdict: str
     because: str
+    gain: Estimate
     fused: float
     joint: float | None
     averaged: float
@@ -40,43 +48,57 @@ class Choice:
     nothing: bool
     p: float
 
+    def estimates(self) -> dict[str, Estimate]:
+        """The gain of the strongest rival over the average, then every accuracy."""
+        shares = {name: getattr(self, name) for name in ("fused", "joint", "averaged", "chance")}
+        n = self.gain.n
+        return {"gain": self.gain} | {k: proportion(round(s * n), n) for k, s in shares.items() if s is not None}
+
 
 def choose(
     features: Mapping[str, Tensor],
-    label: Tensor,
+    y: Tensor,
     test: Mapping[str, Tensor],
-    test_label: Tensor,
+    test_y: Tensor,
     test_logits: Mapping[str, Tensor],
     *,
     joint: Tensor | None = None,
-    strength: float = 1.0,
+    C: float = 1.0,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Choice:
     """Compare the average of uni-modal predictions with classifiers that saw both modalities.
 
     Rule, in this order:
-    1. a rival is shown to beat the average -> "UMT". The rivals: a linear head on the concatenated features of the frozen uni-modal encoders
-       (the trick as described), and, if given, a model trained jointly. Shown: the paired bootstrap's lower bound of the gain is above 0,
-       one-sided, at 5 % for all rivals together.
-    2. the average is not shown to beat the most frequent class -> "UMT": there is nothing to average, so UME cannot be the better choice.
-    3. else -> "UME", which is simpler: doubt counts for it.
+    1. A rival is significantly better than the average -> "UMT". The rivals: a linear classifier on the concatenated
+       features of the frozen uni-modal encoders (the rule as described), and, if given, a jointly trained model.
+       Significant: the lower end of the paired bootstrap interval of the gain is above 0, one-sided 5 % for all rivals.
+    2. The average is not significantly better than the most frequent class -> "UMT": there is nothing to average.
+    3. Else -> "UME", the simpler one.
 
-    Why a jointly trained rival: paired features are by definition those that are learnt *only* when modalities are trained together. Frozen
-    uni-modal encoders need not hold them, and a linear head on separate features is a sum over modalities, so on a task such as XOR both sides
-    of the trick as described stand at chance. Step 2 then decides without evidence for UMT; a joint model with an interactive head gives it.
+    Why a jointly trained rival: paired features are those that are learnt *only* when modalities are trained together.
+    Frozen uni-modal encoders need not represent them, and a linear classifier on separate features is a sum over
+    modalities, so on a task such as XOR both sides of the rule as described are at chance, and step 2 decides without
+    evidence. A joint model whose head lets modalities interact provides the evidence.
 
     Args:
-        features: modality -> (n, d_m), frozen uni-modal encoders on the training examples; label (n,) int64.
-        test, test_label: the same on held-out examples, (m, d_m) and (m,). Held out from everything, best a validation split.
-        test_logits: modality -> (m, classes), what the uni-modal models themselves predict there.
-        joint: (m, classes), what a model trained jointly predicts there, best one whose head can let modalities interact.
-        strength: of the linear classifier, see `probe_features`. resamples, at least 100, and seed, of the bootstrap.
-    Returns: a `Choice`.
-    Raises: ValueError on fewer than two modalities, other names, a joint of another length, fewer than 100 resamples, and as
-        `probe_features` and `average`.
-    Source: Du et al., ICML 2023, our reading of the abstract and of second-hand descriptions, which compare the linear head alone; the
-        jointly trained rival, the order of the rule, the benefit of doubt and `sure` are ours.
+        features: Modality -> (n, d_m) features of frozen uni-modal encoders, training examples.
+        y: (n,) int64 labels.
+        test: Modality -> (m, d_m) features of examples that no training has used; best a validation split.
+        test_y: (m,) int64 labels.
+        test_logits: Modality -> (m, classes), predictions of the uni-modal models on the same examples.
+        joint: (m, classes), predictions of a jointly trained model.
+        C: As in `probe_features`.
+        resamples: Bootstrap draws, at least 100.
+        seed: Of the bootstrap.
+
+    Raises:
+        ValueError: On fewer than two modalities, different names, a `joint` of another length or with NaN, fewer than
+            100 resamples, and as `probe_features` and `average`.
+
+    Source:
+        Du et al., ICML 2023, our reading of the abstract and of second-hand descriptions, which compare the linear
+        classifier alone; the jointly trained rival, the order of the rule and `sure` are ours.
     """
     names = list(features)
     if len(names) < 2 or set(test) != set(names) or set(test_logits) != set(names) or resamples < 100:
@@ -84,39 +106,39 @@ def choose(
             f"choose: got features of {names}, test of {list(test)}, logits of {list(test_logits)}, resamples={resamples}; expected the "
             "same two modalities or more in all three, resamples >= 100"
         )
-    if joint is not None and (joint.ndim != 2 or len(joint) != len(test_label) or joint.isnan().any()):
+    if joint is not None and (joint.ndim != 2 or len(joint) != len(test_y) or joint.isnan().any()):
         raise ValueError(
-            f"choose: got joint of shape {tuple(joint.shape)} with {int(joint.isnan().sum())} NaN; expected ({len(test_label)}, classes), none"
+            f"choose: got joint of shape {tuple(joint.shape)} with {int(joint.isnan().sum())} NaN; expected ({len(test_y)}, classes), none"
         )
     whole, held = (torch.cat([part[name] for name in names], 1) for part in (features, test))
-    head = probe_features(whole, label, held, test_label, strength=strength)
-    rivals = {"frozen": head.log_probabilities} | ({} if joint is None else {"joint": joint})
-    right = {name: (scores.argmax(1) == test_label).numpy() for name, scores in rivals.items()}
-    averaged = (average([test_logits[name] for name in names]).argmax(1) == test_label).numpy()
-    chance = (test_label == label.bincount().argmax()).numpy()
-    draws = np.random.default_rng(seed).integers(len(averaged), size=(resamples, len(averaged)))
-    gain = {name: (found.astype(float) - averaged)[draws].mean(1) for name, found in right.items()}
-    over_chance = (averaged.astype(float) - chance)[draws].mean(1)
-    nothing = not np.quantile(over_chance, 0.05) > 0
+    rivals = {"frozen": probe_features(whole, y, held, test_y, C=C).log_probabilities}
+    rivals |= {} if joint is None else {"joint": joint}
+    right = {name: (scores.argmax(1) == test_y).numpy() for name, scores in rivals.items()}
+    averaged = (average([test_logits[name] for name in names]).argmax(1) == test_y).numpy()
+    chance = (test_y == y.bincount().argmax()).numpy()
+    n, alpha = len(averaged), _ALPHA / len(rivals)
+    draws = np.random.default_rng(seed).integers(n, size=(resamples, n))
     strongest = max(right, key=lambda name: right[name].sum())
-    if np.quantile(gain[strongest], 0.05 / len(rivals)) > 0:
-        verdict, because = UMT, strongest
-    elif nothing:
-        verdict, because = UMT, "nothing"
-    else:
-        verdict, because = UME, "doubt"
-    for_umt = (gain[strongest] > 0) | (over_chance <= 0)
-    p = len(rivals) * _mcnemar(right[strongest], averaged)
+    gains = (right[strongest].astype(float) - averaged)[draws].mean(1)
+    over_chance = (averaged.astype(float) - chance)[draws].mean(1)
+    low, high = np.quantile(gains, [alpha, 1 - alpha])
+    nothing = not np.quantile(over_chance, _ALPHA) > 0
+    because = strongest if low > 0 else "nothing" if nothing else "doubt"
+    verdict = UME if because == "doubt" else UMT
+    for_umt = ((gains > 0) | (over_chance <= 0)).mean()
     return Choice(
         verdict=verdict,
         because=because,
+        gain=Estimate(
+            float(right[strongest].mean() - averaged.mean()), float(low), float(high), n=n, level=1 - 2 * alpha
+        ),
         fused=float(right["frozen"].mean()),
         joint=None if joint is None else float(right["joint"].mean()),
         averaged=float(averaged.mean()),
         chance=float(chance.mean()),
-        sure=float(for_umt.mean() if verdict == UMT else 1 - for_umt.mean()),
+        sure=float(for_umt if verdict == UMT else 1 - for_umt),
         nothing=nothing,
-        p=min(1.0, p),
+        p=min(1.0, len(rivals) * _mcnemar(right[strongest], averaged)),
     )
 
 
@@ -127,18 +149,26 @@ def _mcnemar(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def average(logits: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
-    """Uni-modal ensemble (UME): log of the weighted average of the predicted probabilities.
+    """Uni-modal ensemble (UME): log of the weighted average of predicted probabilities.
 
-    Formula: log sum_m w_m softmax(logits_m) / sum_m w_m, so that the average of identical predictions is that prediction.
+    Formula: log sum_m w_m softmax(logits_m) / sum_m w_m.
 
-    Args:    logits, one (…, classes) for each modality, of one shape; weights, not negative, sum above 0; None: equal.
-    Returns: log-probabilities (…, classes).
-    Raises:  ValueError on no logits, other shapes or weights.
+    Args:
+        logits: (…, classes) for each modality, of one shape.
+        weights: One for each modality, not negative, sum above 0; None: equal.
+
+    Returns:
+        Log-probabilities (…, classes).
+
+    Raises:
+        ValueError: On no logits, different shapes, or other weights.
+
     Example:
         >>> average([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])]).exp()
         tensor([[0.5000, 0.5000]])
 
-    Source:  Du et al., ICML 2023, our reading of the abstract; whether probabilities or logits are averaged, and the weights, we chose.
+    Source:
+        Du et al., ICML 2023, our reading of the abstract. Averaging probabilities, not logits, is our choice.
     """
     weights = [1.0] * len(logits) if weights is None else [float(w) for w in weights]
     if not logits or len({part.shape for part in logits}) != 1 or len(weights) != len(logits):

@@ -1,9 +1,10 @@
-"""The theory as a toy: features as sets of examples they explain, learners that stop as soon as the training set is covered.
+"""A toy of the theory: features as sets of examples they explain, and learners that stop when the training set is covered.
 
-A feature gives the correct label of an example with probability p and is silent otherwise. A learner takes features one after another,
-the one that explains most of what is still open first, and stops when every training example is explained. One that sees all modalities
-at once needs no more features than the better of those that see one: k_1 + k_2 + k_paired <= min(b_1, b_2), so it learns fewer of each.
-Greedy covers need not be smallest, so the inequality can fail; `violated` says where it does.
+A feature gives the correct label of an example with probability p and no label otherwise. A learner takes features one
+after another, first the one that explains most of the examples still open, until every training example is explained. One
+that sees all modalities needs no more features than the better of those that see one,
+k_1 + k_2 + k_paired <= min(b_1, b_2), so it learns fewer of each. Greedy covers need not be smallest, so the inequality can
+fail; `violated` reports it.
 
 Source: Du et al., ICML 2023, our reading of second-hand descriptions; pools, order of learning and all sizes are ours.
 """
@@ -12,16 +13,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmnb import aliases
+from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.result import Result
+
 
 @dataclass(frozen=True)
-class Covers:
-    """alone (b_1, b_2), joint (k_1, k_2), paired k_paired: features learnt; *_test: share of new examples that some learnt feature explains."""
+class Covers(Result):
+    """How many features each learner needed, and how well they generalise.
+
+    Attributes:
+        alone: (b_1, b_2), features learnt by the two uni-modal learners.
+        joint: (k_1, k_2), uni-modal features learnt by the joint learner.
+        paired: k_paired, paired features learnt by the joint learner.
+        ensemble_test: Share of new examples explained by some feature of the two uni-modal learners.
+        joint_test: Share of new examples explained by some feature of the joint learner.
+    """
 
     alone: tuple[int, int]
     joint: tuple[int, int]
     paired: int
     ensemble_test: float
     joint_test: float
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Features that the joint learner left out, then both shares of new examples explained."""
+        shares = {name: Estimate(getattr(self, name)) for name in ("ensemble_test", "joint_test")}
+        return {"features left out": Estimate(sum(self.lazy))} | shares
 
     @property
     def violated(self) -> bool:
@@ -30,16 +48,24 @@ class Covers:
 
     @property
     def lazy(self) -> tuple[int, int]:
-        """b_m - k_m: features of each modality that the joint learner left out."""
+        """(b_1 - k_1, b_2 - k_2): features of each modality that the joint learner left out."""
         return self.alone[0] - self.joint[0], self.alone[1] - self.joint[1]
 
 
 def greedy_cover(explains: np.ndarray, *, order: np.ndarray | None = None) -> np.ndarray:
     """Features in the order in which they are learnt, until every example is explained.
 
-    Args:    explains (features, examples) bool; order, None: always the feature that explains most open examples, the first of equals;
-             else a given order, in which features that explain nothing new are passed over.
-    Returns: indices of the learnt features. Raises: ValueError when some example is explained by none, or the array is not 2-D bool.
+    Args:
+        explains: (features, examples) bool.
+        order: None: always the feature that explains most open examples, the first of equals; else indices in the order
+            to try, where features that explain nothing new are skipped.
+
+    Returns:
+        Indices of the learnt features.
+
+    Raises:
+        ValueError: When some example is explained by no feature, or the array is not 2-D bool.
+
     Example:
         >>> greedy_cover(np.array([[1, 0, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=bool)).tolist()
         [1, 2]
@@ -60,25 +86,36 @@ def greedy_cover(explains: np.ndarray, *, order: np.ndarray | None = None) -> np
 
 
 def simulate(
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
     *,
     p: tuple[float, float, float] = (0.3, 0.3, 0.0),
     pool: tuple[int, int, int] = (200, 200, 200),
     n: int = 300,
     n_test: int = 2000,
     greedy: bool = True,
+    seed: int = 0,
 ) -> Covers:
     """Draw features of two modalities and paired ones, and let three learners cover the same training examples.
 
-    Args:    p, probability that a feature of modality 1, of 2, or a paired one explains an example, 0 for none; pool, how many there are
-             (a pool must cover the n examples); n, n_test, examples; greedy, strongest first, or (False) in random order.
-    Returns: `Covers`.
-    Raises:  ValueError on probabilities outside [0, 1) (the first two above 0), sizes below 1, a pool that leaves an example unexplained.
+    Args:
+        rng: Deprecated, in place of `seed`.
+        p: Probability that a feature of modality 1, of modality 2, or a paired one explains an example.
+        pool: Number of features of each kind; each uni-modal pool must cover the n examples.
+        n: Training examples.
+        n_test: New examples.
+        greedy: Strongest feature first, or (False) in random order.
+        seed: Of all draws.
+
+    Raises:
+        ValueError: On probabilities outside [0, 1) (the first two above 0), sizes below 1, or an uncovered example.
     """
     if not (0 < p[0] < 1 and 0 < p[1] < 1 and 0 <= p[2] < 1) or min(n, n_test, *pool) < 1:
         raise ValueError(
             f"simulate: got p={p}, pool={pool}, n={n}, n_test={n_test}; expected p above 0 (third from 0) and below 1, sizes >= 1"
         )
+    if rng is not None:
+        aliases.warn("laziness.simulate(rng)", "simulate(seed=…)")
+    rng = np.random.default_rng(seed) if rng is None else rng
     draws = [rng.random((size, n + n_test)) < share for size, share in zip(pool, p, strict=True)]
     train, test = ([part[:, rows] for part in draws] for rows in (slice(n), slice(n, None)))
 

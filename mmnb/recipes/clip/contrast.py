@@ -1,4 +1,4 @@
-"""Contrastive training on the spot: the symmetric loss of CLIP, at a fixed temperature or with one that is learnt."""
+"""Contrastive training: the symmetric loss of CLIP, at a fixed or a learnt temperature."""
 
 import math
 
@@ -14,7 +14,11 @@ from mmnb.recipes.fit import History, fit
 def symmetric_loss(image_features: Tensor, text_features: Tensor, tau: float | Tensor) -> Tensor:
     """The symmetric InfoNCE loss of a batch, in nats, with gradient; the float64 instrument is `mmnb.gap.contrastive_loss`.
 
-    Args:    unit rows (b, d), pairs; tau, the temperature, a number or a tensor () with gradient.
+    Args:
+        image_features: Unit rows (b, d).
+        text_features: Unit rows (b, d), in the same order.
+        tau: The temperature, a number or a tensor () with gradient.
+
     Example:
         >>> round(symmetric_loss(torch.eye(2), torch.eye(2), 1.0).item(), 4)  # ln(1 + 1/e)
         0.3133
@@ -41,11 +45,18 @@ def fit_contrastive(
 ) -> History:
     """Train `model` in place on pairs (images[i], tokens[i]); the last weights are kept, in eval mode.
 
-    Args:    images (n, size, size) uint8; tokens (n, length) int64; tau > 0, the temperature; learn_tau, whether tau is only where training begins:
-             then -ln tau is trained with the rest, as in CLIP (no weight decay, and no bound); seed, of the order of the pairs; the rest goes to `fit`.
-             The model carries its temperature as `model.temperature`.
-    Returns: a `History` with the mean loss per epoch.
-    Raises:  ValueError when the numbers of images and texts differ, n is no multiple of batch_size (a short batch has an easier task), or tau <= 0.
+    Args:
+        model: Carries its temperature as `model.temperature`.
+        images: (n, size, size) uint8.
+        tokens: (n, length) int64.
+        tau: The temperature, above 0.
+        seed: Of the order of the pairs.
+        learn_tau: Whether -ln tau is trained with the rest, from `tau` on, as in CLIP (no weight decay, no bound).
+
+    The other arguments are those of `fit`.
+
+    Raises:
+        ValueError: Different numbers of images and texts, n no multiple of batch_size (a short batch has an easier task), or tau <= 0.
     """
     if len(images) != len(tokens) or len(images) % batch_size or not tau > 0:
         raise ValueError(
@@ -78,7 +89,7 @@ def fit_contrastive(
 
 @torch.no_grad()
 def embed(model: SmallClip, images: Tensor, tokens: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
-    """Image and text rows of a model in eval mode, float64, of length 1 to the last digit. Raises: ValueError in train mode."""
+    """Image and text rows of a model in eval mode, float64, of length 1. Raises: ValueError in train mode."""
     if model.training:
         raise ValueError("embed: the model is in train mode; expected eval mode, call `.eval()`")
     sides = ((model.encode_image, images), (model.encode_text, tokens))

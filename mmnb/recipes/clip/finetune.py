@@ -1,7 +1,7 @@
 """Fine-tuning a public CLIP on pairs of pictures and texts at one temperature, as Liang et al. 2022 did. For the profile `paper`.
 
-A run lives in a folder of its own. A run that is killed goes on where it last saved and ends with the same weights: the order of the pairs follows
-from the seed and the epoch alone, and the optimiser's moments are kept. A finished run is read, not repeated.
+Each run has its own folder. A killed run continues where it last saved and ends with the same weights: the order of the pairs depends on the
+seed and the epoch alone, and the optimiser's moments are kept. A finished run is read, not repeated.
 """
 
 import math
@@ -30,12 +30,14 @@ RUNNING, FINISHED = "running.safetensors", "weights.safetensors"
 class Settings:
     """How `finetune` trains. The defaults are those of the released code.
 
-    tau            temperature at the start; as in the released code it is trained with the rest and has no bound
-    epochs         through all pairs, in a new order each time; a last short batch is left out
-    batch_size, learning_rate, betas, eps, weight_decay    of Adam; no schedule; the decay is part of the gradient, not AdamW's
-    seed           of the orders
+    Attributes:
+        tau: Temperature at the start; as in the released code it is trained with the rest and has no bound.
+        epochs: Passes through all pairs, each in a new order; a last short batch is left out.
+        batch_size, learning_rate, betas, eps, weight_decay: Of Adam, without a schedule; the decay is part of the gradient, not AdamW's.
+        seed: Of the orders.
 
-    Source: github.com/Weixin-Liang/Modality-Gap, Table_1_Implications_CLIP_Zero_Shot/training/utils.py.
+    Source:
+        github.com/Weixin-Liang/Modality-Gap, Table_1_Implications_CLIP_Zero_Shot/training/utils.py.
     """
 
     tau: float
@@ -65,13 +67,20 @@ def finetune(
 ) -> list[dict[str, float]]:
     """Fine-tune a CLIP and measure it after each epoch.
 
-    Args:    load, gives the model to start from, anew on each call; pairs, as from `mmnb.data.coco.load`; folder, for this run alone, made if missing;
-             measure, called with the model after each epoch, in eval mode and without gradient, gives named numbers; every, seconds between two
-             saves: what a kill can cost; workers, processes that read pictures; progress, as in `fit`.
-    Returns: one dict per epoch: "epoch" from 1, "loss" (mean over its batches, in nats), "tau" at its end, and what `measure` gave. The folder then holds
-             `weights.safetensors`, which `mmnb.models.clip.load(name, path)` loads.
-    Raises:  ValueError when the folder belongs to a run with other settings, pairs or starting weights, or there is not one full batch;
-             FloatingPointError when the loss is no longer finite, before it reaches the weights.
+    Args:
+        load: Gives the model to start from, anew on each call.
+        pairs: As from `mmnb.data.coco.load`.
+        folder: For this run alone, made if missing. It then holds `weights.safetensors`, which `mmnb.models.clip.load(name, path)` loads.
+        measure: Called with the model after each epoch, in eval mode and without gradient; returns named numbers.
+        every: Seconds between two saves.
+        workers: Processes that read pictures.
+
+    Returns:
+        One dict per epoch: "epoch" from 1, "loss" (mean over its batches, in nats), "tau" at its end, and what `measure` gave.
+
+    Raises:
+        ValueError: The folder belongs to another run, or there is not one full batch.
+        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
     """
     folder, loaded = Path(folder), load()
     steps = len(pairs) // settings.batch_size

@@ -1,35 +1,46 @@
 """Late-fusion models and their training: `late.fit(model, batches, objective, …)`.
 
-`model` holds the model, `objectives` what is minimised (joint, alone, with teachers, frozen, blended, modulated, with modality dropout),
-`training` the one loop, `stopping` early stopping on held-out data, `stacked` several seeds in one pass, `blending` Gradient-Blending.
+`model` has the model, `objectives` what is minimised, `training` the loop, `stopping` early stopping on held-out data, `stacked` several
+seeds in one pass, `blending` Gradient-Blending.
 """
 
+from mmnb import aliases
 from mmnb.recipes.late.blending import estimate, fit_online, mean_losses
-from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, Sum
+from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, build
 from mmnb.recipes.late.modulation import coefficients, confidence, scale_gradients
-from mmnb.recipes.late.objectives import Alone, Blended, Dropout, Frozen, Joint, Modulated, Umt, Way, cross_entropy
-from mmnb.recipes.late.stacked import one_of, side_by_side
+from mmnb.recipes.late.objectives import (
+    GradientBlending,
+    Joint,
+    LinearHead,
+    ModalityDropout,
+    Objective,
+    OgmGe,
+    Unimodal,
+    UnimodalTeachers,
+    cross_entropy,
+)
+from mmnb.recipes.late.stacked import stack_models, unstack
 from mmnb.recipes.late.stopping import EarlyStop, held_out
-from mmnb.recipes.late.training import Batches, Curves, adam, fit, shuffled, shuffled_side_by_side
+from mmnb.recipes.late.training import Batches, Curves, adam, fit, shuffled, shuffled_stacked
 
 __all__ = [
     "JOINT",
-    "Alone",
     "Batches",
-    "Blended",
     "Concat",
     "Curves",
-    "Dropout",
     "EarlyStop",
-    "Frozen",
+    "GradientBlending",
     "Hidden",
     "Joint",
     "LateModel",
-    "Modulated",
-    "Sum",
-    "Umt",
-    "Way",
+    "LinearHead",
+    "ModalityDropout",
+    "Objective",
+    "OgmGe",
+    "Unimodal",
+    "UnimodalTeachers",
     "adam",
+    "build",
     "coefficients",
     "confidence",
     "cross_entropy",
@@ -38,9 +49,23 @@ __all__ = [
     "fit_online",
     "held_out",
     "mean_losses",
-    "one_of",
     "scale_gradients",
     "shuffled",
-    "shuffled_side_by_side",
-    "side_by_side",
+    "shuffled_stacked",
+    "stack_models",
+    "unstack",
 ]
+
+_RENAMED = {
+    "Alone": "Unimodal",
+    "Blended": "GradientBlending",
+    "Dropout": "ModalityDropout",
+    "Frozen": "LinearHead",
+    "Modulated": "OgmGe",
+    "Umt": "UnimodalTeachers",
+    "Way": "Objective",
+    "one_of": "unstack",
+    "shuffled_side_by_side": "shuffled_stacked",
+    "side_by_side": "stack_models",
+}
+__getattr__ = aliases.renamed(__name__, {old: f"{__name__}.{new}" for old, new in _RENAMED.items()})

@@ -1,4 +1,4 @@
-"""Late fusion on AV-digits: the two small convolutional encoders, and what a trained model is asked for."""
+"""Late fusion on AV-digits: two small convolutional encoders, training and evaluation."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from mmnb.data.av_digits import AvDigits
 from mmnb.instruments import laziness
-from mmnb.instruments.blending import mean_losses
 from mmnb.recipes import late
 
 FEATURES = 64
@@ -30,17 +29,13 @@ def encoders() -> dict[str, nn.Module]:
 
 
 def build(seed: int, classes: int = 10, head: type[nn.Module] = late.Concat) -> late.LateModel:
-    """An untrained model; its weights depend on the seed alone, and torch's generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        made = encoders()
-        heads = {name: nn.Linear(FEATURES, classes) for name in made}
-        return late.LateModel(made, head([FEATURES] * len(made), classes), heads).eval()
+    """An untrained model; its weights depend on the seed alone."""
+    return late.build(encoders, FEATURES, classes, seed=seed, head=head)
 
 
 def train(
     data: AvDigits,
-    way: late.Way | None,
+    objective: late.Objective | None,
     seed: int,
     *,
     epochs: int,
@@ -48,10 +43,10 @@ def train(
     head: type[nn.Module] = late.Concat,
     **options,
 ) -> tuple[late.LateModel, late.Curves]:
-    """Build and train one model; every way starts from the same weights and sees the same batches. Options go to `late.fit`."""
+    """Build and train one model; every objective starts from the same weights and sees the same batches. Options go to `late.fit`."""
     model = build(seed, data.classes, head)
     batches = late.shuffled(data.train.inputs, data.train.label, batch_size, seed)
-    return model, late.fit(model, batches, way, epochs=epochs, seed=seed, progress=False, **options)
+    return model, late.fit(model, batches, objective, epochs=epochs, seed=seed, progress=False, **options)
 
 
 @torch.no_grad()
@@ -71,13 +66,12 @@ def probe_both(model: late.LateModel, data: AvDigits) -> dict[str, float]:
 
 
 def accuracy(logits: Tensor, label: Tensor) -> float:
-    """Share of right answers."""
+    """Share of correct predictions."""
     return (logits.argmax(1) == label).double().mean().item()
 
 
 def losses(model: late.LateModel, data: AvDigits) -> Mapping[str, float]:
-    """Mean training and validation losses of all heads, as "train NAME" and "held_out NAME": for `fit(watch=…)`."""
-    found = {}
-    for kind, part in (("train", data.train), ("held_out", data.validation)):
-        found |= {f"{kind} {name}": value for name, value in mean_losses(model, [(part.inputs, part.label)]).items()}
-    return found
+    """Mean training and validation losses of all heads, as "train NAME" and "held_out NAME": for `fit(callback=…)`."""
+    parts = {"train": data.train, "held_out": data.validation}
+    means = {kind: late.mean_losses(model, [(part.inputs, part.label)]) for kind, part in parts.items()}
+    return {f"{kind} {name}": value for kind, of in means.items() for name, value in of.items()}

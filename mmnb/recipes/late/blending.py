@@ -1,4 +1,4 @@
-"""Gradient-Blending as training: offline estimates of the weights, and weights that are estimated anew while training.
+"""Gradient-Blending in training: offline estimates of the weights, and weights estimated again during training.
 
 Source: Wang, Tran & Feiszli, CVPR 2020, algorithms 1 and 3; the weights themselves are `mmnb.instruments.blending`.
 """
@@ -11,15 +11,15 @@ import torch
 
 from mmnb.instruments.blending import FLOOR, Losses, ogr, weights
 from mmnb.recipes.late.model import JOINT, LateModel
-from mmnb.recipes.late.objectives import Alone, Blended, Joint
+from mmnb.recipes.late.objectives import GradientBlending, Joint, Unimodal
 from mmnb.recipes.late.training import Batches, fit
 
 
 def mean_losses(model: LateModel, batches: Any) -> dict[str, float]:
-    """Mean cross-entropy per example of the joint head and of every modality's head, whatever the sizes of the batches.
+    """Mean cross-entropy per example of the joint head and of every modality's head; it does not depend on the batch sizes.
 
-    Args: model in eval mode; batches, an iterable of (inputs, label).
-    Raises: ValueError for a model in train mode, or no example.
+    Raises:
+        ValueError: A model in train mode, or no example.
     """
     if any(part.training for part in model.modules()):
         raise ValueError("mean_losses: the model is in train mode; expected eval mode, call .eval() first")
@@ -45,26 +45,32 @@ def estimate(
     first_epoch: int = 0,
     **options: Any,
 ) -> dict[str, tuple[Losses, Losses]]:
-    """Algorithm 1: from the model's present weights, train every modality alone and the joint model for `epochs`, and look before and after.
+    """Algorithm 1: from the present weights, train every modality by itself and the joint model, and measure the losses before and after.
 
-    Args:    model, which is not changed; batches(epoch), the training batches, also used to measure the training loss in eval mode;
-             held_out, () -> iterable of (inputs, label); first_epoch, passed on to batches; options of `fit`.
-    Returns: points for `weights`: every modality and "joint".
+    Args:
+        model: Not changed.
+        batches: `batches(epoch)`, the training batches; also used to measure the training loss in eval mode.
+        held_out: () -> iterable of (inputs, label).
+        first_epoch: Added to the epoch that `batches` is called with.
+        options: Of `fit`.
+
+    Returns:
+        Points for `mmnb.blending.weights`: (before, after) of every modality and of "joint".
     """
     later: Batches = lambda epoch: batches(first_epoch + epoch)  # noqa: E731 (a partial of one argument)
 
-    def look(net: LateModel) -> dict[str, Losses]:
+    def measure(net: LateModel) -> dict[str, Losses]:
         train, valid = mean_losses(net, batches(first_epoch)), mean_losses(net, held_out())
         return {name: Losses(train[name], valid[name]) for name in train}
 
     present = copy.deepcopy(model).eval()
-    before = look(present)
+    before = measure(present)
     after = {}
-    for way, names in ((Alone(), model.names), (Joint(), [JOINT])):
+    for objective, names in ((Unimodal(), model.names), (Joint(), [JOINT])):
         net = copy.deepcopy(present)
-        fit(net, later, way, epochs=epochs, **options)
-        found = look(net)
-        after |= {name: found[name] for name in names}
+        fit(net, later, objective, epochs=epochs, **options)
+        losses = measure(net)
+        after |= {name: losses[name] for name in names}
     return {name: (before[name], after[name]) for name in [*model.names, JOINT]}
 
 
@@ -77,11 +83,18 @@ def fit_online(
     floor: float = FLOOR,
     **options: Any,
 ) -> list[dict[str, float]]:
-    """Algorithm 3: estimate the weights anew before every super-epoch, train that long with them. The model comes back in eval mode.
+    """Algorithm 3: estimate the weights before every super-epoch and train with them. The model comes back in eval mode.
 
-    Args:    super_epochs, their lengths (published: 10, then 5 each); options of `fit`. Each super-epoch starts a new optimiser.
-    Returns: the weights of every super-epoch. Where nothing generalised any more, the last weights stay; at the very start: equal ones.
-    Raises:  ValueError on no super-epochs or a length below 1.
+    Args:
+        batches, held_out: As in `estimate`.
+        super_epochs: Lengths in epochs (published: 10, then 5 each). Each super-epoch starts a new optimiser.
+        floor: As in `mmnb.blending.weights`.
+
+    Returns:
+        The weights of every super-epoch. Where no loss generalised, the previous weights are used again, in the first one equal weights.
+
+    Raises:
+        ValueError: No super-epochs, or a length below 1.
     """
     if not super_epochs or min(super_epochs) < 1:
         raise ValueError(f"fit_online: got super_epochs={super_epochs}; expected one length or more, each at least 1")
@@ -94,6 +107,12 @@ def fit_online(
         else:
             used.append(used[-1] if used else {name: 1 / len(points) for name in points})
         start = done
-        fit(model, lambda epoch, start=start: batches(start + epoch), Blended(used[-1]), epochs=length, **options)
+        fit(
+            model,
+            lambda epoch, start=start: batches(start + epoch),
+            GradientBlending(used[-1]),
+            epochs=length,
+            **options,
+        )
         done += length
     return used

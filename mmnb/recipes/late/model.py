@@ -1,8 +1,9 @@
-"""Late fusion: one encoder for each modality, then a head that sees all features; if wanted, a head for each modality as well."""
+"""Late fusion: one encoder for each modality, a head that sees all features and, optionally, a head for each modality."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 JOINT = "joint"  # name of the fused prediction beside the names of the modalities
@@ -13,7 +14,10 @@ class Concat(nn.Module):
 
     `alone(k, features)` is modality k's part of the logits, W_k phi_k + c / M: over all modalities the parts sum to the logits.
 
-    Args: widths, features of each modality; classes.
+    Args:
+        widths: Number of features of each modality.
+        classes: Number of classes.
+
     Example:
         >>> head = Concat([3, 5], classes=2)
         >>> a, b = torch.rand(4, 3), torch.rand(4, 5)
@@ -40,7 +44,7 @@ class Concat(nn.Module):
 class Hidden(nn.Module):
     """V relu(W [phi_1; …; phi_M] + c) + d: one hidden layer on the concatenated features, so that modalities can interact.
 
-    `Concat` and `Sum` give logits that are a sum over modalities, whatever the encoders learn: no interaction, EMAP changes nothing.
+    The logits of `Concat` are a sum over modalities: no interaction, and EMAP changes nothing.
     """
 
     def __init__(self, widths: Sequence[int], classes: int, hidden: int = 64) -> None:
@@ -51,32 +55,17 @@ class Hidden(nn.Module):
         return self.out(self.first(*features).relu())
 
 
-class Sum(nn.Module):
-    """W sum_m phi_m + c: one linear layer on the sum of features that are equally wide.
-
-    `alone(k, features)` = W phi_k + c / M, as in `Concat`; the published code for sums adds the full bias in training and half in evaluation.
-    """
-
-    def __init__(self, width: int, classes: int, modalities: int = 2) -> None:
-        super().__init__()
-        self.linear, self.modalities = nn.Linear(width, classes), modalities
-
-    def forward(self, *features: Tensor) -> Tensor:
-        return self.linear(sum(features))
-
-    def alone(self, k: int, features: Tensor) -> Tensor:
-        """Modality k's part of the logits; the same for every k."""
-        return features @ self.linear.weight.T + self.linear.bias / self.modalities
-
-
 class LateModel(nn.Module):
     """head(phi_1(x_1), …, phi_M(x_M)), with the encoders under their modalities' names.
 
     Args:
-        encoders: name -> module, one or more; x_m -> (b, d_m).
-        head: `head(*features) -> (b, classes)`, features in the order of `encoders`. Any module; `Concat` and `Sum` also tell parts apart.
-        heads: name -> module (b, d_m) -> (b, classes), a classifier for every modality; needed by the ways that train or average them.
-    Raises: ValueError when a name is missing in `heads`, or a modality is called "joint"; TypeError when something is no module.
+        encoders: Name -> module, one or more; x_m -> (N, d_m).
+        head: `head(*features) -> (N, classes)`, features in the order of `encoders`. `Concat` also gives each modality's part.
+        heads: Name -> module (N, d_m) -> (N, classes), a classifier for every modality; objectives that train them need it.
+
+    Raises:
+        ValueError: A name is missing in `heads`, or a modality is called "joint".
+        TypeError: A part is no torch module.
     """
 
     def __init__(
@@ -100,7 +89,7 @@ class LateModel(nn.Module):
         return list(self.encoders)
 
     def features(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
-        """name -> (b, d_m)."""
+        """Name -> (N, d_m)."""
         return {name: encoder(inputs[name]) for name, encoder in self.encoders.items()}
 
     def fuse(self, features: Mapping[str, Tensor]) -> Tensor:
@@ -108,10 +97,31 @@ class LateModel(nn.Module):
         return self.head(*(features[name] for name in self.names))
 
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
-        """Fused logits (b, classes)."""
+        """Fused logits (N, classes)."""
         return self.fuse(self.features(inputs))
 
     def logits(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
         """Fused logits under "joint", and those of every modality that has a head of its own."""
         features = self.features(inputs)
         return {JOINT: self.fuse(features)} | {name: head(features[name]) for name, head in self.heads.items()}
+
+
+def build(
+    encoders: Callable[[], Mapping[str, nn.Module]],
+    features: int,
+    classes: int,
+    *,
+    seed: int,
+    head: type[nn.Module] = Concat,
+) -> LateModel:
+    """An untrained model in eval mode; its weights depend on the seed alone, and torch's global generator is left as it was.
+
+    Args:
+        encoders: Makes the encoders, name -> module that gives (N, features).
+        head: Class of the joint head, `Concat` or `Hidden`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = encoders()
+        heads = {name: nn.Linear(features, classes) for name in made}
+        return LateModel(made, head([features] * len(made), classes), heads).eval()

@@ -1,7 +1,7 @@
-"""Ways to train one late-fusion model: what is minimised, and which weights move. `fit(model, batches, way, …)` does the rest.
+"""What the training of a late-fusion model minimises, and which weights it moves: `fit(model, batches, objective, …)`.
 
-All losses are means over the batch. With a leading axis of replicates (see `replicates`) they are summed over it, so that the gradient of
-each replicate is its own. N is a batch, r replicates, C classes.
+All losses are means over the batch. With a leading axis of replicas (see `stack_models`) they are summed over it, so that each replica
+gets its own gradient. N is the batch size, r the number of replicas, C of classes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,53 +18,51 @@ Parts = dict[str, Tensor]
 
 
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Mean over the batch, sum over replicates: logits (N, C), label (N,), or (r, N, C), (r, N)."""
-    replicates = len(logits) if logits.ndim == 3 else 1
-    return replicates * functional.cross_entropy(logits.flatten(0, -2), label.flatten())
+    """Mean over the batch, sum over replicas: logits (N, C), label (N,), or (r, N, C), (r, N)."""
+    replicas = len(logits) if logits.ndim == 3 else 1
+    return replicas * functional.cross_entropy(logits.flatten(0, -2), label.flatten())
 
 
 @dataclass(frozen=True)
-class Way:
-    """Joint training, and the base of all others: cross-entropy of the fused logits; encoders and head move."""
+class Objective:
+    """Joint training, and the base of all others: cross-entropy of the fused logits; encoders and head are trained."""
 
     def check(self, model: LateModel) -> None:
-        """Raise where the model lacks what this way needs."""
+        """Raise if the model lacks a part that this objective needs."""
 
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
-        """What the optimiser moves."""
+        """The weights that are trained."""
         yield from model.encoders.parameters()
         yield from model.head.parameters()
 
     def mode(self, model: LateModel) -> None:
-        """Train mode, where it belongs."""
+        """Put the trained parts in train mode."""
         model.train()
 
     def units(self, model: LateModel) -> dict[str, nn.Module]:
-        """What early stopping stops together, under the name of the loss that decides."""
+        """Modules stopped together by early stopping, keyed by the held-out loss that decides."""
         return {JOINT: model}
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
-        """What is minimised, and its parts for the learning curves: "joint", and each modality's part of the logits where the head has parts."""
-        features = model.features(inputs)
-        task = cross_entropy(model.fuse(features), label)
-        return task, {JOINT: task} | _alone(model, features, label)
+        """The loss, and its parts for the learning curves: "joint", and one per modality where the head has `alone`."""
+        return _joint_loss(model, model.features(inputs), label)
 
     def after_backward(self, model: LateModel, epoch: int) -> None:
-        """What happens to gradients before the step."""
+        """Change the gradients before the optimiser's step."""
 
 
-Joint = Way
+Joint = Objective
 
 
 @dataclass(frozen=True)
-class Alone(Way):
-    """Every modality by itself: encoder m and its own head on the cross-entropy of that head. The joint head does not move.
+class Unimodal(Objective):
+    """Every modality by itself: encoder m and its own head minimise the cross-entropy of that head. The joint head is not trained.
 
-    One pass trains all modalities, yet none touches another: there is no weight that two of them share.
+    One pass trains all modalities; they share no weight, so none influences another.
     """
 
     def check(self, model: LateModel) -> None:
-        _need_heads(model, "Alone")
+        _need_heads(model, "Unimodal")
 
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
         yield from model.encoders.parameters()
@@ -80,13 +78,15 @@ class Alone(Way):
 
 
 @dataclass(frozen=True)
-class Umt(Way):
+class UnimodalTeachers(Objective):
     """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features.
 
     Args:
-        teachers: name -> encoder in eval mode, frozen here: they run without gradient and no optimiser sees them.
-        lam: weight of the distance, one number or name -> number; 0 gives joint training, bit for bit.
-    Source: Du et al., ICML 2023, our reading of the abstract: features before fusion, teachers frozen, students from scratch. The exact
+        teachers: Name to encoder in eval mode; no gradient reaches them.
+        lam: Weight of the distance, one number or name to number; 0 gives joint training, bit for bit.
+
+    Source:
+        Du et al., ICML 2023, our reading of the abstract: features before fusion, frozen teachers, students from scratch. The exact
         distance and its weight are ours.
     """
 
@@ -95,33 +95,34 @@ class Umt(Way):
 
     def check(self, model: LateModel) -> None:
         if set(self.teachers) != set(model.names):
-            raise ValueError(f"Umt: got teachers {sorted(self.teachers)}; expected {sorted(model.names)}")
+            raise ValueError(f"UnimodalTeachers: got teachers {sorted(self.teachers)}; expected {sorted(model.names)}")
         if isinstance(self.lam, Mapping) and set(self.lam) != set(model.names):
-            raise ValueError(f"Umt: got lam for {sorted(self.lam)}; expected one number, or {sorted(model.names)}")
+            raise ValueError(f"UnimodalTeachers: got lam for {sorted(self.lam)}; expected one number or {model.names}")
         own = {id(parameter) for parameter in model.parameters()}
         for name, teacher in self.teachers.items():
             if any(part.training for part in teacher.modules()):
-                raise ValueError(f"Umt: the teacher of {name} is in train mode; expected eval mode, call .eval() first")
+                raise ValueError(f"UnimodalTeachers: the teacher of {name} is in train mode; expected eval mode")
             if any(id(parameter) in own for parameter in teacher.parameters()):
-                raise ValueError(f"Umt: the teacher of {name} shares weights with the model; expected a copy")
+                raise ValueError(
+                    f"UnimodalTeachers: the teacher of {name} shares weights with the model; expected a copy"
+                )
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
         features = model.features(inputs)
-        task = cross_entropy(model.fuse(features), label)
-        total, parts = task, {JOINT: task} | _alone(model, features, label)
+        total, parts = _joint_loss(model, features, label)
         for name, student in features.items():
             with torch.no_grad():
                 target = self.teachers[name](inputs[name])
-            replicates = len(student) if student.ndim == 3 else 1
-            distance = replicates * functional.mse_loss(student, target)
+            replicas = len(student) if student.ndim == 3 else 1
+            distance = replicas * functional.mse_loss(student, target)
             total = total + (self.lam[name] if isinstance(self.lam, Mapping) else self.lam) * distance
             parts[f"distance {name}"] = distance
         return total, parts
 
 
 @dataclass(frozen=True)
-class Frozen(Way):
-    """A new multimodal head on encoders that stay as they are, in eval mode and without gradient."""
+class LinearHead(Objective):
+    """A new multimodal head on frozen encoders, which stay in eval mode."""
 
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
         yield from model.head.parameters()
@@ -133,29 +134,25 @@ class Frozen(Way):
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
         with torch.no_grad():
             features = model.features(inputs)
-        task = cross_entropy(model.fuse(features), label)
-        return task, {JOINT: task} | _alone(model, features, label)
+        return _joint_loss(model, features, label)
 
 
 @dataclass(frozen=True)
-class Dropout(Way):
-    """Modality dropout: in every example each modality's features become 0 with probability p; where all would, one random one stays."""
+class ModalityDropout(Objective):
+    """In every example each modality's features become 0 with probability p; where all would, one random modality stays."""
 
     p: float = 0.3
 
     def check(self, model: LateModel) -> None:
         if not 0 <= self.p < 1:
-            raise ValueError(f"Dropout: got p={self.p}; expected from 0 to below 1")
+            raise ValueError(f"ModalityDropout: got p={self.p}; expected from 0 to below 1")
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
         features = model.features(inputs)
-        parts = _alone(model, features, label)
         kept = self.draw(len(features), label.shape).to(label.device)
-        task = cross_entropy(
-            model.fuse({name: feature * kept[k][..., None] for k, (name, feature) in enumerate(features.items())}),
-            label,
-        )
-        return task, {JOINT: task} | parts
+        masked = {name: feature * kept[k][..., None] for k, (name, feature) in enumerate(features.items())}
+        task = cross_entropy(model.fuse(masked), label)
+        return task, {JOINT: task} | _modality_losses(model, features, label)
 
     def draw(self, modalities: int, shape: torch.Size) -> Tensor:
         """1 where a modality stays: (modalities, *shape), never all 0 along the first axis; from torch's global generator."""
@@ -165,29 +162,28 @@ class Dropout(Way):
 
 
 @dataclass(frozen=True)
-class Modulated(Way):
-    """OGM-GE: joint loss, then every encoder's gradient scaled by k_u and, with `noise`, shaken (see `modulation`).
+class OgmGe(Objective):
+    """OGM-GE: joint loss; every encoder's gradient is scaled by k_u and, with `noise`, gets Gaussian noise (see `modulation`).
 
-    Args: alpha; noise (the "GE"); epochs, first and one past the last that are modulated (published: 0 to 50 of 100).
+    Args:
+        alpha: Strength of the modulation, 0 or above.
+        noise: Whether to add the noise (the "GE").
+        epochs: First epoch that is modulated, and one past the last (published: 0 to 50 of 100).
     """
 
     alpha: float = 0.3
     noise: bool = True
     epochs: tuple[int, int] = (0, 50)
-    found: dict = field(default_factory=dict, repr=False, compare=False)  # k_u and tensors touched, of the last step
+    found: dict = field(default_factory=dict, repr=False, compare=False)  # of the last step: "k", "tensors" changed
 
     def check(self, model: LateModel) -> None:
         if not hasattr(model.head, "alone"):
             raise TypeError(
-                f"Modulated: {type(model.head).__name__} has no method `alone`; expected a head that gives each modality's part of the "
-                "logits, such as Concat or Sum"
+                f"OgmGe: {type(model.head).__name__} has no method `alone`; expected the head of a single model that gives each "
+                "modality's part of the logits, such as Concat"
             )
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
-        if label.ndim != 1:
-            raise ValueError(
-                "Modulated: got replicates side by side; expected one model at a time, as k_u is one number"
-            )
         features = model.features(inputs)
         task = cross_entropy(model.fuse(features), label)
         with torch.no_grad():
@@ -205,24 +201,24 @@ class Modulated(Way):
 
 
 @dataclass(frozen=True)
-class Blended(Way):
-    """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i. Everything moves.
+class GradientBlending(Objective):
+    """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i. All weights are trained.
 
-    Args: weights, "joint" and the modalities -> w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
-    Source: Wang, Tran & Feiszli, CVPR 2020, section 3.3.
+    Args:
+        weights: "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
+
+    Source:
+        Wang, Tran & Feiszli, CVPR 2020, section 3.3.
     """
 
     weights: Mapping[str, float]
 
     def check(self, model: LateModel) -> None:
-        _need_heads(model, "Blended")
-        if (
-            set(self.weights) != {JOINT, *model.names}
-            or min(self.weights.values()) < 0
-            or sum(self.weights.values()) <= 0
-        ):
+        _need_heads(model, "GradientBlending")
+        names, values = [JOINT, *model.names], self.weights.values()
+        if set(self.weights) != set(names) or min(values) < 0 or sum(values) <= 0:
             raise ValueError(
-                f"Blended: got weights {dict(self.weights)}; expected {[JOINT, *model.names]}, none below 0, sum above 0"
+                f"GradientBlending: got weights {dict(self.weights)}; expected {names}, none below 0, sum above 0"
             )
 
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
@@ -233,16 +229,19 @@ class Blended(Way):
         return sum(self.weights[name] * part for name, part in parts.items()), parts
 
 
-def _alone(model: LateModel, features: Mapping[str, Tensor], label: Tensor) -> Parts:
-    """Cross-entropy of each modality's part of the fused logits, for the curves: costs one small product, no gradient."""
+def _joint_loss(model: LateModel, features: Mapping[str, Tensor], label: Tensor) -> tuple[Tensor, Parts]:
+    task = cross_entropy(model.fuse(features), label)
+    return task, {JOINT: task} | _modality_losses(model, features, label)
+
+
+def _modality_losses(model: LateModel, features: Mapping[str, Tensor], label: Tensor) -> Parts:
+    """Cross-entropy of each modality's part of the fused logits, without gradient, where the head has parts."""
     if not hasattr(model.head, "alone"):
         return {}
     with torch.no_grad():
         return {name: cross_entropy(model.head.alone(k, features[name]), label) for k, name in enumerate(model.names)}
 
 
-def _need_heads(model: LateModel, way: str) -> None:
+def _need_heads(model: LateModel, objective: str) -> None:
     if not model.heads:
-        raise ValueError(
-            f"{way}: the model has no heads for single modalities; expected LateModel(encoders, head, heads)"
-        )
+        raise ValueError(f"{objective}: the model has no heads for single modalities; expected LateModel(…, heads=…)")

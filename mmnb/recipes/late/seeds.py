@@ -1,4 +1,4 @@
-"""Late fusion of small networks, all seeds in one pass: each seed has its own split of the data, initial weights and order of examples."""
+"""Late fusion of small networks for several seeds in one pass: each seed has its own split of the data, initial weights and order of examples."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from mmnb.recipes import late
 
 @dataclass(frozen=True)
 class Replicas:
-    """r splits of one world: train, validation and test, each (inputs, label): inputs name -> (r, n, d) float32, label (r, n) int64."""
+    """r splits of one data set: train, validation and test, each (inputs, label): inputs name -> (r, n, d) float32, label (r, n) int64."""
 
     train: tuple[dict[str, Tensor], Tensor]
     validation: tuple[dict[str, Tensor], Tensor]
@@ -36,39 +36,17 @@ class Replicas:
 
 
 def stack(splits: Sequence[Sequence[tuple[Mapping[str, Tensor], Tensor]]], seeds: Sequence[int]) -> Replicas:
-    """Splits of equal sizes side by side: for each seed (train, validation, test), each (inputs name -> (n, d), label (n,))."""
+    """Stack splits of equal sizes: for each seed (train, validation, test), each (inputs name -> (n, d), label (n,))."""
     parts = []
     for which in zip(*splits, strict=True):
-        names = list(which[0][0])
-        parts.append(
-            (
-                {n: torch.stack([inputs[n] for inputs, _ in which]).float() for n in names},
-                torch.stack([y for _, y in which]),
-            )
-        )
+        inputs = {name: torch.stack([x[name] for x, _ in which]).float() for name in which[0][0]}
+        parts.append((inputs, torch.stack([y for _, y in which])))
     return Replicas(*parts, tuple(seeds))
 
 
 def mlp(width: int, features: int = 64) -> nn.Module:
-    """Two layers with ReLU: (b, width) -> (b, features)."""
+    """Two layers with ReLU: (N, width) -> (N, features)."""
     return nn.Sequential(nn.Linear(width, features), nn.ReLU(), nn.Linear(features, features), nn.ReLU())
-
-
-def build(
-    data: Replicas,
-    names: Sequence[str],
-    *,
-    features: int = 64,
-    head: type[nn.Module] = late.Concat,
-    stream: int = 0,
-) -> late.LateModel:
-    """Untrained models of all seeds side by side: an `mlp` for every name, a `Concat` (or other) head, a linear head for each modality.
-
-    The weights of a seed depend on the seed, `stream` and the sizes of the layers only: another way of training starts from the same.
-    """
-    return late.side_by_side(
-        [plain(data, names, seed, features=features, head=head, stream=stream) for seed in data.seeds]
-    )
 
 
 def plain(
@@ -80,18 +58,24 @@ def plain(
     head: type[nn.Module] = late.Concat,
     stream: int = 0,
 ) -> late.LateModel:
-    """One of the models that `build` puts side by side. torch's global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1000 * seed + stream)
-        encoders = {name: mlp(data.train[0][name].shape[2], features) for name in names}
-        heads = {name: nn.Linear(features, data.classes) for name in names}
-        return late.LateModel(encoders, head([features] * len(names), data.classes), heads).eval()
+    """An untrained model of one seed: an `mlp` for every name, a joint head, and a linear head for each modality.
+
+    The weights depend on the seed, `stream` and the sizes of the layers only: every objective starts from the same.
+    """
+    widths = {name: data.train[0][name].shape[2] for name in names}
+    encoders = lambda: {name: mlp(width, features) for name, width in widths.items()}  # noqa: E731
+    return late.build(encoders, features, data.classes, seed=1000 * seed + stream, head=head)
+
+
+def build(data: Replicas, names: Sequence[str], **options) -> late.LateModel:
+    """The models that `plain` gives for all seeds, stacked. Options as in `plain`."""
+    return late.stack_models([plain(data, names, seed, **options) for seed in data.seeds])
 
 
 def train(
     model: late.LateModel,
     data: Replicas,
-    way: late.Way | None = None,
+    objective: late.Objective | None = None,
     *,
     epochs: int,
     batch_size: int = 60,
@@ -100,14 +84,13 @@ def train(
     """Train a copy of `model` on all seeds at once; options go to `late.fit`. Returns the trained copy and its curves."""
     model = copy.deepcopy(model)
     inputs = {name: data.train[0][name] for name in model.names}
-    batches = late.shuffled_side_by_side(inputs, data.train[1], batch_size, data.seeds)
-    curves = late.fit(model, batches, way, epochs=epochs, progress=False, **options)
-    return model, curves
+    batches = late.shuffled_stacked(inputs, data.train[1], batch_size, data.seeds)
+    return model, late.fit(model, batches, objective, epochs=epochs, progress=False, **options)
 
 
 @torch.no_grad()
 def accuracy(logits: Tensor, label: Tensor) -> Tensor:
-    """Share of right answers of each seed: logits (r, n, classes), label (r, n) -> (r,) float64."""
+    """Share of correct predictions of each seed: logits (r, n, classes), label (r, n) -> (r,) float64."""
     return (logits.argmax(-1) == label).double().mean(-1)
 
 
@@ -130,9 +113,11 @@ def predict(model: late.LateModel, inputs: Mapping[str, Tensor]) -> dict[str, Te
 def choices(
     model: late.LateModel, data: Replicas, together: late.LateModel | None = None, **options
 ) -> list[laziness.Choice]:
-    """The choosing trick for each seed, from encoders trained alone; judged on the test split.
+    """`laziness.choose` for each seed, from encoders trained by themselves; judged on the test split.
 
-    `together`, if given, is the jointly trained rival of the average. Options go to `laziness.choose`.
+    Args:
+        model: Stacked, trained with `Unimodal`.
+        together: The jointly trained model that the average is also compared with, if given.
     """
     inputs, inputs_test = ({n: part[0][n] for n in model.names} for part in (data.train, data.test))
     features, test = model.features(inputs), model.features(inputs_test)

@@ -1,7 +1,7 @@
-"""Early stopping: keep the weights of the epoch with the lowest held-out loss, and end the training when none has been lower for a while.
+"""Early stopping: keep the weights of the epoch with the lowest held-out loss, and end the training when `patience` epochs brought no lower one.
 
-What is stopped together belongs to the way of training (`Way.units`): joint training has one loss and one best epoch; of modalities trained
-alone each has its own. Replicates side by side stop one by one, each as if it were trained by itself.
+`Objective.units` says what is stopped together: joint training has one loss and one best epoch; of modalities trained by themselves each
+has its own. Each replica of a stacked model stops as if it were trained by itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +21,15 @@ HeldOut = Callable[[LateModel], Mapping[str, Tensor | float]]
 class EarlyStop:
     """Option `stop` of `fit`: the model comes back with the weights of its best epoch, the earliest of equals.
 
-    Args:
-        held_out: called after every epoch in eval mode without gradient; name -> loss, lower is better, one number or (r,) with r replicates.
-            Needs "joint", or the modalities' names where they train alone. See `held_out`.
-        patience: epochs without a lower loss after which a unit is over; None: all epochs are trained, and the best one is kept.
     After `fit`, `found` holds name -> best epoch, counted from 0, int64, () or (r,).
-    Raises: ValueError when patience is below 1.
+
+    Args:
+        held_out: Called after every epoch in eval mode without gradient; name -> loss, lower is better, one number or (r,) with r
+            replicas. Needs "joint", or the modalities' names for `Unimodal`. See `held_out`.
+        patience: Epochs without a lower loss after which a unit stops; None trains all epochs and keeps the best one.
+
+    Raises:
+        ValueError: Patience below 1.
     """
 
     held_out: HeldOut = field(repr=False)
@@ -39,10 +42,10 @@ class EarlyStop:
 
 
 def held_out(inputs: Mapping[str, Any], label: Tensor) -> HeldOut:
-    """Mean held-out cross-entropy of all heads, for `EarlyStop`: label (n,), or (r, n) with replicates.
+    """Mean held-out cross-entropy of all heads, for `EarlyStop`: label (n,), or (r, n) with replicas.
 
     Example:
-        >>> from mmnb.instruments.laziness import Concat
+        >>> from mmnb.recipes.late import Concat
         >>> blank = LateModel({"a": nn.Flatten()}, Concat([2], classes=4))
         >>> _ = [nn.init.zeros_(parameter) for parameter in blank.parameters()]
         >>> round(held_out({"a": torch.ones(3, 2)}, torch.tensor([0, 1, 2]))(blank)["joint"].item(), 4)  # log 4
@@ -59,8 +62,8 @@ def held_out(inputs: Mapping[str, Any], label: Tensor) -> HeldOut:
     return losses
 
 
-class Keeper:
-    """The best weights so far of each unit, name -> module, and of each replicate in it."""
+class BestWeights:
+    """The best weights so far of each unit, name -> module, and of each replica in it."""
 
     def __init__(self, stop: EarlyStop, units: Mapping[str, nn.Module]) -> None:
         self.stop, self.units = stop, units
@@ -68,8 +71,8 @@ class Keeper:
         self.epoch: dict[str, Tensor] = {}
         self.weights: dict[str, dict[str, Tensor]] = {}
 
-    def look(self, model: LateModel, epoch: int) -> dict[str, float]:
-        """Measure after `epoch`, keep what is better; mean held-out losses for the curves."""
+    def update(self, model: LateModel, epoch: int) -> dict[str, float]:
+        """Measure after `epoch` and keep the weights that are better. Returns the mean held-out losses, for the curves."""
         found = self.stop.held_out(model)
         if not set(self.units) <= set(found):
             raise ValueError(
@@ -88,7 +91,7 @@ class Keeper:
                 self.loss[name] = torch.full_like(loss, torch.inf)
                 self.epoch[name] = torch.zeros_like(loss, dtype=torch.int64)
                 self.weights[name] = {key: value.detach().clone() for key, value in unit.state_dict().items()}
-            better = (loss < self.loss[name]) & ~self._over(name, epoch)
+            better = (loss < self.loss[name]) & ~self._stopped(name, epoch)
             self.loss[name] = torch.where(better, loss, self.loss[name])
             self.epoch[name] = torch.where(better, epoch, self.epoch[name])
             for key, value in unit.state_dict().items():
@@ -96,15 +99,15 @@ class Keeper:
             curves[f"held out {name}"] = loss.mean().item()
         return curves
 
-    def _over(self, name: str, epoch: int) -> Tensor:
-        """Whose patience had run out before `epoch`; what is over is never looked at again."""
+    def _stopped(self, name: str, epoch: int) -> Tensor:
+        """Whose patience had run out before `epoch`; such a unit or replica no longer changes."""
         if self.stop.patience is None:
             return torch.zeros_like(self.epoch[name], dtype=torch.bool)
         return epoch - 1 - self.epoch[name] >= self.stop.patience
 
-    def over(self, epoch: int) -> bool:
+    def finished(self, epoch: int) -> bool:
         """Whether nothing is left to train in `epoch`."""
-        return bool(self.epoch) and all(bool(self._over(name, epoch).all()) for name in self.units)
+        return bool(self.epoch) and all(bool(self._stopped(name, epoch).all()) for name in self.units)
 
     def restore(self) -> None:
         """Put the best weights back."""
@@ -113,7 +116,7 @@ class Keeper:
         self.stop.found.update({name: epoch.clone() for name, epoch in self.epoch.items()})
 
     def state(self) -> dict[str, Tensor]:
-        """All that a checkpoint must hold."""
+        """The tensors that a checkpoint must hold."""
         tensors = {}
         for name, weights in self.weights.items():
             tensors |= {f"{name}.loss": self.loss[name], f"{name}.epoch": self.epoch[name]}

@@ -1,9 +1,10 @@
-"""One call that trains a late-fusion model in any of the `ways`: deterministic under a seed, resumable, with learning curves.
+"""The training loop of late fusion: `fit` minimises any of the `objectives`, deterministically under a seed, resumable, with learning curves.
 
 Whatever is random in epoch e (order of examples, dropout, noise) is drawn from (seed, e) alone. So a training that is killed after epoch e
-and started again goes on with the very numbers that an unbroken one would have drawn, and torch's global generator is left as it was.
+and started again continues with the numbers that an unbroken one would have drawn; torch's global generator is left as it was.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,8 +16,8 @@ from tqdm.auto import tqdm
 from mmnb.instruments.batches import length, take
 from mmnb.recipes.late import checkpoint as on_disk
 from mmnb.recipes.late.model import LateModel
-from mmnb.recipes.late.objectives import Joint, Way
-from mmnb.recipes.late.stopping import EarlyStop, Keeper
+from mmnb.recipes.late.objectives import Joint, Objective
+from mmnb.recipes.late.stopping import BestWeights, EarlyStop
 
 Batches = Callable[[int], Iterable[tuple[Mapping[str, Any], Tensor]]]
 Curves = dict[str, list[float]]
@@ -30,45 +31,60 @@ def adam(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
 def fit(
     model: LateModel,
     batches: Batches,
-    way: Way | None = None,
+    objective: Objective | None = None,
     *,
     epochs: int,
     seed: int = 0,
     optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = adam,
     schedule: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler] | None = None,
-    watch: Callable[[LateModel], Mapping[str, float]] | None = None,
+    callback: Callable[[LateModel], Mapping[str, float]] | None = None,
     stop: EarlyStop | None = None,
     checkpoint: Any = None,
     save_every: int = 1,
     progress: bool | None = None,
+    watch: Callable[[LateModel], Mapping[str, float]] | None = None,
 ) -> Curves:
     """Train `model` in place; it comes back in eval mode.
 
     Args:
-        batches: `batches(epoch)` gives (inputs, label) one after another: inputs name -> batch, label (b,) int64. See `shuffled`.
-        way: `Joint()` (None), `Alone()`, `Umt(teachers, lam)`, `Frozen()`, `Modulated(alpha)`, `Dropout(p)`, `Blended(weights)`.
-        epochs, at least 1; seed, 0 or above, of dropout and noise (the order of the examples belongs to `batches`).
-        optimiser: parameters -> optimiser, `adam` by default. schedule: optimiser -> learning-rate schedule, stepped after every epoch.
-        watch: called after every epoch in eval mode without gradient; its numbers join the curves.
-        stop: early stopping: the best epoch's weights come back, and the training may end before `epochs`; "held out NAME" joins the curves.
-        checkpoint: path of a safetensors file, written whole every `save_every` epochs and at the end; if it is there, the training goes on from it.
+        model: The model; a stacked one (see `stack_models`) trains all its replicas at once.
+        batches: `batches(epoch)` gives (inputs, label) one after another: inputs name -> batch, label (N,) int64. See `shuffled`.
+        objective: What is minimised; None is `Joint()`. See `objectives` for the others.
+        epochs: At least 1.
+        seed: Of dropout and noise, 0 or above; the order of the examples belongs to `batches`.
+        optimiser: Parameters -> optimiser.
+        schedule: Optimiser -> learning-rate schedule, stepped after every epoch.
+        callback: Called after every epoch in eval mode without gradient; the numbers it returns join the curves.
+        stop: Early stopping: the best epoch's weights come back, and training may end before `epochs`; "held out NAME" joins the curves.
+        checkpoint: Path of a safetensors file, written every `save_every` epochs and at the end; if it exists, training continues from it.
         progress: True shows a bar, False never does, None does on a terminal.
-    Returns: curves, name -> one number an epoch: the mean over the epoch's examples (and replicates) of "loss" and of its parts, and whatever `watch` gives.
-    Raises: ValueError on counts out of range, no batches, a model without what the way needs, a checkpoint of another training;
-        FloatingPointError when the loss is no longer finite, before it reaches the weights.
-    Source: the training of Du et al. 2023, Wang et al. 2020 and Peng et al. 2022 in one loop; each way says how it differs.
+        watch: Old name of `callback`.
+
+    Returns:
+        Curves: name -> one number an epoch, the mean over the examples (and replicas) of "loss" and of its parts, and the callback's numbers.
+
+    Raises:
+        ValueError: Counts out of range, no batches, a model without a part that the objective needs, a checkpoint of another training.
+        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
+
+    Source:
+        The training of Du et al. 2023, Wang et al. 2020 and Peng et al. 2022 in one loop; each objective says how it differs.
     """
-    way = Joint() if way is None else way
+    if watch is not None:
+        warnings.warn("fit: watch is now callback; the old name goes with the next release", DeprecationWarning, 2)
+        callback = watch
+    objective = Joint() if objective is None else objective
     if epochs < 1 or save_every < 1 or seed < 0:
         raise ValueError(
             f"fit: got epochs={epochs}, save_every={save_every}, seed={seed}; expected epochs and save_every >= 1, seed >= 0"
         )
-    way.check(model)
-    stepper = optimiser(list(way.parameters(model)))
+    objective.check(model)
+    stepper = optimiser(list(objective.parameters(model)))
     plan = schedule(stepper) if schedule else None
     shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
-    identity = {"way": repr(way), "seed": seed, "epochs": epochs, "shapes": shapes, "optimiser": type(stepper).__name__}
-    keeper = None if stop is None else Keeper(stop, way.units(model))
+    identity = {"objective": repr(objective), "seed": seed, "epochs": epochs, "shapes": shapes}
+    identity["optimiser"] = type(stepper).__name__
+    best = None if stop is None else BestWeights(stop, objective.units(model))
     if stop is not None:
         identity["stop"] = repr(stop)
     file = None if checkpoint is None else on_disk.file(checkpoint)
@@ -78,57 +94,57 @@ def fit(
         start, curves = done["epochs"], done["curves"]
         if plan is not None:
             plan.load_state_dict(done["plan"])
-        if keeper is not None:
-            keeper.load(done["kept"])
+        if best is not None:
+            best.load(done["kept"])
     hidden = None if progress is None else not progress
     for epoch in tqdm(
         range(start, epochs), initial=start, total=epochs, desc="fit", unit="epoch", disable=hidden, leave=False
     ):
-        if keeper is not None and keeper.over(epoch):
+        if best is not None and best.finished(epoch):
             break
-        for name, value in _epoch(model, batches, way, stepper, epoch, seed).items():
+        for name, value in _epoch(model, batches, objective, stepper, epoch, seed).items():
             curves.setdefault(name, []).append(value)
         if plan is not None:
             plan.step()
         model.eval()
         with torch.no_grad():
-            seen = keeper.look(model, epoch) if keeper is not None else {}
-            seen |= watch(model) if watch is not None else {}
-        for name, value in seen.items():
+            measured = best.update(model, epoch) if best is not None else {}
+            measured |= callback(model) if callback is not None else {}
+        for name, value in measured.items():
             curves.setdefault(name, []).append(float(value))
-        last = epoch + 1 == epochs or (keeper is not None and keeper.over(epoch + 1))
+        last = epoch + 1 == epochs or (best is not None and best.finished(epoch + 1))
         if file is not None and (last or (epoch + 1) % save_every == 0):
             state = {"epochs": epoch + 1, "curves": curves, "plan": plan.state_dict() if plan is not None else None}
-            on_disk.save(file, identity, model, stepper, state, keeper.state() if keeper is not None else {})
-    if keeper is not None:
-        keeper.restore()
+            on_disk.save(file, identity, model, stepper, state, best.state() if best is not None else {})
+    if best is not None:
+        best.restore()
     model.eval()
     return curves
 
 
 def _epoch(
-    model: LateModel, batches: Batches, way: Way, stepper: torch.optim.Optimizer, epoch: int, seed: int
+    model: LateModel, batches: Batches, objective: Objective, stepper: torch.optim.Optimizer, epoch: int, seed: int
 ) -> dict[str, float]:
     """Train for one epoch; mean of the loss and of its parts over the epoch's examples."""
     totals: dict[str, float] = {}
     count = 0
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(_stream(seed, epoch))
-        way.mode(model)
+        objective.mode(model)
         for inputs, label in batches(epoch):
-            loss, parts = way.loss(model, inputs, label, epoch)
+            loss, parts = objective.loss(model, inputs, label, epoch)
             if not loss.isfinite():
                 raise FloatingPointError(
                     f"fit: the loss is {loss.item()} in epoch {epoch}; try a smaller learning rate"
                 )
             stepper.zero_grad()
             loss.backward()
-            way.after_backward(model, epoch)
+            objective.after_backward(model, epoch)
             stepper.step()
-            examples = label.shape[-1]  # with replicates the losses are sums over them
-            replicates = label.numel() // examples
+            examples = label.shape[-1]  # with replicas the losses are sums over them
+            replicas = label.numel() // examples
             for name, value in ({"loss": loss} | parts).items():
-                totals[name] = totals.get(name, 0.0) + value.item() / replicates * examples
+                totals[name] = totals.get(name, 0.0) + value.item() / replicas * examples
             count += examples
     if not count:
         raise ValueError(f"fit: batches({epoch}) gave no example; expected at least one batch")
@@ -138,8 +154,13 @@ def _epoch(
 def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: int = 0) -> Batches:
     """Batches of examples in an order that is new in every epoch and depends on (seed, epoch) alone; the last batch may be smaller.
 
-    Args:    inputs, name -> n examples (tensor, array, list, or dict or tuple of those); label (n,); batch_size at least 1.
-    Raises:  ValueError when lengths differ or batch_size is below 1.
+    Args:
+        inputs: Name -> n examples (tensor, array, list, or dict or tuple of those).
+        label: (n,).
+
+    Raises:
+        ValueError: Different lengths, or batch_size below 1.
+
     Example:
         >>> batches = shuffled({"a": torch.arange(5)}, torch.arange(5), batch_size=2)
         >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
@@ -158,27 +179,21 @@ def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: in
     return batches
 
 
-def shuffled_side_by_side(
-    inputs: Mapping[str, Tensor], label: Tensor, batch_size: int, seeds: Iterable[int]
-) -> Batches:
-    """As `shuffled` for r replicates: inputs (r, n, …), label (r, n); replicate k gets the order that `shuffled(…, seeds[k])` gives."""
-    seeds = list(seeds)
-    if (
-        label.ndim != 2
-        or len(seeds) != len(label)
-        or any(x.shape[:2] != label.shape for x in inputs.values())
-        or batch_size < 1
-    ):
+def shuffled_stacked(inputs: Mapping[str, Tensor], label: Tensor, batch_size: int, seeds: Iterable[int]) -> Batches:
+    """As `shuffled` for r replicas: inputs (r, n, …), label (r, n); replica k gets the order that `shuffled(…, seeds[k])` gives."""
+    seeds, shapes = list(seeds), {name: tuple(x.shape) for name, x in inputs.items()}
+    fits = label.ndim == 2 and all(shape[:2] == label.shape for shape in shapes.values())
+    if not fits or len(seeds) != len(label) or batch_size < 1:
         raise ValueError(
-            f"shuffled_side_by_side: got label {tuple(label.shape)}, inputs { {n: tuple(x.shape) for n, x in inputs.items()} }, {len(seeds)} "
-            f"seeds, batch_size={batch_size}; expected (r, n), (r, n, …), r seeds, batch_size >= 1"
+            f"shuffled_stacked: got label {tuple(label.shape)}, inputs {shapes}, {len(seeds)} seeds, batch_size={batch_size}; "
+            "expected (r, n), (r, n, …), r seeds, batch_size >= 1"
         )
-    replicate = torch.arange(len(seeds))[:, None]
+    replica = torch.arange(len(seeds))[:, None]
 
     def batches(epoch: int) -> Iterable[tuple[dict[str, Tensor], Tensor]]:
         order = torch.stack([_order(label.shape[1], seed, epoch) for seed in seeds])
         for rows in order.split(batch_size, dim=1):
-            yield {name: x[replicate, rows] for name, x in inputs.items()}, label[replicate, rows]
+            yield {name: x[replica, rows] for name, x in inputs.items()}, label[replica, rows]
 
     return batches
 

@@ -1,4 +1,4 @@
-"""Late fusion on easy-VQA: a small convolutional picture encoder and a question encoder, and what the trained picture encoder can tell."""
+"""Late fusion on easy-VQA: a small convolutional picture encoder, a question encoder, and probes of the trained picture encoder."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ Asked = tuple[dict[str, Tensor | tuple[Tensor, Tensor]], Tensor]
 
 
 class OncePerPicture(nn.Module):
-    """Encodes a picture once for all of its questions: (pictures (p, …), of (q,) int64) -> (q, features); `body` encodes pictures."""
+    """Encode a picture once for all of its questions: (pictures (p, …), of (q,) int64) -> (q, features); `body` encodes pictures."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -29,13 +29,12 @@ class OncePerPicture(nn.Module):
 
 
 def asked(data: EasyVQA, split: Questions, pictures: Tensor) -> Asked:
-    """All questions of a split about some pictures, rows of `data.images`: inputs "picture" and "question", and the answers."""
+    """All questions of a split about `pictures`, rows of `data.images`: inputs "picture" and "question", and the answers."""
     place = torch.full((len(data.images),), -1)
     place[pictures] = torch.arange(len(pictures))
     rows = (place[split.image] >= 0).nonzero().squeeze(1)
-    return {"picture": (data.images[pictures], place[split.image[rows]]), "question": split.tokens[rows]}, split.answer[
-        rows
-    ]
+    inputs = {"picture": (data.images[pictures], place[split.image[rows]]), "question": split.tokens[rows]}
+    return inputs, split.answer[rows]
 
 
 def facts(split: Questions, pictures: Tensor) -> dict[str, Tensor]:
@@ -50,19 +49,24 @@ def facts(split: Questions, pictures: Tensor) -> dict[str, Tensor]:
 
 
 def build(data: EasyVQA, seed: int, width: int = 8) -> late.LateModel:
-    """An untrained model whose head has a hidden layer; weights depend on the seed alone, torch's generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoders = {
-            "picture": OncePerPicture(ConvEncoder(3, data.images.shape[-1], FEATURES, width)),
-            "question": BagOfTokens(len(data.vocabulary), FEATURES),
-        }
-        heads = {name: nn.Linear(FEATURES, len(data.answers)) for name in encoders}
-        return late.LateModel(encoders, late.Hidden([FEATURES] * 2, len(data.answers)), heads).eval()
+    """An untrained model whose head has a hidden layer; its weights depend on the seed alone."""
+
+    def encoders() -> dict[str, nn.Module]:
+        picture = OncePerPicture(ConvEncoder(3, data.images.shape[-1], FEATURES, width))
+        return {"picture": picture, "question": BagOfTokens(len(data.vocabulary), FEATURES)}
+
+    return late.build(encoders, FEATURES, len(data.answers), seed=seed, head=late.Hidden)
 
 
 def train(
-    data: EasyVQA, pictures: Tensor, way: late.Way, seed: int, *, epochs: int, per_batch: int = 25, **options
+    data: EasyVQA,
+    pictures: Tensor,
+    objective: late.Objective,
+    seed: int,
+    *,
+    epochs: int,
+    per_batch: int = 25,
+    **options,
 ) -> late.LateModel:
     """Build and train one model on all training questions about `pictures`; a batch holds `per_batch` pictures with their questions."""
     model = build(data, seed)
@@ -72,18 +76,19 @@ def train(
         for some in torch.from_numpy(order.copy()).split(per_batch):
             yield asked(data, data.train, pictures[some])
 
-    late.fit(model, batches, way, epochs=epochs, seed=seed, progress=False, **options)
+    late.fit(model, batches, objective, epochs=epochs, seed=seed, progress=False, **options)
     return model
 
 
 def probe_picture(model: late.LateModel, data: EasyVQA, train: Tensor, test: Tensor) -> dict[str, float]:
-    """Accuracy of a linear probe for colour and for shape on the frozen picture encoder; pictures of which it is known."""
+    """Accuracy of a linear probe for colour and for shape on the frozen picture encoder, over the pictures whose answer is known."""
     body = model.encoders["picture"].body
-    features = [laziness.encode(body, data.images[pictures]) for pictures in (train, test)]
-    sides = facts(data.train, train), facts(data.test, test)
-    found = {}
+    x, x_test = (laziness.encode(body, data.images[pictures]) for pictures in (train, test))
+    answers, answers_test = facts(data.train, train), facts(data.test, test)
+    accuracy = {}
     for name in ABOUT:
-        rows = [side[name] >= 0 for side in sides]
-        x, y, x_test, y_test = (part[r] for r, pair in zip(rows, zip(features, (s[name] for s in sides), strict=True), strict=True) for part in pair)  # fmt: skip
-        found[name] = laziness.probe_features(x, y, x_test, y_test).accuracy
-    return found
+        y, y_test = answers[name], answers_test[name]
+        rows, rows_test = y >= 0, y_test >= 0
+        probe = laziness.probe_features(x[rows], y[rows], x_test[rows_test], y_test[rows_test])
+        accuracy[name] = probe.accuracy
+    return accuracy

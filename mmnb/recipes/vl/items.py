@@ -14,8 +14,14 @@ from mmnb.recipes.vl.train import with_global
 class Items:
     """One item per scene that has an aligned region; region 0 shows the whole picture.
 
-    inputs  what a model is given · phrase (n, L) bool, the first phrase · aligned (n, R) bool, IoT > .5 with the gold box · target (n,) int64, the aligned
-    region with the largest IoT · label (n, C), its class distribution · mean (d,), mean feature of all regions · scene (n,) int64, number of the scene
+    Attributes:
+        inputs: What a model is given.
+        phrase: (n, L) bool, the first phrase.
+        aligned: (n, R) bool, IoT > .5 with the gold box.
+        target: (n,) int64, the aligned region with the largest IoT.
+        label: (n, C), its class distribution.
+        mean: (d,), mean feature of all regions.
+        scene: (n,) int64, number of the scene.
     """
 
     inputs: Inputs
@@ -35,9 +41,13 @@ def items(
 ) -> Items:
     """Items of a world, of every scene whose first phrase has an aligned region.
 
-    Args:    world, regions, of the same scenes; blind=True gives all boxes as zeros, though alignment is still judged by the true ones; threshold and measure as in
-             `mmnb.ablation.aligned`.
-    Raises:  ValueError when no scene has an aligned region.
+    Args:
+        world, regions: Of the same scenes.
+        blind: Whether the model gets all boxes as zeros; alignment is still judged by the true ones.
+        threshold, measure: As in `mmnb.ablation.aligned`.
+
+    Raises:
+        ValueError: No scene has an aligned region.
     """
     n, r = regions.mask.shape
     show, best = torch.zeros(n, r, dtype=torch.bool), torch.zeros(n, dtype=torch.long)

@@ -17,15 +17,19 @@ from mmnb.recipes.fit import History, fit
 class Recipe:
     """How a model is trained.
 
-    kind       "visualbert" or "lxmert" · width, layers, heads, as in `mmnb.models.vl.small`
-    inputs     "both", "text" (no region is seen) or "vision" (no word is seen)
-    phrases    how often a whole phrase is masked; words, how often any word is; regions, how often a region's feature is zeroed
-    mismatch   share of captions exchanged within a batch, to be told from the right ones; they take no part in the masked losses
-    shuffled   True exchanges all captions once, before training: pairs that have nothing to do with each other
-    global_    the first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from before, or None
-    blind      True withholds all boxes
-    together   True masks with an object's region all other regions of the same object
-    beside     weight of the losses of masked regions and of matching, beside that of masked words
+    Attributes:
+        kind: "visualbert" or "lxmert".
+        width, layers, heads: As in `mmnb.models.vl.small`.
+        inputs: "both", "text" (no region is seen) or "vision" (no word is seen).
+        phrases, words, regions: Probability that a whole phrase is masked, a single word, a region's feature (zeroed).
+        mismatch: Share of captions exchanged within a batch, to be detected; they take no part in the masked losses.
+        shuffled: Whether all captions are exchanged once, before training.
+        global_: The first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from
+            before, or None.
+        blind: Whether all boxes are withheld.
+        together: Whether all regions of an object are masked together.
+        beside: Weight of the losses of masked regions and of matching, relative to that of masked words.
+        epochs, batch_size, learning_rate: As in `mmnb.recipes.fit.fit`.
     """
 
     kind: str = "visualbert"
@@ -67,19 +71,26 @@ def fit_vl(
     *,
     seed: int,
     start: VisionLanguage | None = None,
-    look: Callable[[VisionLanguage, int], None] | None = None,
+    callback: Callable[[VisionLanguage, int], None] | None = None,
     every: int = 100,
     **options,
 ) -> tuple[VisionLanguage, History]:
-    """A model trained on a world. The same seed gives the same model, looked at or not.
+    """A model trained on a world. The same seed gives the same model, with a callback or without.
 
-    Args:    recipe; world, regions, of the same scenes; start, a model of the same shape whose weights the training begins with, instead of
-             random ones; look, called with the model in eval mode and the number of steps done, before the first step, after each `every` of
-             them, and at the end; options go to `fit`.
-    Raises:  ValueError on unknown inputs or global_, on every below 1, or as `fit` does.
+    Args:
+        world, regions: Of the same scenes.
+        seed: Of weights and batches.
+        start: A model of the same shape whose weights the training starts from, instead of random ones.
+        callback: Called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at
+            the end.
+
+    Raises:
+        ValueError: Unknown inputs or global_, every below 1, or as `fit` does.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
-        raise ValueError(f"fit_vl: got inputs={recipe.inputs!r}, global_={recipe.global_!r}; expected both, text or vision, and recomputed, stale or None")  # fmt: skip
+        raise ValueError(
+            f"fit_vl: got inputs={recipe.inputs!r}, global_={recipe.global_!r}; expected both, text or vision, and recomputed, stale or None"
+        )
     if every < 1:
         raise ValueError(f"fit_vl: got every={every}; expected at least one step")
     torch.manual_seed(seed)
@@ -90,15 +101,15 @@ def fit_vl(
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
     captions = phrases_of(world)
 
-    def seen(last: bool = False) -> None:
-        if look is not None and (last or steps % every == 0):
+    def call_back(last: bool = False) -> None:
+        if callback is not None and (last or steps % every == 0):
             with torch.no_grad():
-                look(model.eval(), steps)
+                callback(model.eval(), steps)
             model.train()
 
     def loss(index: Tensor) -> Tensor:
         nonlocal steps
-        seen()
+        call_back()
         steps += 1
         batch = masked_batch(recipe, world.tokens, captions, regions, index, order, draw)
         out = model(*batch.inputs)
@@ -111,13 +122,13 @@ def fit_vl(
 
     settings = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate}
     history = fit(model, loss, len(world), generator=draw, **{"largest_gradient": 1.0, "progress": False} | settings | options)  # fmt: skip
-    seen(last=True)
+    call_back(last=True)
     return model.eval(), history
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model sees, and what it should say where: `inputs` as the model takes them; the rest for the three losses."""
+    """The model's `inputs`, and places and targets of the three losses: masked words, masked regions, matching."""
 
     inputs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
     word_at: tuple[Tensor, Tensor]
@@ -135,7 +146,15 @@ def phrases_of(world: Scenes) -> Tensor:
     return torch.where(inside.any(1), inside.float().argmax(1), -1)
 
 
-def masked_batch(recipe: Recipe, tokens: Tensor, captions: Tensor, regions: Regions, index: Tensor, order: Tensor, draw: torch.Generator) -> Batch:  # fmt: skip
+def masked_batch(
+    recipe: Recipe,
+    tokens: Tensor,
+    captions: Tensor,
+    regions: Regions,
+    index: Tensor,
+    order: Tensor,
+    draw: torch.Generator,
+) -> Batch:
     """One batch with words, phrases and regions masked at random."""
     b, rand = len(index), lambda *shape: torch.rand(*shape, generator=draw)
     text, other = order[index], rand(b) < recipe.mismatch

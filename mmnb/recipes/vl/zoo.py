@@ -1,94 +1,247 @@
-"""The small trained models of notebooks on scenes: what each was trained on, its weights, and how to train it again.
+"""The small trained models of the notebooks on scenes: what each was trained on, its weights, and how to train it again.
 
-The weights lie in `data/models/scenes.safetensors` (half precision). `train("visualbert-0")` makes any of them anew from recipe, world and seed,
-and `keep(name, model)` puts it there.
+A name is a kind, a dash and a seed: `visualbert-0`. Four groups of kinds:
+
+- `visualbert`, `lxmert`: true boxes and codes with a little noise as features.
+- `parts`, `theme`, `confused`, `unreadable`, `sparse`, `stale`: variants that differ in one thing, trained from the first step.
+- `later`, `blind`: variants that start from the trained `visualbert` of their seed.
+- `codes`, `pixels`: a detector's proposals instead of true boxes; features are codes, or EfficientNet-Lite0's from the rendered picture.
 """
 
-from dataclasses import dataclass, field, replace
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from mmnb import paths
 from mmnb.data import scenes
-from mmnb.data.scenes import Detector, Knobs, Regions, Scenes
+from mmnb.data.scenes import CODE, MASK, Detector, Knobs, Regions, Scenes
+from mmnb.data.scenes.pixels import Projection, principal, projected, seen
 from mmnb.errors import DataUnavailable
+from mmnb.instruments import ablation
 from mmnb.models.vl import VisionLanguage, load_weights, save_weights
+from mmnb.recipes.vl.items import items
 from mmnb.recipes.vl.train import Recipe, fit_vl, new
 
 PLAIN = Knobs(sized=1.0)
+PARTS = Detector(parts=1)
+PROPOSALS = Detector(parts=1, jitter=0.1, missed=0.1, background=2)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe, the world it is trained and tested on, the number of training scenes, and the seed."""
+    """What a model is trained on, and how.
+
+    Attributes:
+        recipe: Sizes of the model and settings of its training.
+        knobs, detector: The scenes, and what is seen of them.
+        n: Number of training scenes.
+        seed: Of weights and batches.
+        stream: Training scenes have the seed `stream + seed`, or `stream` alone with `captions` above 1.
+        start: Kind of the model whose weights the training starts from.
+        captions: How many captions each scene gets.
+        pixels: Whether features come from the rendered pictures.
+        weights: File in `data/models`.
+    """
 
     recipe: Recipe = field(default_factory=Recipe)
     knobs: Knobs = PLAIN
     detector: Detector = field(default_factory=Detector)
     n: int = 32_768
     seed: int = 0
+    stream: int = 1000
+    start: str | None = None
+    captions: int = 1
+    pixels: bool = False
+    weights: str = "scenes"
 
     def world(self, n: int, seed: int) -> tuple[Scenes, Regions]:
-        """n scenes of this entry's world with their regions. Training uses the seeds 1000 + seed; give others for tests."""
+        """n scenes of this entry's world with their regions, for tests: choose a seed far from the training's. Pixels cost 70 ms a scene, once."""
         made = scenes.make(n, self.knobs, seed=seed)
-        return made, scenes.detect(made, self.detector, seed=seed)
+        regions = scenes.detect(made, self.detector, seed=seed)
+        if self.pixels:
+            regions = projected(made, regions, projection(), n=n, seed=seed, detector=self.detector)
+        return made, regions
+
+    def training(self, n: int | None = None) -> tuple[Scenes, Regions]:
+        """The training scenes and their regions."""
+        own_seed = self.stream if self.captions > 1 else self.stream + self.seed
+        return captioned(*self.world(n or self.n, own_seed), self.captions)
+
+    def settings(self) -> dict[str, Any]:
+        """Recipe, world, number of scenes and seed in plain numbers, as they stand in `worlds.json` and `curves.json`."""
+        parts = {"recipe": asdict(self.recipe), "knobs": asdict(self.knobs), "detector": asdict(self.detector)}
+        return json.loads(json.dumps(parts | {"scenes": self.n, "seed": self.seed}))
 
 
-LXMERT = Recipe(kind="lxmert", width=64, layers=1, words=0.3, regions=0.15, beside=1.0, epochs=14, learning_rate=3e-3)
-ZOO = {
-    **{f"visualbert-{seed}": Entry(seed=seed) for seed in range(3)},
-    **{f"lxmert-{seed}": Entry(LXMERT, n=8192, seed=seed) for seed in range(3)},
+_LXMERT = Recipe(kind="lxmert", width=64, layers=1, words=0.3, regions=0.15, beside=1.0, epochs=14, learning_rate=3e-3)
+_FURTHER = Recipe(epochs=5, learning_rate=1e-3, regions=0.15, beside=1.0)
+_VARIANT = Entry(weights="worlds")
+_LATER = Entry(_FURTHER, n=8192, stream=3000, start="visualbert", weights="worlds")
+_PROPOSALS = Entry(Recipe(epochs=12), detector=PROPOSALS, n=2560, captions=6, weights="pixels")
+
+VARIANTS = {
+    "parts": replace(_VARIANT, recipe=Recipe(epochs=7), detector=PARTS),
+    "theme": replace(_VARIANT, knobs=replace(PLAIN, theme=0.9)),
+    "confused": replace(_VARIANT, detector=Detector(confused=0.7)),
+    "unreadable": replace(_VARIANT, detector=Detector(noise=3.0)),
+    "sparse": replace(_VARIANT, knobs=replace(PLAIN, mentions=1)),
+    "stale": replace(_VARIANT, recipe=Recipe(global_="stale")),
+    "later": replace(_LATER, detector=PARTS),
+    "blind": replace(_LATER, recipe=replace(_FURTHER, blind=True)),
 }
+ON_PROPOSALS = {"codes": _PROPOSALS, "pixels": replace(_PROPOSALS, pixels=True)}
+KINDS = {"visualbert": Entry(), "lxmert": Entry(_LXMERT, n=8192)} | VARIANTS | ON_PROPOSALS
+STORED = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert") for seed in range(3)]
+STORED += [f"{kind}-0" for kind in ("parts", "theme", "confused", "unreadable", "sparse", "codes", "pixels")]
 
 
-def file():
-    """Where the weights lie."""
-    return paths.root() / "data" / "models" / "scenes.safetensors"
+def entry(name: str) -> Entry:
+    """Recipe, world and seed of a model. Raises: ValueError on an unknown name."""
+    kind, _, seed = name.rpartition("-")
+    if kind not in KINDS or not seed.isdigit():
+        raise ValueError(f"zoo: got {name!r}; expected one of {', '.join(KINDS)}, a dash and a seed, such as parts-0")
+    return replace(KINDS[kind], seed=int(seed))
 
 
-def train(name: str, **options) -> VisionLanguage:
-    """Train one model of the zoo; `options` replace parts of its recipe (`epochs=1`) or, as `n=`, its number of scenes.
+def train(name: str, *, n: int | None = None, captions: int | None = None, **options: Any) -> VisionLanguage:
+    """Train a model.
 
-    Raises: ValueError on an unknown name.
+    Args:
+        name: Such as "visualbert-0".
+        n, captions: Another number of scenes, of captions each.
+        **options: Parts of the recipe to replace, such as `epochs=1`.
+
+    Raises:
+        ValueError: On an unknown name.
     """
-    entry = _entry(name)
-    n = options.pop("n", entry.n)
-    world, regions = entry.world(n, 1000 + entry.seed)
-    return fit_vl(replace(entry.recipe, **options), world, regions, seed=entry.seed)[0]
+    own = entry(name)
+    own = replace(own, captions=captions or own.captions, recipe=replace(own.recipe, **options))
+    start = load(f"{own.start}-{own.seed}") if own.start else None
+    return fit_vl(own.recipe, *own.training(n), seed=own.seed, start=start)[0]
 
 
-def load(name: str, *, retrain: bool = False, **options) -> VisionLanguage:
-    """A trained model: from the weights that come with the repository, or trained anew with retrain=True (`options` as in `train`).
+def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
+    """A trained model: from the weights that come with the repository, or trained where there are none or `retrain` is True.
 
-    Raises: ValueError on an unknown name; DataUnavailable when the file of weights is not there or does not hold it.
+    Raises:
+        ValueError: On an unknown name.
+        DataUnavailable: When its weights should be here and are not.
     """
-    if retrain:
+    own = entry(name)
+    if retrain or name not in STORED:
         return train(name, **options)
-    entry = _entry(name)
-    if not file().is_file() or name not in names():
+    if name not in stored(own.weights):
         raise DataUnavailable(
-            f"The weights of {name} are not in {file().name} (data/models, at most 3 MB, MIT); retrain=True trains it in a minute or two"
+            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 3 MB, MIT); "
+            "retrain=True trains it in a minute or two"
         )
-    model = new(entry.recipe)
-    load_weights({name: model}, file())
+    model = new(own.recipe)
+    load_weights({name: model}, file(own.weights))
     return model.eval()
 
 
 def keep(name: str, model: VisionLanguage) -> None:
-    """Write one model's weights, in half precision, into the file, beside those of the others. Raises: ValueError on an unknown name."""
-    _entry(name)
-    models = {other: load(other) for other in names() if other in ZOO} if file().is_file() else {}
-    with paths.replace(file()) as temporary:
-        save_weights(models | {name: model}, temporary)
+    """Write one model's weights, in half precision, into its file, with those of the others. Raises: ValueError on an unknown name."""
+    target = file(entry(name).weights)
+    content = load_file(target) if target.is_file() else {}
+    with paths.replace(target) as temporary:
+        save_weights({name: model}, temporary)
+        others = {key: value for key, value in content.items() if not key.startswith(f"{name}/")}
+        save_file(others | load_file(temporary), temporary)
 
 
-def names() -> list[str]:
-    """Models whose weights are in the file."""
-    with safe_open(file(), "pt") as stored:
-        return sorted({key.split("/", 1)[0] for key in stored.keys()})  # noqa: SIM118 - no mapping
+def file(weights: str) -> Path:
+    """A file of weights in `data/models`."""
+    return paths.root() / "data" / "models" / f"{weights}.safetensors"
 
 
-def _entry(name: str) -> Entry:
-    if name not in ZOO:
-        raise ValueError(f"vl_zoo: got {name!r}; expected one of {', '.join(ZOO)}")
-    return ZOO[name]
+def stored(weights: str) -> list[str]:
+    """Models whose weights are in a file; none when it is not there."""
+    if not file(weights).is_file():
+        return []
+    with safe_open(file(weights), "pt") as content:
+        return sorted({key.split("/", 1)[0] for key in content.keys()} - {"projection"})  # noqa: SIM118 - no mapping
+
+
+@cache
+def projection() -> Projection:
+    """From the encoder's features to codes: the one that comes with the weights, else made from the first 256 training pictures (20 s)."""
+    if file("pixels").is_file():
+        content = load_file(file("pixels"))
+        return Projection(content["projection/mean"], content["projection/axes"])
+    made, regions = ON_PROPOSALS["codes"].world(_PROPOSALS.n, _PROPOSALS.stream)
+    few = replace(made, **{name: value[:256] for name, value in vars(made).items() if isinstance(value, torch.Tensor)})
+    return principal(seen(few, regions.rows(slice(256)))[regions.mask[:256]], CODE)
+
+
+def captioned(made: Scenes, regions: Regions, captions: int) -> tuple[Scenes, Regions]:
+    """Each scene several times, with captions drawn anew: the first as it was, then `captions` - 1 others."""
+    if captions == 1:
+        return made, regions
+    several = [made, *(scenes.recaption(made, seed=number) for number in range(1, captions))]
+    longest = max(part.tokens.shape[1] for part in several)
+    joined = {}
+    for name, value in vars(made).items():
+        if isinstance(value, torch.Tensor):
+            fill = 0 if name == "tokens" else -1
+            parts = [getattr(part, name) for part in several]
+            if name in ("tokens", "head", "arc"):
+                parts = [torch.nn.functional.pad(part, (0, longest - part.shape[1]), value=fill) for part in parts]
+            joined[name] = torch.cat(parts)
+    return replace(made, **joined), regions.rows(torch.arange(len(made)).repeat(captions))
+
+
+def measure(name: str, model: VisionLanguage, n: int = 1000, seed: int = 3) -> dict[str, float]:
+    """Normalised drop of each loss when all of the other modality is removed, over n new scenes of the model's own world.
+
+    Returns:
+        {"words": …, "regions": …}, see `mmnb.ablation.normalized_drop`.
+    """
+    own = entry(name)
+    test = items(*own.world(n, seed=seed), blind=own.recipe.blind)
+    options = {"mask_id": MASK, "global_index": 0, "recompute": own.recipe.global_ != "stale"}
+    options["conditions"] = ["none", "all"]
+    parts = model.predict, test.inputs, test.phrase, test.aligned
+    words = ablation.vision_for_language(*parts, mean=test.mean, **options)
+    regions = ablation.language_for_vision(*parts, test.target, test.label, special=range(4), **options)
+    top = {
+        "words": ablation.unigram_entropy(test.inputs.tokens, test.phrase, len(scenes.WORDS)),
+        "regions": ablation.marginal_kl(test.label),
+    }
+    found = {"words": words, "regions": regions}
+    return {side: float((bits["all"] - bits["none"]).mean()) / top[side] for side, bits in found.items()}
+
+
+def seeds_file() -> Path:
+    """Where the measurements of further seeds are kept."""
+    return paths.root() / "data" / "models" / "worlds.json"
+
+
+def further(kind: str) -> dict[str, dict[str, Any]]:
+    """What `measure_seed` wrote of a variant's further seeds, by name. Raises: DataUnavailable when the file is not there."""
+    if not seeds_file().is_file():
+        raise DataUnavailable(
+            f"{seeds_file().name} is not in data/models (a few kB, MIT); zoo.measure_seed(name) makes it, two minutes a model"
+        )
+    content = json.loads(seeds_file().read_text(encoding="utf-8"))
+    return {name: found for name, found in content.items() if name.rpartition("-")[0] == kind}
+
+
+def measure_seed(name: str, model: VisionLanguage | None = None, **options: Any) -> None:
+    """Train a model (unless it is given), measure it, and write the result with its settings to `worlds.json`."""
+    found = {side: round(value, 4) for side, value in measure(name, model or train(name, **options)).items()}
+    content = json.loads(seeds_file().read_text(encoding="utf-8")) if seeds_file().is_file() else {}
+    write_lines(seeds_file(), sorted((content | {name: entry(name).settings() | found}).items()))
+
+
+def write_lines(target: Path, content: Iterable[tuple[str, Any]]) -> None:
+    """JSON with one line per name, so that a change of one shows as a change of one line."""
+    lines = [f" {json.dumps(name, ensure_ascii=False)}: {json.dumps(value)}" for name, value in content]
+    paths.write_text(target, "{\n" + ",\n".join(lines) + "\n}\n")

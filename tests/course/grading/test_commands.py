@@ -6,6 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from mmnb import cli
+from mmnb.course import handout
+
+TASKS = handout.tasks("01_emap")
+ALL = sum(task.points for task in TASKS)
 
 
 @pytest.fixture
@@ -19,22 +23,22 @@ def test_hand_out_and_grade_what_nobody_touched(mmnb, tmp_path):
     assert result.output.strip().endswith("01_emap.ipynb")
     result = mmnb("grade", tmp_path / "for students", "--seed", 1)
     assert result.exit_code == 0, result.output
-    assert "0 of 6   01_emap" in result.output
+    assert f"0 of {ALL:<3} 01_emap" in result.output
     told = json.loads((tmp_path / "for students" / "grades" / "grades.json").read_text(encoding="utf-8"))
     assert told["seed"] == 1
-    assert [grade["state"] for grade in told["submissions"][0]["grades"]] == ["not attempted"] * 3
+    assert [grade["state"] for grade in told["submissions"][0]["grades"]] == ["not attempted"] * len(TASKS)
 
 
 def test_the_page_escapes_what_students_write(mmnb, hand_in, tmp_path):
     hand_in("a&b", {"01a": "def surface_of(F):\n    raise ValueError('<script>alert(1)</script>')"})
     result = mmnb("grade", tmp_path / "work", "--out", tmp_path / "report", "--notebook", "01", "--json")
-    assert json.loads(result.stdout)["submissions"][0]["points"] == 5
+    assert json.loads(result.stdout)["submissions"][0]["points"] == ALL - 1
     page = (tmp_path / "report" / "grades.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "a&b" not in page
     assert "a&amp;b" in page
     assert "&lt;script&gt;alert(1)" in page
-    assert "5 / 6" in page
+    assert f"{ALL - 1} / {ALL}" in page
     assert "http" not in page
 
 

@@ -36,8 +36,8 @@ def test_shift_by_hand():
     close(a, [[0.75 / math.hypot(0.75, 0.25), 0.25 / math.hypot(0.75, 0.25)]])
     close(b, a.flip(1))
     close(gap.shift(x, y, 1.0)[0], y)  # one whole gap: the sides have changed places
-    close(gap.shift(x, y, 0.3, sides="x")[1], y)
-    close(gap.shift(x, y, 0.3, sides="y")[0], x)
+    close(gap.shift(x, y, 0.3, sides="a")[1], y)
+    close(gap.shift(x, y, 0.3, sides="b")[0], x)
     close(gap.shift(x, y, 0.5, vector=torch.zeros(2))[0], x)
 
 
@@ -60,7 +60,7 @@ def test_signed_gap_turns_negative_when_the_sides_change_places():
     assert gap.signed_gap(*gap.shift(x, y, 1.0), reference) < -0.5
 
 
-def test_centring_uses_the_mean_it_is_told():
+def test_centring_uses_the_mean_of_the_rows_given():
     x, other = unit(30, 5, 0, 2.0), unit(10, 5, 3, 2.0)
     close(gap.center(x), gap.normalize(x - x.mean(0)))
     close(gap.center(x, of=other), gap.normalize(x - other.mean(0)))
@@ -89,14 +89,14 @@ def test_contrastive_loss_by_brute_force(batch, tau):
         for i in rows:
             forward += math.log(sum(math.exp(float(x[i] @ y[j] - x[i] @ y[i]) / tau) for j in rows)) / 12
             backward += math.log(sum(math.exp(float(x[j] @ y[i] - x[i] @ y[i]) / tau) for j in rows)) / 12
-    close(gap.contrastive_loss(x, y, tau, batch), [(forward + backward) / 2, forward, backward])
+    close(gap.contrastive_loss(x, y, tau, batch=batch), [(forward + backward) / 2, forward, backward])
     if batch > 1:
         assert abs(forward - backward) > 1e-6  # the halves are different numbers, so a transposed half is seen
-    swapped = gap.contrastive_loss(y, x, tau, batch)
-    close([swapped.x_to_y, swapped.y_to_x], [backward, forward])
+    swapped = gap.contrastive_loss(y, x, tau, batch=batch)
+    close([swapped.a_to_b, swapped.b_to_a], [backward, forward])
 
 
-def test_a_model_that_knows_nothing_pays_ln_n():
+def test_constant_embeddings_have_a_loss_of_ln_n():
     same = unit(1, 5).expand(7, 5)
     close(gap.contrastive_loss(same, same, 0.1), [math.log(7)] * 3)
 
@@ -118,9 +118,9 @@ def test_recall_by_brute_force_and_with_ties():
     ("call", "message"),
     [
         (lambda x: gap.contrastive_loss(x, x, 0.0), "temperature above 0"),
-        (lambda x: gap.contrastive_loss(x, x, 0.1, 5), "a divisor of n"),
+        (lambda x: gap.contrastive_loss(x, x, 0.1, batch=5), "a divisor of n"),
         (lambda x: gap.retrieval_recall(x, x, 7), "from 1 to n = 6"),
-        (lambda x: gap.shift(x, x, 0.1, sides="z"), "expected 'both', 'x' or 'y'"),
+        (lambda x: gap.shift(x, x, 0.1, sides="z"), "expected 'both', 'a' or 'b'"),
         (lambda x: gap.shift(x, x, 0.1, vector=torch.zeros(3)), "one per dimension"),
         (lambda x: gap.lam_from_delta(x, x, 0.1), "two different means"),
         (lambda x: gap.center(x, of=unit(4, 5)), "one common space"),
@@ -191,14 +191,14 @@ def test_shift_and_centring_on_clip(clip):
     closed, centred = gap.shift(*clip, 0.5), tuple(map(gap.center, clip))
     close(gap.modality_gap(*closed), 0.0078, atol=0.001)
     close(gap.modality_gap(*centred), 0.028, atol=0.002)
-    assert start.x_to_y - gap.retrieval_recall(*closed).x_to_y > 0.1
-    assert start.x_to_y - gap.retrieval_recall(*centred).x_to_y < 0.02
+    assert start.a_to_b - gap.retrieval_recall(*closed).a_to_b > 0.1
+    assert start.a_to_b - gap.retrieval_recall(*centred).a_to_b < 0.02
 
 
 def test_loss_on_clip(clip):
-    close(gap.contrastive_loss(*clip, 1 / 100, 50), [0.566, 0.523, 0.609], atol=0.002)
+    close(gap.contrastive_loss(*clip, 1 / 100, batch=50), [0.566, 0.523, 0.609], atol=0.002)
     order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
-    assert gap.contrastive_loss(clip[0], clip[1][order], 1 / 100, 50).symmetric > 11
+    assert gap.contrastive_loss(clip[0], clip[1][order], 1 / 100, batch=50).symmetric > 11
 
 
 def test_rotation_keeps_the_gap_and_spreads_it(clip):

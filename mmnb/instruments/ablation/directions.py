@@ -1,0 +1,177 @@
+"""Both directions: remove vision and predict words, or remove words and predict a region."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
+from mmnb.instruments.ablation.masks import CONDITIONS, draw_mask
+from mmnb.instruments.ablation.regions import ablate_regions
+from mmnb.instruments.checks import refuse_train_mode
+
+Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
+
+
+class Inputs(NamedTuple):
+    """n captions with their regions: (n, L) int64, (n, L) bool, (n, R, d), (n, R, 4), (n, R) bool."""
+
+    tokens: Tensor
+    token_mask: Tensor
+    feature: Tensor
+    box: Tensor
+    region_mask: Tensor
+
+
+def vision_for_language(
+    predict: Predict,
+    inputs: Inputs,
+    phrase: Tensor,
+    aligned: Tensor,
+    *,
+    mask_id: int,
+    seed: int = 0,
+    conditions: Sequence[str] = CONDITIONS,
+    replacement: str = "mean",
+    mean: Tensor | None = None,
+    global_index: int | None = None,
+    recompute: bool = True,
+    batch_size: int = 256,
+    progress: bool | None = None,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """Bits per wordpiece of a masked phrase when regions are removed: condition -> (n,), items in the same order.
+
+    The adapter, for any model:
+
+        def predict(tokens, token_mask, feature, box, region_mask):
+            out = model(tokens, token_mask, feature, box, region_mask)
+            return out.words, out.regions          # logits (b, L, V) and (b, R, C); None for what the model lacks
+
+    Args:
+        predict: As above, in eval mode.
+        inputs: Captions with their regions.
+        phrase: (n, L) bool, the wordpieces to predict; all become `mask_id`.
+        aligned: (n, R) bool, the regions that show the phrase.
+        mask_id: Id of the mask token.
+        seed: Seed of the condition "random".
+        conditions: Some of "none", "aligned", "random", "all".
+        replacement, mean, global_index, recompute: As in `ablate_regions`.
+        batch_size: Captions per call of the model.
+        progress: Whether a bar is shown; None shows it in a terminal.
+        generator: Deprecated, continues another stream of random numbers instead of `seed`.
+
+    Source:
+        Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
+    """
+    refuse_train_mode(predict, "vision_for_language")
+    draw = _generator(seed, generator)
+    masked = torch.where(phrase, mask_id, inputs.tokens)
+    options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
+    valid = _without_global(inputs.region_mask, global_index)
+
+    def changed(condition: str) -> Inputs:
+        ablate = draw_mask(condition, aligned, valid, draw)
+        feature, seen = ablate_regions(inputs.feature, inputs.region_mask, ablate, **options)
+        return Inputs(masked, inputs.token_mask, feature, inputs.box, seen)
+
+    def loss(rows: slice, words: Tensor) -> Tensor:
+        return mlm_bits(words.cpu(), inputs.tokens[rows], phrase[rows])
+
+    return _measure(predict, "words", conditions, changed, loss, batch_size, progress)
+
+
+def language_for_vision(
+    predict: Predict,
+    inputs: Inputs,
+    phrase: Tensor,
+    aligned: Tensor,
+    target: Tensor,
+    label: Tensor,
+    *,
+    mask_id: int,
+    seed: int = 0,
+    special: Sequence[int] = (),
+    conditions: Sequence[str] = CONDITIONS,
+    global_index: int | None = None,
+    recompute: bool = True,
+    replacement: str = "zero",
+    mean: Tensor | None = None,
+    batch_size: int = 256,
+    progress: bool | None = None,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """Divergence in bits at a masked region when words are removed: condition -> (n,).
+
+    All aligned regions lose their feature; one of them is scored. "aligned" masks the words of the phrase, "random" as
+    many other words, "all" every word but the special ones. The adapter is that of `vision_for_language`.
+
+    Args:
+        predict, inputs, phrase, aligned: As in `vision_for_language`.
+        target: (n,) int64, the region to score, one of the aligned.
+        label: (n, C), its distribution over classes.
+        mask_id, seed, conditions, batch_size, progress, generator: As in `vision_for_language`.
+        special: Ids that are never masked.
+        global_index, replacement, mean: As in `ablate_regions`.
+        recompute: False keeps the global region's feature from before the masking, as the released code does.
+
+    Source:
+        Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
+    """
+    refuse_train_mode(predict, "language_for_vision")
+    draw = _generator(seed, generator)
+    if not aligned.gather(1, target[:, None]).all():
+        raise ValueError("language_for_vision: a target is not among the aligned regions; expected one of them")
+    ablate = aligned & _without_global(inputs.region_mask, global_index)
+    options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
+    feature, seen = ablate_regions(inputs.feature, inputs.region_mask, ablate, **options)
+    words = inputs.token_mask & ~torch.isin(inputs.tokens, torch.tensor(list(special), dtype=inputs.tokens.dtype))
+
+    def changed(condition: str) -> Inputs:
+        tokens = torch.where(draw_mask(condition, phrase, words, draw), mask_id, inputs.tokens)
+        return Inputs(tokens, inputs.token_mask, feature, inputs.box, seen)
+
+    def loss(rows: slice, regions: Tensor) -> Tensor:
+        own = torch.arange(len(regions), device=regions.device), target[rows].to(regions.device)
+        return mrc_kl_bits(label[rows], regions[own].cpu())
+
+    return _measure(predict, "regions", conditions, changed, loss, batch_size, progress)
+
+
+def _generator(seed: int, generator: torch.Generator | None) -> torch.Generator:
+    if generator is None:
+        return torch.Generator().manual_seed(seed)
+    text = "ablation: generator= is now seed=, an int; the old name goes with the next release"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    return generator
+
+
+def _without_global(region_mask: Tensor, global_index: int | None) -> Tensor:
+    valid = region_mask.clone()
+    if global_index is not None:
+        valid[:, global_index] = False
+    return valid
+
+
+def _measure(
+    predict: Predict, over: str, conditions: Sequence[str], changed: Callable, loss: Callable, size: int, progress: Any
+) -> dict[str, Tensor]:
+    """Losses over "words" or "regions" under each condition; logits are kept for one batch only."""
+    result, hidden = {}, None if progress is None else not progress
+    with torch.no_grad(), tqdm(desc="ablation", unit="caption", disable=hidden, leave=False) as bar:
+        for condition in conditions:
+            inputs, parts = changed(condition), []
+            n = len(inputs.tokens)
+            bar.reset(n)
+            bar.set_postfix_str(condition)
+            for rows in (slice(start, start + size) for start in range(0, n, size)):
+                logits = predict(*(part[rows] for part in inputs))[over == "regions"]
+                if logits is None:
+                    raise ValueError(f"ablation: the model gave no logits over {over}; expected them from `predict`")
+                parts.append(loss(rows, logits))
+                bar.update(len(parts[-1]))
+            result[condition] = torch.cat(parts)
+    return result
