@@ -1,6 +1,5 @@
 """Score several predictors on the same examples, with an interval for the difference of the first two."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmnb.aliases import renamed_field
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.result import Result
 
@@ -29,11 +29,7 @@ class Scores(Result):
     def __getitem__(self, name: str) -> float:
         return self.values[name]
 
-    @property
-    def gap_interval(self) -> tuple[float, float]:
-        """The old name of `gap.interval`."""
-        warnings.warn("Scores.gap_interval is now Scores.gap.interval", DeprecationWarning, stacklevel=2)
-        return self.gap.interval
+    gap_interval = renamed_field("gap_interval", "gap.interval")
 
     def estimates(self) -> dict[str, Estimate]:
         """The gap, then each predictor's metric."""

@@ -56,6 +56,8 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
 )
 @click.option(
     "--strategy",
+    "--method",  # its name before
+    "strategy",
     type=click.Choice(["auto", "pairs", "cross", "split"]),
     default="auto",
     show_default=True,

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from mmnb.instruments.batches import length, take
 from mmnb.instruments.checks import check_eval_mode, warn_about_probabilities
+from mmnb.instruments.emap.result import shares_of
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.grid.cells import Cells, as_scores, check_finite
 from mmnb.instruments.grid.strategy import check_stable
@@ -57,10 +58,7 @@ class EmapOfMany(Result):
     @property
     def shares(self) -> dict[tuple[str, ...], float]:
         """Share of the grid's variance for every set of modalities, outputs pooled; they sum to 1. ValueError if f is constant."""
-        total = sum(part.sum().item() for part in self.sums_of_squares.values())
-        if total == 0:
-            raise ValueError("EmapOfMany.shares: the output is the same in every cell; expected some variation")
-        return {names: part.sum().item() / total for names, part in self.sums_of_squares.items()}
+        return shares_of(self.sums_of_squares)
 
     @property
     def shares_of_orders(self) -> dict[int, float]:
@@ -93,8 +91,7 @@ def emap_of_many(
         f: Called with one batch per modality, in order; (B, C) or (B,) raw scores. As in `emap`.
         modalities: Name -> N examples, at least 2 of them, whatever `emap` takes; the k-th examples of all belong together.
         batch_size: Tuples per call.
-        check: As in `emap`.
-        progress: As in `emap`.
+        check, progress: As in `emap`.
         max_cells: Largest N^M to start on. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
 
     Returns:

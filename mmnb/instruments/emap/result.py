@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from mmnb.aliases import renamed_field
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.grid.accumulators import Sums, TruePairs
 from mmnb.instruments.result import Result
@@ -35,6 +36,8 @@ class Emap(Result):
     n_evaluations: int | None = None
     standard_error: Tensor | None = field(default=None, repr=False)
 
+    passes = renamed_field("passes", "n_evaluations")
+
     @property
     def residual(self) -> Tensor:
         """f - f~ on the true pairs, (N, C): how far each example depends on *this* a meeting *this* b. Its mean need not be 0."""
@@ -52,10 +55,7 @@ class Emap(Result):
         """
         if "interaction" not in self.sums_of_squares:
             raise ValueError("Emap.shares: the squares were not summed; expected a run with shares=True")
-        total = sum(part.sum().item() for part in self.sums_of_squares.values())
-        if total == 0:
-            raise ValueError("Emap.shares: the output is the same in every cell of the grid; expected some variation")
-        return {name: part.sum().item() / total for name, part in self.sums_of_squares.items()}
+        return shares_of(self.sums_of_squares)
 
     @property
     def interaction_score(self) -> Tensor:
@@ -96,6 +96,14 @@ class Emap(Result):
         columns = ("original", "projected", "residual", "marginal_a", "marginal_b")
         index = {"example": np.repeat(np.arange(n), c), "output": np.tile(np.arange(c), n)}
         return pd.DataFrame(index | {name: getattr(self, name).reshape(-1).numpy() for name in columns})
+
+
+def shares_of(sums_of_squares: dict[Any, Tensor]) -> dict[Any, float]:
+    """Each part over the sum of all, outputs pooled. Raises ValueError where there is no variance to share out."""
+    total = sum(part.sum().item() for part in sums_of_squares.values())
+    if total == 0:
+        raise ValueError("emap: the output is the same in every cell of the grid; expected some variation")
+    return {name: part.sum().item() / total for name, part in sums_of_squares.items()}
 
 
 def from_sums(sums: Sums, true: TruePairs) -> Emap:

@@ -130,17 +130,12 @@ class Shift(Block):
 
 
 class Accumulator:
-    """Base of what a pass keeps. `start` makes the tensors named in `names`, `add` adds a block of cells to them."""
+    """Base of what a pass keeps: additive tensors, called as in `names`.
+
+    A subclass defines `start(true)`, which makes them empty on the device of the true pairs, and `add(block)`.
+    """
 
     names: ClassVar[tuple[str, ...]] = ("row", "column")
-
-    def start(self, true: TruePairs) -> None:
-        """Make empty tensors on the device of the true pairs."""
-        raise TypeError(f"{type(self).__name__} has no start; expected a subclass that defines it")
-
-    def add(self, block: Block) -> None:
-        """Add the cells of one block."""
-        raise TypeError(f"{type(self).__name__} has no add; expected a subclass that defines it")
 
     def state(self) -> dict[str, Tensor]:
         """The tensors, under their names."""

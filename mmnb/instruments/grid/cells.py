@@ -52,9 +52,6 @@ class Cells:
         self.n, self.batch_size, self.last = n, batch_size, last
         self.limit, self._width = Limit(batch_size), None
 
-    def _pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        raise TypeError(f"{type(self).__name__} has no _pairs; expected a subclass that defines it")
-
     def _block(self, rows: range, columns: range) -> Tensor:
         return self._pairs(*pairs_of(rows, columns)).view(len(rows), len(columns), -1)
 

@@ -44,21 +44,13 @@ def sweep(
     """Score every a_i with every b_j once, and let all accumulators see each block of scores.
 
     Args:
-        f: `f(batch_a, batch_b)` gives one row of raw scores per pair, (B, C) or (B,). See `mmnb.emap`.
+        f: `f(batch_a, batch_b)` gives one row of raw scores per pair, (B, C) or (B,).
         a: n examples: tensor, array, list, or a dict or tuple of those.
         b: n examples, b[i] belonging to a[i].
         accumulators: What to keep, under names of your choice; changed in place.
-        batch_size: Pairs per call; None for about 4 MiB of inputs, which stay in the cache.
-        check: Score a first batch twice and a first pair alone, and refuse a model whose answer changes.
-        strategy: "auto", "pairs", "cross" or "split"; see `mmnb.emap`.
-        last: The last linear layer, where f gives the features that go into it.
-        shifts: Score this many false pairs per row and column instead of all n - 1 (at least 2), and no true pairs: the examples stand
-            on a circle in random order, and a shift s pairs each with the one s places on. From n - 1 on, the whole grid is scored.
-        seed: Of the order and the choice of shifts.
-        progress: True shows a bar with the time left, False never does, None does on a terminal.
-        checkpoint: Path of a file for the state so far: a run that was killed continues from there and ends with the same bits.
-        save_every: Seconds between two writes, at least; never more than 5 % of the time is spent on them.
-        distributed: True, or a process group of `torch.distributed`, shares the rows among its processes; each gets the whole result.
+        shifts: Score this many false pairs per row and column, at least 2, and of the true pairs nothing but their outputs: the
+            examples stand on a circle in random order, and a shift s pairs each with the one s places on. None or n - 1: the whole grid.
+        batch_size, check, strategy, last, seed, progress, checkpoint, save_every, distributed: As in `mmnb.emap`.
 
     Returns:
         The true pairs: cells, outputs and `n_evaluations`.
@@ -115,7 +107,8 @@ def sweep(
         file, done, identity = None, 0, {}
         with group:
             if checkpoint is not None or group.world > 1:
-                kept = {name: [repr(one), *_shapes(one)] for name, one in accumulators.items()}
+                kept = {name: list(tensor.shape) for name, tensor in _state(accumulators).items()}
+                kept |= {name: repr(one) for name, one in accumulators.items()}
                 identity = {"pass": "grid", "examples": n, "dtype": dtype, "batch size": cells.batch_size}
                 identity |= {"cells": type(cells).__name__, "accumulators": kept, "model": fingerprint_of_model(f)}
                 identity |= {"data": fingerprint([a, b, *(last.parameters() if last else ())])}
@@ -201,7 +194,3 @@ def _shifts(cells: Cells, true: TruePairs, shifts: int, seed: int) -> Iterator[S
         check_finite(scores, rows, columns)
         for part, partner in zip(scores.split(cells.n), partners, strict=True):
             yield Shift(part, place, partner.to(place.device), true)
-
-
-def _shapes(one: Accumulator) -> list[list[int]]:
-    return [list(tensor.shape) for tensor in one.state().values()]

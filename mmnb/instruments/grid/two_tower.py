@@ -50,7 +50,7 @@ class TwoTower:
             encoder = model.encode_image if batch.is_floating_point() else model.encode_text
             return encoder(batch, normalize=True)
 
-        return cls(_Tower(model, encode), _Tower(model, encode), ScaledDot(scale, bias))
+        return cls(encode, encode, ScaledDot(scale, bias))
 
     @classmethod
     def from_hugging_face(cls, model: nn.Module) -> "TwoTower":
@@ -77,7 +77,7 @@ class TwoTower:
             output = getattr(model, "get_text_features" if text else f"get_{other}_features")(**mapping)
             return nn.functional.normalize(getattr(output, "pooler_output", output), dim=-1)
 
-        return cls(_Tower(model, encode), _Tower(model, encode), ScaledDot(scale, getattr(model, "logit_bias", None)))
+        return cls(encode, encode, ScaledDot(scale, getattr(model, "logit_bias", None)))
 
 
 class ScaledDot:
@@ -93,16 +93,6 @@ class ScaledDot:
     def cross(self, a: Tensor, b: Tensor) -> Tensor:
         """All pairs: (P, d), (Q, d) -> (P, Q, 1)."""
         return (self.scale * (a @ b.T) + self.bias)[:, :, None]
-
-
-class _Tower:
-    """One encoder of a model, holding on to the model so that its mode can be checked."""
-
-    def __init__(self, model: nn.Module, encode: Callable) -> None:
-        self.model, self.encode = model, encode
-
-    def __call__(self, batch: Any) -> Tensor:
-        return self.encode(batch)
 
 
 def two_tower_of(f: Any) -> TwoTower | None:
