@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from mmnb.instruments.grid import SplitHead, TwoTower
+    from mmnb.instruments.grid.split import SplitHead
+    from mmnb.instruments.grid.two_tower import TwoTower
 
 
 class OnlyA(nn.Module):
@@ -70,7 +71,7 @@ class ConcatMLP(nn.Module):
 
     def split_head(self) -> "SplitHead":
         """The first layer, split; the ReLU between; the last layer."""
-        from mmnb.instruments.grid import SplitHead  # here, so that models alone do not depend on the instrument
+        from mmnb.instruments.grid.split import SplitHead  # here, so that models alone do not depend on the instrument
 
         return SplitHead(self.linear_a, self.linear_b, self.out[:-1], self.out[-1])
 
@@ -131,7 +132,7 @@ class LateFusion(nn.Module):
 
     def two_tower(self) -> "TwoTower":
         """Its encoders and its head apart, for instruments that cross all `a` with all `b`."""
-        from mmnb.instruments.grid import TwoTower
+        from mmnb.instruments.grid.two_tower import TwoTower
 
         return TwoTower(self.encode_a, self.encode_b, self.head)
 

@@ -25,4 +25,4 @@ from mmnb.instruments.grid.two_tower import TwoTower
 
 __all__ = ["Concat", "Emap", "EmapOfMany", "SplitHead", "TwoTower", "emap", "emap_of_many", "project"]
 
-__getattr__ = renamed(__name__, {"LinearEnds": "mmnb.instruments.grid.SplitHead"})
+__getattr__ = renamed(__name__, {"LinearEnds": "mmnb.instruments.grid.split.SplitHead"})

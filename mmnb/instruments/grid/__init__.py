@@ -5,20 +5,6 @@
 """
 
 from mmnb.instruments.grid.accumulators import Accumulator, Block, Sums, SumsOf, TruePairs, TrueRank, Votes
-from mmnb.instruments.grid.split import Concat, SplitHead
 from mmnb.instruments.grid.sweep import sweep
-from mmnb.instruments.grid.two_tower import TwoTower
 
-__all__ = [
-    "Accumulator",
-    "Block",
-    "Concat",
-    "SplitHead",
-    "Sums",
-    "SumsOf",
-    "TruePairs",
-    "TrueRank",
-    "TwoTower",
-    "Votes",
-    "sweep",
-]
+__all__ = ["Accumulator", "Block", "Sums", "SumsOf", "TruePairs", "TrueRank", "Votes", "sweep"]
