@@ -656,9 +656,10 @@ run.say(
 # %% [markdown]
 # The question's words limit which answers are possible, without any picture. The picture encoder represents
 # the colour, but does not know what was asked. Laziness is not shown, nor its opposite: the question might
-# tell the encoder what to look for. The trick says UMT, and joint training is better than the frozen
-# classifier, which may only add the two modalities. It also had more questions, encoders trained for it and a
-# hidden layer; which of these counts is not separated here.
+# tell the encoder what to look for. The trick says UMT. Joint training is not shown to be better than the
+# frozen classifier, which may only add the two modalities, although it also had more questions, encoders
+# trained for it and a hidden layer. On another CPU the same code gave +1.9 [+0.6, +3.2] points: with five
+# seeds this claim is at its edge.
 #
 # ### Pictures and recordings: which method is better than joint training?
 # AV-digits with convolutional encoders, trained end to end. Against plain joint training, paired by seed:
