@@ -190,7 +190,7 @@ NUMERICAL = {"torch", "numpy", "scipy", "sklearn", "cvxpy", "pandas", "tqdm"} | 
     "safetensors"
 }  # tqdm: long work shows a bar
 KEEPS_A_FILE = {  # the instrument parts that write: only where their caller says
-    "instruments/emap/checkpoint.py",
+    "instruments/checkpoint.py",
 }
 DRAWS = {"instruments/result.py"}  # a result shows itself: pandas and matplotlib, inside its methods
 NO_BUSINESS = {
@@ -271,9 +271,9 @@ def test_imports_point_downwards(file):
     [
         ("instruments/emap.py", "import matplotlib.pyplot as plt", True),
         ("instruments/emap.py", "def f():\n    from pathlib import Path", True),
-        ("instruments/emap/checkpoint.py", "import json, os\nfrom pathlib import Path\nfrom safetensors import safe_open", False),
-        ("instruments/emap/checkpoint.py", "from mmnb import paths", True),
-        ("instruments/emap/drive.py", "import os", True),
+        ("instruments/checkpoint.py", "import json, os\nfrom pathlib import Path\nfrom safetensors import safe_open", False),
+        ("instruments/checkpoint.py", "from mmnb import paths", True),
+        ("instruments/grid/sweep.py", "import os", True),
         ("instruments/emap.py", "from mmnb import paths", True),
         ("instruments/emap.py", "from mmnb.data import glyphs", True),
         ("instruments/emap.py", "from ..data import glyphs", True),

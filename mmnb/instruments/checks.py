@@ -1,4 +1,4 @@
-"""What no instrument may measure: a model in train mode, a function that changes from call to call; and a word about probabilities."""
+"""Shared input checks: eval mode, deterministic outputs, logits rather than probabilities."""
 
 import functools
 import inspect
@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 _CHANGE_TOLERANCE = (
-    1e-3  # of the largest score: batch shapes change rounding by about 1e-6 of it, dropout changes it by about 1e-1
+    1e-3  # of the largest score: batch shapes change rounding by about 1e-6 of it, dropout by about 1e-1
 )
 
 
 def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
     """Torch modules that `f` is, belongs to, holds as an attribute, closes over, names as a global or has bound with `partial`.
 
-    What can be called and is held, closed over or bound is looked behind in the same way: wrapping f hides nothing.
+    Wrappers are followed: callables that are held, closed over or bound are searched in the same way.
 
     Example:
         >>> model = torch.nn.Linear(2, 1)
@@ -38,7 +38,7 @@ def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
         if inspect.isfunction(function):
             names = inspect.getclosurevars(function)
             inner += names.nonlocals.values()
-            named += names.globals.values()  # not looked behind: a helper of a whole library may hang on these
+            named += names.globals.values()  # not searched further: these may lead into whole libraries
         for value in (f, owner, *inner, *named):
             if isinstance(value, torch.nn.Module) and id(value) not in seen:
                 seen.add(id(value))
@@ -49,7 +49,7 @@ def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
                 waiting.append(value)
 
 
-def refuse_train_mode(f: Callable, caller: str) -> None:
+def check_eval_mode(f: Callable, caller: str) -> None:
     """Raise ValueError if a torch module behind `f` (or a part of it) is in train mode: dropout and batch statistics would be on."""
     for module in modules_behind(f):
         if any(part.training for part in module.modules()):
@@ -58,7 +58,10 @@ def refuse_train_mode(f: Callable, caller: str) -> None:
             )
 
 
-def refuse_changed(before: torch.Tensor, after: torch.Tensor, how: str, caller: str) -> None:
+refuse_train_mode = check_eval_mode  # its name before
+
+
+def check_deterministic(before: torch.Tensor, after: torch.Tensor, how: str, caller: str) -> None:
     """Raise ValueError if scores of the same inputs differ by more than rounding: by over 1/1000 of the largest score in `before`.
 
     Dropout, augmentation and batch statistics change the answer between calls; padding that is not masked does so between batches.

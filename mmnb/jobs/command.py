@@ -40,7 +40,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
 @click.option("--model", required=True, metavar="MODULE:FACTORY", help="What makes f(batch_a, batch_b) -> scores.")
 @click.option("--data", required=True, metavar="MODULE:FACTORY|FILE", help="What makes the pairs, or holds them.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the result.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pairs per call.  [default: about 64 MiB of inputs]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pairs per call.  [default: about 4 MiB of inputs]")
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16", "float16"]),
@@ -55,11 +55,13 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
     help="Move each batch to the device, instead of all data at once: slower, for data that do not fit there.",
 )
 @click.option(
-    "--method",
-    type=click.Choice(["auto", "pairs", "ends", "closed"]),
+    "--strategy",
+    "--method",  # its name before
+    "strategy",
+    type=click.Choice(["auto", "pairs", "cross", "split"]),
     default="auto",
     show_default=True,
-    help="auto: the cheapest way to the same numbers that holds for the model. pairs: score every pair with it.",
+    help="auto: the cheapest that the model offers; the numbers are the same. pairs: score every pair with it.",
 )
 @click.option(
     "--metric",
@@ -90,7 +92,7 @@ def emap(**options: object) -> None:
     except load.UsageError as error:
         raise click.UsageError(str(error)) from error
     except (ValueError, TypeError) as error:
-        if not str(error).startswith("emap: "):  # the model's own: its traceback is what helps
+        if not str(error).startswith(("emap: ", "grid: ", "score: ")):  # the model's own: its traceback is what helps
             raise
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ class Job:
     batch_size: int | None = None
     precision: str | None = None
     device: str | None = None
-    method: str = "auto"
+    strategy: str = "auto"
     move_batches: bool = False
     metric: str = "accuracy"
     save_every: float = 30.0
@@ -73,9 +73,9 @@ def run(job: Job) -> list[str]:
                 batch_size=job.batch_size,
                 check=not job.no_check,
                 progress=True,
-                method=job.method,
+                strategy=job.strategy,
                 checkpoint=job.out / "checkpoint.safetensors",
-                checkpoint_every=job.save_every,
+                save_every=job.save_every,
                 distributed=world > 1,
             )
         if rank:
@@ -199,13 +199,11 @@ def _write(job: Job, result: Emap, labels: Any, metric: Any, how: dict[str, Any]
         summary["scores"] = {
             "metric": job.metric,
             **scores.values,
-            "gap": scores.gap,
-            "gap_interval": scores.gap_interval,
+            "gap": scores.gap.value,
+            "gap_interval": scores.gap.interval,
         }
         lines += ["", *(f"{job.metric} of {name:<12} {value:.4f}" for name, value in scores.values.items())]
-        lines += [
-            f"gap, original - projected: {scores.gap:.4f}, 95 % interval {scores.gap_interval[0]:.4f} to {scores.gap_interval[1]:.4f}"
-        ]
+        lines += [f"gap, original - projected, with its 95 % interval: {scores.gap:.4f}"]
     options = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(job).items()}
     summary |= {"options": options, "torch": str(torch.__version__), **how}
     tensors = {

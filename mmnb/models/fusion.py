@@ -1,11 +1,8 @@
-"""Ways to turn two feature vectors into logits, from blind in one eye to freely interactive; and the late-fusion model around them.
+"""Heads that turn two feature vectors into logits, from one that ignores a side to one that interacts freely; and a late-fusion model.
 
 Every head is `head(features_a, features_b) -> logits`, (n, d), (n, d) -> (n, classes). The first three are additive by construction: the
-effect of `a` on the logits never depends on `b`.
-
-Heads with `multi_affine = True` are affine in each side while the other is held, so the mean over all `b` is the score of the mean `b`;
-`cross(a, b)`, (p, d), (q, d) -> (p, q, classes), scores all pairs at once. `linear_ends()` says which linear layers begin and end a head.
-`mmnb.emap` uses all three to measure interactions without N^2 passes.
+effect of `a` on the logits never depends on `b`. `cross(a, b)`, (p, d), (q, d) -> (p, q, classes), scores all pairs at once;
+`split_head()` gives the linear layers at the ends of a head. `mmnb.emap` uses both to measure interactions without N^2 passes.
 """
 
 from typing import TYPE_CHECKING
@@ -14,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from mmnb.instruments.emap import LinearEnds, TwoTower
+    from mmnb.instruments.grid.split import SplitHead
+    from mmnb.instruments.grid.two_tower import TwoTower
 
 
 class OnlyA(nn.Module):
     """Logits from `a` alone: W a + c."""
-
-    multi_affine = True
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -48,8 +44,6 @@ class OnlyB(OnlyA):
 class SumOfLogits(nn.Module):
     """The additive ensemble: W a + V b + c."""
 
-    multi_affine = True
-
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         self.linear_a = nn.Linear(features, classes)
@@ -75,17 +69,15 @@ class ConcatMLP(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.out(self.linear_a(a) + self.linear_b(b))
 
-    def linear_ends(self) -> "LinearEnds":
+    def split_head(self) -> "SplitHead":
         """The first layer, split; the ReLU between; the last layer."""
-        from mmnb.instruments.emap import LinearEnds  # here, so that models alone do not depend on the instrument
+        from mmnb.instruments.grid.split import SplitHead  # here, so that models alone do not depend on the instrument
 
-        return LinearEnds(self.linear_a, self.linear_b, self.out[:-1], self.out[-1])
+        return SplitHead(self.linear_a, self.linear_b, self.out[:-1], self.out[-1])
 
 
 class Multiplicative(nn.Module):
     """V (a * b) + c: elementwise product, then linear. Affine in each side, so it can gate but not do anything else."""
-
-    multi_affine = True
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -105,8 +97,6 @@ class DotProduct(nn.Module):
     Put normalisation into the encoders. The score is (n, 1): it ranks, or says yes and no.
     """
 
-    multi_affine = True
-
     def __init__(self, features: int, width: int | None = None) -> None:
         super().__init__()
         width = features if width is None else width
@@ -122,47 +112,6 @@ class DotProduct(nn.Module):
     def cross(self, a: Tensor, b: Tensor) -> Tensor:
         """Scores of all pairs."""
         return (self.log_scale.exp() * (self.linear_a(a) @ self.linear_b(b).T) + self.bias)[..., None]
-
-
-class Bilinear(nn.Module):
-    """a' W_k b + c_k for every class k: all products of a feature of `a` with one of `b`."""
-
-    multi_affine = True
-
-    def __init__(self, features: int, classes: int) -> None:
-        super().__init__()
-        self.bilinear = nn.Bilinear(features, features, classes)
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.bilinear(a, b)
-
-    def cross(self, a: Tensor, b: Tensor) -> Tensor:
-        """Logits of all pairs."""
-        if len(b) < len(a):  # the shorter side meets the weights
-            return torch.stack([a @ (weight @ b.T) for weight in self.bilinear.weight], -1) + self.bilinear.bias
-        return torch.stack([(a @ weight) @ b.T for weight in self.bilinear.weight], -1) + self.bilinear.bias
-
-
-class Film(nn.Module):
-    """V (gamma(a) * b + beta(a)) + c with gamma, beta linear: `a` scales and shifts the features of `b` (FiLM, Perez et al. 2018).
-
-    No non-linearity follows, so it is affine in each side.
-    """
-
-    multi_affine = True
-
-    def __init__(self, features: int, classes: int) -> None:
-        super().__init__()
-        self.gamma = nn.Linear(features, features)
-        self.beta = nn.Linear(features, features)
-        self.linear = nn.Linear(features, classes)
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.linear(self.gamma(a) * b + self.beta(a))
-
-    def cross(self, a: Tensor, b: Tensor) -> Tensor:
-        """Logits of all pairs."""
-        return _weighted_dots(self.gamma(a), b, self.linear.weight) + self.linear(self.beta(a))[:, None]
 
 
 class LateFusion(nn.Module):
@@ -183,7 +132,7 @@ class LateFusion(nn.Module):
 
     def two_tower(self) -> "TwoTower":
         """Its encoders and its head apart, for instruments that cross all `a` with all `b`."""
-        from mmnb.instruments.emap import TwoTower
+        from mmnb.instruments.grid.two_tower import TwoTower
 
         return TwoTower(self.encode_a, self.encode_b, self.head)
 

@@ -48,6 +48,14 @@ def test_plain_path_costs_hardly_more_than_the_bare_passes(fastest, ratio):
         ratio(f"ours / bare passes, {name}, N={n}", seconds["ours"] / seconds["bare"], at_most=1.10)
 
 
+def test_the_automatic_batch_stays_in_the_cache(fastest, ratio):
+    w = world("concat-mlp", 700)
+    calls = {f"bare_{size}": (lambda size=size: bare_passes(*w[:3], size)) for size in (512, 1024, 2048, 4096, 16384)}
+    seconds = fastest(4, ours=lambda: ours(*w[:3], None), **calls)
+    best = min(value for name, value in seconds.items() if name != "ours")
+    ratio("ours by default / best bare passes, concat-mlp, N=700", seconds["ours"] / best, at_most=1.10)
+
+
 def test_one_pair_at_a_time_is_slow(fastest, ratio):
     w = world("concat-mlp", 300)
     slow = fastest(1, slow=lambda: one_pair_at_a_time(*w))["slow"]

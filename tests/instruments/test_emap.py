@@ -138,7 +138,7 @@ def test_additive_head_has_no_interaction(dtype):
     result = emap(lambda x, y: model(torch.cat([x, y], 1)), a, b)
     close(result.residual, torch.zeros(40, 4), atol=1e-6 if dtype == torch.float32 else 1e-12)
     assert result.shares["interaction"] < 1e-10
-    assert result.score("accuracy", torch.randint(4, (40,))).gap == 0.0
+    assert result.score("accuracy", torch.randint(4, (40,))).gap.value == 0.0
     with pytest.warns(UserWarning, match="look like probabilities"):
         trap = emap(lambda x, y: model(torch.cat([x, y], 1)).softmax(1), a, b)
     assert trap.residual.abs().max() > 1e-3  # the same model, in probabilities, seems to interact
@@ -358,11 +358,14 @@ def test_score_and_frame():
     result = emap(lambda p, q: (2 * p - 1) * (2 * q - 1) * -1, a, b)
     scores = result.score("accuracy", y)
     assert scores.values == {"original": 1.0, "projected": 0.5, "marginal_a": 0.5, "marginal_b": 0.5, "constant": 0.5}
-    low, high = scores.gap_interval
-    assert low < scores.gap == 0.5 < high
+    low, high = scores.gap.interval
+    assert low < scores.gap.value == 0.5 < high
+    with pytest.warns(DeprecationWarning, match=r"gap\.interval"):
+        assert scores.gap_interval == (low, high)
+    assert [*scores.estimates()] == ["gap", *scores.values]
     # n = 20, p = 0.5: the standard error is 0.112, so a 95 % interval is 0.44 wide; a percentile bootstrap moves in steps of 1/20
     assert high - low == pytest.approx(2 * 1.96 * 0.1118, rel=0, abs=0.1)
-    frame = result.to_frame()
+    frame = result.per_example()
     assert list(frame) == ["example", "output", "original", "projected", "residual", "marginal_a", "marginal_b"]
     close(frame["residual"].to_numpy(copy=True), result.residual.flatten())
     with pytest.raises(ValueError, match="expected whole numbers from 0 to 1"):
@@ -383,4 +386,4 @@ def test_score_of_an_additive_model_has_gap_zero_and_interval_zero(n, seed):
     scores = emap(lambda p, q: p + q, u, v).score(
         "accuracy", torch.randint(3, (n,), generator=generator), resamples=100
     )
-    assert (scores.gap, scores.gap_interval) == (0.0, (0.0, 0.0))
+    assert (scores.gap.value, scores.gap.interval) == (0.0, (0.0, 0.0))

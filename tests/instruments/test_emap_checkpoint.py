@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mmnb.instruments.emap import checkpoint as module
+from mmnb.instruments import checkpoint as module
 from mmnb.instruments.emap import emap
 
 FIELDS = ("original", "projected", "marginal_a", "marginal_b", "grand_mean")
@@ -68,7 +68,7 @@ def work(name, checkpoint):
         calls += 1
         time.sleep(0.002)
         return model(torch.cat([x, y], 1))
-    r = emap(f, a, b, batch_size=40, checkpoint=checkpoint, checkpoint_every=0, progress=False)
+    r = emap(f, a, b, batch_size=40, checkpoint=checkpoint, save_every=0, progress=False)
     tensors = {key: getattr(r, key) for key in ("original", "projected", "marginal_a", "marginal_b", "grand_mean")}
     tensors |= {"ss_" + key: part for key, part in r.sums_of_squares.items()} | {"calls": torch.tensor(calls)}
     save_file(tensors, f"{folder}/{name}")
@@ -116,8 +116,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, seed):
 def test_stopped_anywhere_it_ends_with_the_same_bits(tmp_path, batch_size):
     a, b = inputs()
     expected = emap(Counting(model()), a, b, batch_size=batch_size)
-    options = {"batch_size": batch_size, "check": False, "checkpoint": tmp_path / "sums", "checkpoint_every": 0}
-    for limit in (20, 60, 130):
+    options = {"batch_size": batch_size, "check": False, "checkpoint": tmp_path / "sums", "save_every": 0}
+    for limit in (20, 40, 60):
         with pytest.raises(Stop):
             emap(Counting(model(), limit), a, b, **options)
     last = Counting(model())
@@ -217,7 +217,7 @@ def test_other_files_are_refused(tmp_path):
     save_file({"x": torch.zeros(1)}, foreign)
     for path, message in (
         (garbage, "cannot be read"),
-        (foreign, "is no checkpoint of emap"),
+        (foreign, "it is no checkpoint"),
         (tmp_path, "is a folder"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -230,14 +230,14 @@ def test_other_files_are_refused(tmp_path):
 def test_the_bar_shows_the_time_left_and_goes_on_where_it_was(tmp_path, capfd, monkeypatch):
     monkeypatch.setenv("TQDM_MININTERVAL", "0")
     a, b = inputs(40)
-    options = {"batch_size": 40, "checkpoint": tmp_path / "sums", "checkpoint_every": 0, "check": False}
+    options = {"batch_size": 40, "checkpoint": tmp_path / "sums", "save_every": 0, "check": False}
     with pytest.raises(Stop):
         emap(Counting(model(), 1000), a, b, progress=True, **options)
     first = capfd.readouterr().err
-    assert "emap:   0%" in first and "/1.60k [00:00<" in first  # 40 x 40 pairs; elapsed < left
+    assert "grid:   0%" in first and "/1.60k [00:00<" in first  # 40 x 40 pairs; elapsed < left
     emap(Counting(model()), a, b, progress=True, **options)
     again = capfd.readouterr().err
-    assert "emap:   0%" not in again and "emap:  " in again
+    assert "grid:   0%" not in again and "grid:  " in again
     emap(Counting(model()), a, b, progress=False)
     emap(Counting(model()), a, b)  # not a terminal
     assert capfd.readouterr().err == ""

@@ -1,9 +1,9 @@
-"""What can be read off an EMAP without labels, and ranking tasks."""
+"""What can be read off an EMAP, with labels and without."""
 
 import pytest
 import torch
 
-from mmnb.instruments.emap import emap, project
+from mmnb.instruments.emap import emap
 
 
 def run(grid):
@@ -33,45 +33,17 @@ def test_interaction_score_finds_the_pair_that_is_read_jointly():
         _ = run(torch.ones(3, 3, 1)).interaction_score
 
 
-def test_ranking_compares_differences_of_scores():
-    grid = random_grid(30, 1, seed=3)
-    result, pairs = run(grid), torch.combinations(torch.arange(30))
-    ranked = result.rank(pairs, resamples=100)
-    first, second = pairs.T
-    surface = project(grid[..., 0]).diagonal()
-    assert ranked["original"] == pytest.approx((grid[first, first, 0] > grid[second, second, 0]).double().mean().item())
-    assert ranked["projected"] == pytest.approx((surface[first] > surface[second]).double().mean().item())
-    assert ranked["constant"] == 0.5  # nothing but ties
-    flipped = result.rank(pairs.flip(1), torch.zeros(len(pairs), dtype=torch.int64), resamples=100)
-    assert flipped.values == ranked.values
+def test_the_gap_is_that_of_score_with_its_interval():
+    grid, y = random_grid(12, 3), torch.arange(12) % 3
+    result = run(grid)
+    assert result.gap("accuracy", y, resamples=100) == result.score("accuracy", y, resamples=100).gap
+    assert result.gap("accuracy", y, resamples=100).over == "examples"
 
 
-def test_ranking_of_an_additive_model_loses_nothing():
-    u, v = torch.randn(20), torch.randn(20)
-    ranked = emap(lambda p, q: p + q, u, v).rank(torch.combinations(torch.arange(20)), resamples=100)
-    assert (ranked.gap, ranked.gap_interval) == (0.0, (0.0, 0.0))
-
-
-def test_ranking_refusals():
-    one, three = run(random_grid(5, 1)), run(random_grid(5, 3))
-    with pytest.raises(ValueError, match="got 3 scores each"):
-        three.rank([[0, 1]])
-    with pytest.raises(ValueError, match="positions from 0 to 4"):
-        one.rank([[0, 5]])
-    with pytest.raises(ValueError, match="expected 1, and whole"):
-        one.rank([[0.0, 1.0]])
-    with pytest.raises(ValueError, match="positions from 0 to 4"):
-        one.rank(torch.zeros(0, 2, dtype=torch.int64))
-    with pytest.raises(ValueError, match="expected whole numbers from 0 to 1"):
-        one.rank([[0, 1]], [2])
-
-
-def test_the_exact_gap_has_an_interval_of_no_width():
-    grid = random_grid(12, 3)
-    y = torch.arange(12) % 3
-    gap = run(grid).gap("accuracy", y)
-    assert gap.low == gap.value == gap.high == run(grid).score("accuracy", y, resamples=100).gap
-    with pytest.raises(ValueError, match="level=1"):
-        run(grid).gap("accuracy", y, level=1)
-    with pytest.raises(ValueError, match="expected finite"):
-        run(grid).gap(lambda s, t: float("nan"), y)
+def test_what_is_known_without_labels():
+    result = run(random_grid(12, 3))
+    assert result.value == result.shares["interaction"] and result.headline.n == 12
+    assert [*result.estimates()] == ["interaction share", "share of a", "share of b"] == [*result.to_frame()["name"]]
+    assert "interaction share" in result._repr_html_()
+    with pytest.raises(ValueError, match="same in every cell"):
+        run(torch.ones(3, 3, 1)).estimates()

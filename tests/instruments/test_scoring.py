@@ -22,7 +22,7 @@ def test_any_metric_will_do():
     seen = score_predictors(predictors, lambda s, t: roc_auc_score(t, s[:, 0]), y, resamples=100)
     assert seen["one"] == roc_auc_score(y, predictors["one"][:, 0])
     assert seen["two"] == 0.5
-    assert seen.gap == seen["one"] - 0.5
+    assert seen.gap.value == seen["one"] - 0.5
 
 
 def test_interval_is_that_of_paired_differences():
@@ -34,9 +34,9 @@ def test_interval_is_that_of_paired_differences():
     seen = score_predictors({"one": one, "two": two}, "accuracy", y)
     difference = ((one < 0).double() - (two < 0).double())[:, 0]
     half = 1.96 * difference.std().item() / n**0.5
-    expected = (seen.gap - half, seen.gap + half)
+    expected = (seen.gap.value - half, seen.gap.value + half)
     # 2,000 draws place a 2.5 % quantile with a standard error of about 0.06 half-widths; four of them
-    assert seen.gap_interval == pytest.approx(expected, rel=0, abs=0.25 * half)
+    assert seen.gap.interval == pytest.approx(expected, rel=0, abs=0.25 * half)
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_interval():
         return scores[:, 0].mean()
 
     first, again, other = (
-        score_predictors(predictors, mean_score, range(30), seed=seed).gap_interval for seed in (0, 0, 1)
+        score_predictors(predictors, mean_score, range(30), seed=seed).gap.interval for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other

@@ -100,7 +100,7 @@ def test_result_equals_the_call_in_python(place):
     summary = json.loads((place / "out" / "result.json").read_text(encoding="utf-8"))
     scores = result.score("accuracy", labels)
     assert summary["shares"] == result.shares and summary["scores"]["projected"] == scores["projected"]
-    assert summary["scores"]["gap_interval"] == list(scores.gap_interval)
+    assert summary["scores"]["gap_interval"] == list(scores.gap.interval)
     assert (summary["examples"], summary["outputs"], summary["processes"]) == (29, 3, 1)
     assert f"interaction  {result.shares['interaction']:7.2%}" in done.output
     assert f"projected    {scores['projected']:.4f}" in done.output
@@ -140,7 +140,7 @@ def test_options(place):
         "--precision",
         "bfloat16",
         "--move-batches",
-        "--method",
+        "--strategy",
         "pairs",
         "--metric",
         "my_model:error_rate",

@@ -6,10 +6,8 @@ import torch
 from mmnb.instruments.emap import emap
 from mmnb.models.encoders import BagOfTokens, Blind, ConvEncoder
 from mmnb.models.fusion import (
-    Bilinear,
     ConcatMLP,
     DotProduct,
-    Film,
     LateFusion,
     Multiplicative,
     OnlyA,
@@ -34,9 +32,7 @@ def test_additive_heads_have_no_interaction(head, silent):
         assert (shares[side] < 1e-20) == (side == silent)
 
 
-@pytest.mark.parametrize(
-    "head", [ConcatMLP, Multiplicative, Bilinear, Film, lambda features, classes: DotProduct(features)]
-)
+@pytest.mark.parametrize("head", [ConcatMLP, Multiplicative, lambda features, classes: DotProduct(features)])
 def test_interactive_heads_interact(head):
     torch.manual_seed(0)
     assert share(head(FEATURES, CLASSES))["interaction"] > 0.02
@@ -49,18 +45,6 @@ def test_concat_mlp_is_one_layer_on_the_concatenation():
     weight = torch.cat([head.linear_a.weight, head.linear_b.weight], 1)
     hidden = torch.relu(torch.cat([a, b], 1) @ weight.T + head.linear_a.bias)
     torch.testing.assert_close(head(a, b), hidden @ head.out[1].weight.T + head.out[1].bias, rtol=0, atol=1e-14)
-
-
-def test_film_scales_and_shifts_the_features_of_b():
-    torch.manual_seed(0)
-    head = Film(FEATURES, CLASSES).double()
-    a, b = torch.randn(4, FEATURES).double(), torch.randn(4, FEATURES).double()
-    with torch.no_grad():
-        head.gamma.weight.zero_()
-        head.gamma.bias.fill_(2)
-        head.beta.weight.zero_()
-        head.beta.bias.fill_(1)
-    torch.testing.assert_close(head(a, b), head.linear(2 * b + 1), rtol=0, atol=1e-14)
 
 
 def test_dot_product_is_a_scaled_inner_product():

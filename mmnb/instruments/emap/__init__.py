@@ -13,13 +13,16 @@ The same grid is a two-way analysis of variance without replication: the squared
 a part of `b` and the interaction. Those three shares need no labels.
 
 Source: Hessel & Lee, "Does my multimodal model learn cross-modal interactions? It's harder to tell than you might think!", EMNLP 2020.
-Ours streams: it keeps row sums, column sums, the diagonal and one sum of squares, O(N C) numbers in float64, never the grid.
+Ours keeps row sums, column sums, the diagonal and one sum of squares, O(N C) numbers in float64, never the grid.
 """
 
-from mmnb.instruments.emap.linear_ends import Concat, LinearEnds
+from mmnb.aliases import renamed
 from mmnb.instruments.emap.modalities import EmapOfMany, emap_of_many
 from mmnb.instruments.emap.projection import emap, project
 from mmnb.instruments.emap.result import Emap
-from mmnb.instruments.emap.two_tower import TwoTower
+from mmnb.instruments.grid.split import Concat, SplitHead
+from mmnb.instruments.grid.two_tower import TwoTower
 
-__all__ = ["Concat", "Emap", "EmapOfMany", "LinearEnds", "TwoTower", "emap", "emap_of_many", "project"]
+__all__ = ["Concat", "Emap", "EmapOfMany", "SplitHead", "TwoTower", "emap", "emap_of_many", "project"]
+
+__getattr__ = renamed(__name__, {"LinearEnds": "mmnb.instruments.grid.split.SplitHead"})

@@ -22,21 +22,26 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from mmnb.instruments.batches import length, take
-from mmnb.instruments.checks import refuse_changed, refuse_train_mode, warn_about_probabilities
-from mmnb.instruments.emap.grid import as_scores, refuse_non_finite
+from mmnb.instruments.checks import check_eval_mode, warn_about_probabilities
+from mmnb.instruments.emap.result import shares_of
+from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.grid.cells import Cells, as_scores, check_finite
+from mmnb.instruments.grid.strategy import check_stable
+from mmnb.instruments.result import Result
 
 _MOST_CELLS = 10**8  # of a grid, unless a larger one is allowed: months on a real model
 
 
 @dataclass(frozen=True, eq=False)
-class EmapOfMany:
+class EmapOfMany(Result):
     """What `emap_of_many` returns; float64 on the CPU, N examples, C scores, M modalities under their names.
 
-    original            (N, C)  f on the true tuples
-    up_to               {k: (N, C)}: the best function with interactions of at most k modalities; up_to[1] is the EMAP, up_to[M] is f
-    marginals           {name: (N, C)}: mean over all others, uncentred
-    grand_mean          (C,)
-    sums_of_squares     {(name, ...): (C,)} for every set of modalities; together the squared deviations from mu
+    Attributes:
+        original: (N, C), f on the true tuples.
+        up_to: {k: (N, C)}, the best function with interactions of at most k modalities; up_to[1] is the EMAP, up_to[M] is f.
+        marginals: {name: (N, C)}, mean over all others, uncentred.
+        grand_mean: (C,).
+        sums_of_squares: {(name, ...): (C,)} for every set of modalities; together the squared deviations from mu.
     """
 
     original: Tensor
@@ -53,10 +58,7 @@ class EmapOfMany:
     @property
     def shares(self) -> dict[tuple[str, ...], float]:
         """Share of the grid's variance for every set of modalities, outputs pooled; they sum to 1. ValueError if f is constant."""
-        total = sum(part.sum().item() for part in self.sums_of_squares.values())
-        if total == 0:
-            raise ValueError("EmapOfMany.shares: the output is the same in every cell; expected some variation")
-        return {names: part.sum().item() / total for names, part in self.sums_of_squares.items()}
+        return shares_of(self.sums_of_squares)
 
     @property
     def shares_of_orders(self) -> dict[int, float]:
@@ -65,6 +67,11 @@ class EmapOfMany:
         for names, share in self.shares.items():
             pooled[len(names)] += share
         return pooled
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Share of all interactions, then of each order. Raises as `shares`."""
+        orders = {f"order {k}": Estimate(share, n=len(self.original)) for k, share in self.shares_of_orders.items()}
+        return {"interaction share": Estimate(1 - orders["order 1"].value, n=len(self.original))} | orders
 
 
 def emap_of_many(
@@ -81,12 +88,18 @@ def emap_of_many(
     Formula: up_to[k] = sum over sets S of at most k modalities of g_S, with g_S = sum over T in S of (-1)^(|S| - |T|) m_T.
 
     Args:
-        f: called with one batch per modality, in order; (B, C) or (B,) raw scores. As in `emap`.
-        modalities: name -> N examples, at least 2 of them, whatever `emap` takes; the k-th examples of all belong together.
-        batch_size: tuples per call. check, progress: as in `emap`.
-        max_cells: largest N^M to start on. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
-    Returns: an `EmapOfMany`.
-    Raises:  ValueError on lengths that differ, fewer than 2 modalities, a grid that is too large; and as `emap`.
+        f: Called with one batch per modality, in order; (B, C) or (B,) raw scores. As in `emap`.
+        modalities: Name -> N examples, at least 2 of them, whatever `emap` takes; the k-th examples of all belong together.
+        batch_size: Tuples per call.
+        check, progress: As in `emap`.
+        max_cells: Largest N^M to start on. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
+
+    Returns:
+        An `EmapOfMany`.
+
+    Raises:
+        ValueError: For lengths that differ, fewer than 2 modalities, a grid that is too large; and as `emap`.
+
     Example:
         >>> x = torch.tensor([0.0, 1.0])
         >>> result = emap_of_many(lambda a, b, c: a + 10 * b + a * c, {"a": x, "b": x, "c": x})
@@ -94,12 +107,9 @@ def emap_of_many(
         [-0.25, 11.75]
         >>> [names for names, share in result.shares.items() if share > 0]
         [('a',), ('b',), ('c',), ('a', 'c')]
-
-    Source: see the head of this file.
     """
-    names, data = tuple(modalities), tuple(modalities.values())
     sizes = {name: length(part, f"emap_of_many: {name}") for name, part in modalities.items()}
-    n, m = next(iter(sizes.values()), 0), len(names)
+    n, m = next(iter(sizes.values()), 0), len(sizes)
     if m < 2 or len(set(sizes.values())) != 1:
         raise ValueError(f"emap_of_many: got {sizes}; expected at least 2 modalities of equal length")
     if not isinstance(batch_size, int) or batch_size < 1:
@@ -108,52 +118,45 @@ def emap_of_many(
         raise ValueError(
             f"emap_of_many: {n}^{m} = {n**m:.3g} cells; expected at most max_cells={max_cells:.3g}: take fewer examples"
         )
-    refuse_train_mode(f, "emap_of_many")
+    check_eval_mode(f, "emap_of_many")
+    cells = _TupleCells(f, tuple(modalities.values()), n, batch_size)
+    true, others = torch.arange(n), n ** (m - 1)
+    columns = true * sum(n**k for k in range(m - 1))  # the true tuples among all of the other modalities
 
-    def score(index: tuple[Tensor, ...]) -> Tensor:
-        cells = as_scores(f(*(take(part, i) for part, i in zip(data, index, strict=True))), len(index[0]))
-        if not cells.isfinite().all():
-            refuse_non_finite(cells, *index[:2])
-        return cells.double().cpu()
+    def score(rows: Tensor, columns: Tensor) -> Tensor:
+        scores = cells.pairs(rows, columns)
+        check_finite(scores, rows, columns % n)
+        return scores.double().cpu()
 
     with torch.no_grad():
-        original = torch.cat([score((i,) * m) for i in torch.arange(n).split(batch_size)])
+        original = score(true, columns)
         if check:
-            index = torch.arange(min(n, batch_size))
-            for probe, how in ((index, "twice in the same batch"), (index[:1], "in a batch and alone")):
-                refuse_changed(original[probe], score((probe,) * m), how, "emap_of_many")
+            check_stable(cells, original, columns)
         warn_about_probabilities(original, "emap_of_many")
         pivot = original.mean(0)
-        leave_one_out, squares = _stream(score, n, m, pivot, batch_size, progress)
-    return _split(original, leave_one_out, squares, pivot, names)
+        tables, squares = [pivot.new_zeros(others, len(pivot)) for _ in range(m)], torch.zeros_like(pivot)
+        hidden = None if progress is None else not progress
+        with tqdm(total=n**m, unit="tuple", unit_scale=True, desc="emap", disable=hidden, leave=False) as bar:
+            for place in (torch.arange(i, min(i + batch_size, n**m)) for i in range(0, n**m, batch_size)):
+                values = score(place // others, place % others) - pivot
+                squares += values.square().sum(0)
+                for k, table in enumerate(tables):  # summed over modality k: its digit of the place drops out
+                    low = n ** (m - 1 - k)
+                    table.index_add_(0, place // (low * n) * low + place % low, values)
+                bar.update(len(place))
+    return _split(original, [(t / n).view(*[n] * (m - 1), -1) for t in tables], squares, pivot, tuple(modalities))
 
 
-def _stream(
-    score: Callable, n: int, m: int, pivot: Tensor, batch_size: int, progress: bool | None
-) -> tuple[list[Tensor], Tensor]:
-    """Means over each single modality, m tables of n^(m-1) x C, and the sum of squares of all cells; of f - pivot."""
-    c = len(pivot)
-    tables, squares = [pivot.new_zeros(n ** (m - 1), c) for _ in range(m)], pivot.new_zeros(c)
-    bar = tqdm(
-        total=n**m,
-        unit="tuple",
-        unit_scale=True,
-        desc="emap",
-        disable=None if progress is None else not progress,
-        leave=False,
-    )
-    with bar:
-        for start in range(0, n**m, batch_size):
-            index = torch.unravel_index(torch.arange(start, min(start + batch_size, n**m)), (n,) * m)
-            cells = score(index) - pivot
-            squares += cells.square().sum(0)
-            for k, table in enumerate(tables):
-                place = torch.zeros_like(index[0])
-                for position in (i for j, i in enumerate(index) if j != k):
-                    place = place * n + position
-                table.index_add_(0, place, cells)
-            bar.update(len(cells))
-    return [(table / n).view(*[n] * (m - 1), c) for table in tables], squares
+class _TupleCells(Cells):
+    """A grid of two sides: examples of the first modality, and all tuples of examples of the others, by their number."""
+
+    def __init__(self, f: Callable, data: tuple, n: int, batch_size: int) -> None:
+        super().__init__(n, batch_size)
+        self.f, self.data = f, data
+
+    def _pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
+        index = rows, *torch.unravel_index(columns, (self.n,) * (len(self.data) - 1))
+        return as_scores(self.f(*map(take, self.data, index)), len(rows))
 
 
 def _split(

@@ -5,36 +5,41 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
+from torch import Tensor
 
-from mmnb.instruments.emap.sampled import Gap, Sampled, gap_interval
-from mmnb.instruments.emap.sums import Sums, Tail
+from mmnb.aliases import renamed_field
+from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.grid.accumulators import Sums, TruePairs
+from mmnb.instruments.result import Result
 from mmnb.instruments.scoring import Scores, score_predictors
 
 
 @dataclass(frozen=True, eq=False)
-class Emap:
+class Emap(Result):
     """What `emap` returns. All tensors are float64 on the CPU; C = 1 where the model gives one score.
 
-    original, projected    (N, C)  f and f~ on the true pairs
-    marginal_a, marginal_b (N, C)  mean over all b of f(a_i, b); mean over all a of f(a, b_i); uncentred
-    grand_mean             (C,)    mu
-    sums_of_squares                of "a", "b", "interaction", each (C,): they add up to the squared deviations from mu of the whole grid
-    passes                         pairs that were scored, of the model or of the head that was crossed
-    sampled                        how sure the numbers are, after `pairs=K`; None where they are exact
+    Attributes:
+        original, projected: (N, C), f and f~ on the true pairs.
+        marginal_a, marginal_b: (N, C), mean over all b of f(a_i, b), and over all a of f(a, b_i); uncentred.
+        grand_mean: (C,), mu.
+        sums_of_squares: Of "a", "b", "interaction", each (C,): they add up to the squared deviations from mu of the whole grid.
+        n_evaluations: Pairs that were scored, by the model or by the head that was crossed.
+        standard_error: (N, C), of `projected`, after `shifts=K`; None where all pairs were scored.
     """
 
-    original: torch.Tensor
-    projected: torch.Tensor
-    marginal_a: torch.Tensor
-    marginal_b: torch.Tensor
-    grand_mean: torch.Tensor
-    sums_of_squares: dict[str, torch.Tensor] = field(repr=False)
-    passes: int | None = None
-    sampled: Sampled | None = field(default=None, repr=False)
+    original: Tensor
+    projected: Tensor
+    marginal_a: Tensor
+    marginal_b: Tensor
+    grand_mean: Tensor
+    sums_of_squares: dict[str, Tensor] = field(repr=False)
+    n_evaluations: int | None = None
+    standard_error: Tensor | None = field(default=None, repr=False)
+
+    passes = renamed_field("passes", "n_evaluations")
 
     @property
-    def residual(self) -> torch.Tensor:
+    def residual(self) -> Tensor:
         """f - f~ on the true pairs, (N, C): how far each example depends on *this* a meeting *this* b. Its mean need not be 0."""
         return self.original - self.projected
 
@@ -42,20 +47,18 @@ class Emap:
     def shares(self) -> dict[str, float]:
         """Share of the grid's variance by source: keys "a", "b", "interaction", summing to 1; outputs pooled.
 
-        With several classes a shift that all outputs of a pair share counts, too, though it changes no prediction: log-probabilities of an additive model
-        differ from its logits by such shifts and have a share of interaction.
+        With several classes a shift that all outputs of a pair share counts, too, though it changes no prediction: log-probabilities of
+        an additive model differ from its logits by such shifts and have a share of interaction.
 
-        Raises ValueError for a model whose output never changes: there is no variance to share out; and after `shares=False`.
+        Raises:
+            ValueError: For a model whose output never changes: there is no variance to share out; and after `shares=False`.
         """
         if "interaction" not in self.sums_of_squares:
             raise ValueError("Emap.shares: the squares were not summed; expected a run with shares=True")
-        total = sum(part.sum().item() for part in self.sums_of_squares.values())
-        if total == 0:
-            raise ValueError("Emap.shares: the output is the same in every cell of the grid; expected some variation")
-        return {name: part.sum().item() / total for name, part in self.sums_of_squares.items()}
+        return shares_of(self.sums_of_squares)
 
     @property
-    def interaction_score(self) -> torch.Tensor:
+    def interaction_score(self) -> Tensor:
         """How much of each true pair's scores is interaction, (N,): squared residual over the grid's mean squared deviation. No labels.
 
         Formula: sum_c r_ic^2 / (sum_c SS_total,c / N^2). Averaged over all N^2 cells instead of the N true pairs this is
@@ -65,51 +68,27 @@ class Emap:
         total = sum(part.sum() for part in self.sums_of_squares.values())
         return self.residual.square().sum(1) * len(self.original) ** 2 / total
 
-    def gap(self, metric: str | Callable, y: Any, *, level: float = 0.95, seed: int = 0) -> Gap:
-        """Metric of the model minus metric of its projection on these N examples, with an interval for what sampling left open.
+    def estimates(self) -> dict[str, Estimate]:
+        """What is known without labels: the shares of interaction, a and b. Raises as `shares`."""
+        names = {"interaction": "interaction share", "a": "share of a", "b": "share of b"}
+        return {name: Estimate(self.shares[key], n=len(self.original)) for key, name in names.items()}
 
-        Exact runs have an interval of width 0. How the gap would vary over other examples is another question: `score` answers it.
-        """
-        return gap_interval(self.original, self.projected, self.sampled, metric, y, level=level, seed=seed)
-
-    def rank(self, pairs: Any, y: Any = None, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> Scores:
-        """Ranking tasks: share of comparisons that come out right, by the model's scores and by those of its additive part.
-
-        Each example has one score (C = 1); what is compared are differences of two, and the projection of a difference is the difference of
-        the projections. A tie counts half, so the constant has .5. The interval resamples comparisons.
-
-        Args:    pairs (P, 2), positions of two examples; y (P,), 1 where the first should score higher, else 0 (None: always the first).
-        Raises:  ValueError unless C = 1 and pairs are whole numbers from 0 to N - 1.
-        """
-        n, c = self.original.shape
-        pairs = torch.as_tensor(pairs)
-        if c != 1 or pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.is_floating_point():
-            raise ValueError(
-                f"Emap.rank: got {c} scores each, pairs {pairs.dtype} {tuple(pairs.shape)}; expected 1, and whole (P, 2)"
-            )
-        if not len(pairs) or pairs.min() < 0 or pairs.max() >= n:
-            raise ValueError(f"Emap.rank: expected at least one pair, positions from 0 to {n - 1}")
-        first, second = pairs.long().T
-        differences = {name: scores[first] - scores[second] for name, scores in self._predictors().items()}
-        y = torch.ones(len(pairs), dtype=torch.int64) if y is None else y
-        return score_predictors(differences, "win_rate", y, resamples=resamples, level=level, seed=seed)
+    def gap(
+        self, metric: str | Callable, y: Any, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+    ) -> Estimate:
+        """Metric of the model minus metric of its projection, with the interval over examples; see `score`."""
+        return self.score(metric, y, resamples=resamples, level=level, seed=seed).gap
 
     def score(
         self, metric: str | Callable, y: Any, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
     ) -> Scores:
         """Score model, projection, both marginals and the constant on the true pairs; see `mmnb.instruments.scoring`."""
-        return score_predictors(self._predictors(), metric, y, resamples=resamples, level=level, seed=seed)
+        names = ("original", "projected", "marginal_a", "marginal_b")
+        predictors = {name: getattr(self, name) for name in names}
+        predictors["constant"] = self.grand_mean.expand_as(self.original)
+        return score_predictors(predictors, metric, y, resamples=resamples, level=level, seed=seed)
 
-    def _predictors(self) -> dict[str, torch.Tensor]:
-        return {
-            "original": self.original,
-            "projected": self.projected,
-            "marginal_a": self.marginal_a,
-            "marginal_b": self.marginal_b,
-            "constant": self.grand_mean.expand_as(self.original),
-        }
-
-    def to_frame(self):
+    def per_example(self):
         """A pandas DataFrame with one row per example and output, for sorting and plotting."""
         import pandas as pd  # only here: the measuring itself needs numerical libraries alone
 
@@ -119,18 +98,24 @@ class Emap:
         return pd.DataFrame(index | {name: getattr(self, name).reshape(-1).numpy() for name in columns})
 
 
-def finish(sums: Sums, tail: Tail | None = None) -> Emap:
-    """Marginals, projection and sums of squares from the sums over a whole grid. Raises ValueError when cells are missing."""
-    n = len(sums.row)
-    if sums.cells != n * n:
-        raise ValueError(f"emap: {sums.cells} of {n * n} cells were summed; expected all")
+def shares_of(sums_of_squares: dict[Any, Tensor]) -> dict[Any, float]:
+    """Each part over the sum of all, outputs pooled. Raises ValueError where there is no variance to share out."""
+    total = sum(part.sum().item() for part in sums_of_squares.values())
+    if total == 0:
+        raise ValueError("emap: the output is the same in every cell of the grid; expected some variation")
+    return {name: part.sum().item() / total for name, part in sums_of_squares.items()}
+
+
+def from_sums(sums: Sums, true: TruePairs) -> Emap:
+    """Marginals, projection and sums of squares from the sums over a whole grid."""
+    n, last = len(sums.row), true.last
     # the sums are of F - pivot; only the grand mean and the marginals need the pivot back
-    diagonal, pivot = sums.diagonal.cpu(), sums.pivot.cpu()
-    mean_a, mean_b, squares = sums.row.cpu() / n, sums.column.cpu() / n, sums.squares.cpu()
-    if tail is not None:  # means commute with linear maps
-        weight = tail.weight.cpu()
+    pivot, squares = true.pivot.cpu(), sums.squares.cpu()
+    mean_a, mean_b = sums.row.cpu() / n, sums.column.cpu() / n
+    if last is not None:  # means commute with linear maps
+        weight = last.weight.cpu()
         mean_a, mean_b = (mean_a - pivot) @ weight.T, (mean_b - pivot) @ weight.T
-        diagonal, pivot = tail(diagonal), tail(pivot[None])[0]
+        pivot = last(pivot[None])[0]
         if squares.ndim == 2:
             squares = ((weight @ squares) * weight).sum(1)
     mean = mean_a.mean(0)
@@ -142,11 +127,11 @@ def finish(sums: Sums, tail: Tail | None = None) -> Emap:
         # a difference of large numbers: where it comes out below 0 the true value is 0 to within rounding
         parts["interaction"] = (total - part_a - part_b).clamp(min=0)
     return Emap(
-        original=diagonal,
+        original=true.outputs.cpu(),
         projected=mean_a + mean_b - mean + pivot,
         marginal_a=mean_a + pivot,
         marginal_b=mean_b + pivot,
         grand_mean=mean + pivot,
         sums_of_squares=parts,
-        passes=sums.cells,
+        n_evaluations=true.n_evaluations,
     )

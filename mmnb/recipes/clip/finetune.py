@@ -4,11 +4,7 @@ Each run has its own folder. A killed run continues where it last saved and ends
 seed and the epoch alone, and the optimiser's moments are kept. A finished run is read, not repeated.
 """
 
-import hashlib
-import json
 import math
-import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,18 +12,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
+from mmnb.instruments.checkpoint import Checkpoint, load_optimiser, optimiser_state
+from mmnb.instruments.identity import fingerprint
 from mmnb.models.clip import Loaded, PicturesWithTexts
 from mmnb.recipes.clip.contrast import symmetric_loss
 
 RUNNING, FINISHED = "running.safetensors", "weights.safetensors"
-_KIND = "mmnb fine-tuning 1"
 
 
 @dataclass(frozen=True)
@@ -91,8 +87,11 @@ def finetune(
     if not steps:
         raise ValueError(f"finetune: got {len(pairs)} pairs; expected at least one batch of {settings.batch_size}")
     model = loaded.model.eval()  # as in the released code: CLIP has nothing that training mode would change
-    run = _Run(folder, _identity(model, pairs, settings))
-    if (finished := run.read(FINISHED, model)) is not None:
+    identity = _identity(model, pairs, settings)
+    running, whole = (
+        Checkpoint(folder / name, identity, save_every=every, caller="finetune") for name in (RUNNING, FINISHED)
+    )
+    if (finished := _load(whole, model)) is not None:
         (folder / RUNNING).unlink(missing_ok=True)  # as when a kill came between the two lines at the end
         return finished["epochs"]
     with torch.no_grad():
@@ -104,8 +103,7 @@ def finetune(
         eps=settings.eps,
         weight_decay=settings.weight_decay,
     )
-    done = run.read(RUNNING, model, optimiser) or {"steps": 0, "sum": 0.0, "epochs": []}
-    due = time.monotonic() + every
+    done = _load(running, model, optimiser) or {"steps": 0, "sum": 0.0, "epochs": []}
     total = steps * settings.epochs
     hidden = None if progress is None else not progress
     with tqdm(total=total, initial=done["steps"], desc=f"1/tau = {1 / settings.tau:g}", disable=hidden) as bar:
@@ -116,21 +114,20 @@ def finetune(
                 done["sum"] += _step(model, optimiser, pixels, tokens)
                 done["steps"] += 1
                 bar.update()
-                if time.monotonic() >= due:
-                    run.write(RUNNING, done, model, optimiser)
-                    due = time.monotonic() + every
-            run.write(RUNNING, done, model, optimiser)  # before measuring, which may take long
+                if running.due():
+                    _save(running, done, model, optimiser)
+            _save(running, done, model, optimiser)  # before measuring, which may take long
             row = {"epoch": epoch + 1, "loss": done["sum"] / steps, "tau": math.exp(-model.logit_scale.item())}
             with torch.no_grad():
                 row |= {name: float(value) for name, value in measure(loaded).items()}
             done = {"steps": done["steps"], "sum": 0.0, "epochs": [*done["epochs"], row]}
-            run.write(RUNNING, done, model, optimiser)
-    run.write(FINISHED, done, model)
+            _save(running, done, model, optimiser)
+    _save(whole, done, model)
     (folder / RUNNING).unlink()
     return done["epochs"]
 
 
-def _step(model: nn.Module, optimiser: torch.optim.Optimizer, pixels: Tensor, tokens: Tensor) -> float:
+def _step(model: nn.Module, optimiser: Optimizer, pixels: Tensor, tokens: Tensor) -> float:
     device = model.logit_scale.device
     images, texts = model.encode_image(pixels.to(device)), model.encode_text(tokens.to(device))
     images, texts = functional.normalize(images, dim=1), functional.normalize(texts, dim=1)
@@ -162,65 +159,24 @@ class _Ready(Dataset):
 
 
 def _identity(model: nn.Module, pairs: PicturesWithTexts, settings: Settings) -> dict[str, Any]:
-    """What two runs must share for one to go on with the other."""
-    weights = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        weights.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    """What two runs must share for one to continue the other."""
     texts = [pairs[row][1] for row in (0, len(pairs) - 1)]
-    kept = json.loads(json.dumps(asdict(settings)))
-    return kept | {"pairs": len(pairs), "first and last text": texts, "starting weights": weights.hexdigest()[:16]}
+    weights = fingerprint(dict(sorted(model.state_dict().items())))
+    return asdict(settings) | {"pairs": len(pairs), "first and last text": texts, "starting weights": weights}
 
 
-class _Run:
-    """The files of one run; each takes its name only when it is whole."""
+def _save(file: Checkpoint, done: dict[str, Any], model: nn.Module, optimiser: Optimizer | None = None) -> None:
+    tensors, rest = ({}, None) if optimiser is None else optimiser_state(optimiser)
+    file.save(model.state_dict() | tensors, {"done": done, "optimiser": rest})
 
-    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
-        self.folder, self.identity = folder, identity
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def write(
-        self, name: str, done: dict[str, Any], model: nn.Module, optimiser: torch.optim.Optimizer | None = None
-    ) -> None:
-        tensors = {key: value.detach().contiguous() for key, value in model.state_dict().items()}
-        if optimiser is not None:
-            for number, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"adam {number} {key}": value for key, value in state.items()}
-        header = {"kind": _KIND, "identity": json.dumps(self.identity), "done": json.dumps(done)}
-        part = self.folder / f".{name}.part"  # one name: what a kill leaves behind is overwritten next time
-        save_file(tensors, part, metadata=header)
-        with part.open("r+b") as file:
-            os.fsync(file.fileno())  # else a power cut could leave the name without the content
-        part.replace(self.folder / name)
-
-    def read(
-        self, name: str, model: nn.Module, optimiser: torch.optim.Optimizer | None = None
-    ) -> dict[str, Any] | None:
-        """Load model and optimiser; how far the run got, None where there is no such file. Raises: ValueError for another run's."""
-        path = self.folder / name
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, "pt") as file:
-                header = file.metadata() or {}
-                self._refuse_others(path, json.loads(header["identity"]) if header.get("kind") == _KIND else {})
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        except SafetensorError as error:
-            raise ValueError(
-                f"finetune: {path} cannot be read ({error}); expected a file that `finetune` wrote, or none"
-            ) from error
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key in [key for key in tensors if key.startswith("adam ")]:
-            _, number, field = key.split(" ")
-            moments.setdefault(int(number), {})[field] = tensors.pop(key)
-        model.load_state_dict(tensors)
-        if optimiser is not None:
-            optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
-        return json.loads(header["done"])
-
-    def _refuse_others(self, path: Path, found: dict[str, Any]) -> None:
-        names = [key for key in sorted({*found, *self.identity}) if found.get(key) != self.identity.get(key)]
-        if names:
-            changes = "; ".join(f"{key} was {found.get(key)!r} and is {self.identity.get(key)!r}" for key in names)
-            raise ValueError(
-                f"finetune: {path} belongs to another run: {changes}. Give another folder, or delete this one to start anew"
-            )
+def _load(file: Checkpoint, model: nn.Module, optimiser: Optimizer | None = None) -> dict[str, Any] | None:
+    """How far the run got, with its state put into model and optimiser; None where there is no such file."""
+    saved = file.load()
+    if saved is None:
+        return None
+    tensors, progress = saved
+    model.load_state_dict({name: value for name, value in tensors.items() if not name.startswith("optimiser.")})
+    if optimiser is not None:
+        load_optimiser(optimiser, tensors, progress["optimiser"])
+    return progress["done"]

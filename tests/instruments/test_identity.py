@@ -2,10 +2,10 @@
 
 import torch
 
-from mmnb.instruments.emap.identity import digest, model_digest
+from mmnb.instruments.identity import fingerprint, fingerprint_of_model
 
 
-def test_digests_tell_structures_apart():
+def test_fingerprints_tell_structures_apart():
     from PIL import Image
 
     different = [
@@ -13,18 +13,18 @@ def test_digests_tell_structures_apart():
         torch.zeros(0), [], {}, (None,), "", "0", b"0", 0, 0.0, True, ["a", "b"], ["ab"], {"a": "b"}, {"b": "a"}, [["a"], "b"], ["a", ["b"]],
         Image.new("L", (2, 3)), Image.new("L", (3, 2)), Image.new("L", (2, 3), 1),
     ]  # fmt: skip
-    assert len({digest(value) for value in different}) == len(different)
+    assert len({fingerprint(value) for value in different}) == len(different)
 
 
-def test_digests_do_not_depend_on_layout():
+def test_fingerprints_do_not_depend_on_layout():
     x = torch.arange(6.0).view(2, 3)
-    assert digest(x.T.contiguous()) == digest(x.T)
-    assert digest(x.numpy().T.copy()) == digest(x.numpy().T)
+    assert fingerprint(x.T.contiguous()) == fingerprint(x.T)
+    assert fingerprint(x.numpy().T.copy()) == fingerprint(x.numpy().T)
 
 
-def test_model_digest_sees_parameters_and_buffers():
+def test_fingerprint_of_a_model_sees_parameters_and_buffers():
     norm = torch.nn.BatchNorm1d(3).eval()
-    before = model_digest(lambda a, b: norm(a + b))
+    before = fingerprint_of_model(lambda a, b: norm(a + b))
     norm.running_mean += 1
-    assert model_digest(lambda a, b: norm(a + b)) != before
-    assert model_digest(lambda a, b: a + b) == "none"
+    assert fingerprint_of_model(lambda a, b: norm(a + b)) != before
+    assert fingerprint_of_model(lambda a, b: a + b) == "none"

@@ -1,4 +1,4 @@
-"""Two towers: each example is encoded once, 2 N encodings in all; only the head, which is small, meets all N^2 pairs."""
+"""Two-tower models: each example is encoded once, 2 n encodings in all; only the head, which is small, runs on all n^2 pairs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,22 +7,25 @@ import torch
 from torch import Tensor, nn
 
 from mmnb.instruments.batches import length, take
-from mmnb.instruments.emap.halving import in_parts
-from mmnb.instruments.emap.linear_ends import Concat
+from mmnb.instruments.grid.memory import Limit
 
 
 class TwoTower:
-    """head(encode_a(a), encode_b(b)): a model whose sides meet only in its head. Give it to `emap` like any f(a, b).
+    """head(encode_a(a), encode_b(b)): a model whose two sides meet only in its head.
 
-    Args:    encode_a, encode_b, from a batch of one modality to features (tensor, or dict or tuple of tensors, first axis = examples);
-             head, `head(features_a, features_b)` -> (B, C) or (B,) scores of B pairs. Modules or any callables.
-    Raises:  TypeError if one of the three cannot be called.
+    Use it like any f(a, b). A model of one's own may offer its parts through a method `two_tower()` that returns this.
+
+    Args:
+        encode_a, encode_b: From a batch of one modality to features: a tensor, or a dict or tuple of tensors, first axis = examples.
+        head: `head(features_a, features_b)` -> (B, C) or (B,) scores of B pairs.
+
+    Raises:
+        TypeError: If one of the three cannot be called.
+
     Example:
         >>> f = TwoTower(torch.sin, torch.cos, lambda u, v: u * v)
         >>> f(torch.zeros(2), torch.zeros(2))
         tensor([0., 0.])
-
-    A model of one's own may offer itself: a method `two_tower()` that returns this makes `emap(model, a, b)` take the short way.
     """
 
     def __init__(self, encode_a: Callable, encode_b: Callable, head: Callable) -> None:
@@ -33,18 +36,6 @@ class TwoTower:
 
     def __call__(self, a: Any, b: Any) -> Tensor:
         return self.head(self.encode_a(a), self.encode_b(b))
-
-    @classmethod
-    def from_modules(
-        cls, encode_a: Callable, encode_b: Callable, head: nn.Module, *, join: str = "concat"
-    ) -> "TwoTower":
-        """The usual late fusion: `head` is a module of *one* input, here the two feature vectors joined.
-
-        join: "concat", [a; b], of which linear ends are recognised; "add", a + b; "multiply", a * b; "dot", head of <a, b> (B, 1).
-        """
-        if join not in _JOINS:
-            raise ValueError(f"TwoTower.from_modules: got join={join!r}; expected one of {sorted(_JOINS)}")
-        return cls(encode_a, encode_b, _JOINS[join](head))
 
     @classmethod
     def from_open_clip(cls, model: nn.Module) -> "TwoTower":
@@ -59,7 +50,7 @@ class TwoTower:
             encoder = model.encode_image if batch.is_floating_point() else model.encode_text
             return encoder(batch, normalize=True)
 
-        return cls(_Tower(model, encode), _Tower(model, encode), ScaledDot(scale, bias))
+        return cls(encode, encode, ScaledDot(scale, bias))
 
     @classmethod
     def from_hugging_face(cls, model: nn.Module) -> "TwoTower":
@@ -86,13 +77,11 @@ class TwoTower:
             output = getattr(model, "get_text_features" if text else f"get_{other}_features")(**mapping)
             return nn.functional.normalize(getattr(output, "pooler_output", output), dim=-1)
 
-        return cls(_Tower(model, encode), _Tower(model, encode), ScaledDot(scale, getattr(model, "logit_bias", None)))
+        return cls(encode, encode, ScaledDot(scale, getattr(model, "logit_bias", None)))
 
 
 class ScaledDot:
-    """scale * <a, b> + bias, (B, 1): how dual encoders compare. Affine in each side."""
-
-    multi_affine = True
+    """scale * <a, b> + bias, (B, 1): how dual encoders compare."""
 
     def __init__(self, scale: Tensor, bias: Tensor | None = None) -> None:
         self.scale = scale.detach().reshape(())
@@ -104,34 +93,6 @@ class ScaledDot:
     def cross(self, a: Tensor, b: Tensor) -> Tensor:
         """All pairs: (P, d), (Q, d) -> (P, Q, 1)."""
         return (self.scale * (a @ b.T) + self.bias)[:, :, None]
-
-
-class _Tower:
-    """One encoder of a model, holding on to the model so that its mode can be checked."""
-
-    def __init__(self, model: nn.Module, encode: Callable) -> None:
-        self.model, self.encode = model, encode
-
-    def __call__(self, batch: Any) -> Tensor:
-        return self.encode(batch)
-
-
-class _Add(Concat):
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.body(a + b)
-
-
-class _Multiply(Concat):
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.body(a * b)
-
-
-class _Dot(Concat):
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.body((a * b).sum(-1, keepdim=True))
-
-
-_JOINS = {"concat": Concat, "add": _Add, "multiply": _Multiply, "dot": _Dot}
 
 
 def two_tower_of(f: Any) -> TwoTower | None:
@@ -149,15 +110,15 @@ def two_tower_of(f: Any) -> TwoTower | None:
 
 def encode_all(encode: Callable, batch: Any, batch_size: int, side: str) -> Any:
     """Features of all examples, batch by batch. Raises ValueError when an encoder does not give one row per example."""
-    n = length(batch)
-    parts = []
-    for index in torch.arange(n).split(batch_size):
-        encoded = in_parts(lambda some: encode(take(batch, some)), index)
-        found = sum(length(part, f"emap: what encode_{side} returned") for part in encoded)
-        if found != len(index):
-            raise ValueError(f"emap: encode_{side} returned {found} rows for {len(index)} examples; expected one each")
-        parts += encoded
-    return _join(parts)
+
+    def encoded(part: slice) -> Any:
+        features = encode(take(batch, torch.arange(part.start, part.stop)))
+        found, wanted = length(features, f"grid: what encode_{side} returned"), part.stop - part.start
+        if found != wanted:
+            raise ValueError(f"grid: encode_{side} returned {found} rows for {wanted} examples; expected one each")
+        return features
+
+    return _join(Limit(batch_size).parts(encoded, length(batch), "examples"))
 
 
 def _join(parts: list) -> Any:

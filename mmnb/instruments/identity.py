@@ -1,4 +1,4 @@
-"""Which model, which data: a digest that tells two runs apart, so that their sums are never mixed."""
+"""Fingerprints of models and data: they tell two runs apart, so that a checkpoint is never continued by another."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -10,16 +10,20 @@ import torch
 from mmnb.instruments.checks import modules_behind
 
 
-def digest(value: Any) -> str:
+def fingerprint(value: Any) -> str:
     """Fingerprint of anything a batch can be made of: values, shapes, dtypes, keys and order all count.
 
-    Args:    value: tensors (any device), arrays, numbers, texts, pictures (anything with `tobytes`), and lists, tuples and mappings of
-             those. Of other objects only the type counts: two of them cannot be told apart here.
-    Returns: 16 hexadecimal digits of a SHA-256.
+    Args:
+        value: Tensors (any device), arrays, numbers, texts, pictures (anything with `tobytes`), and lists, tuples and mappings of
+            those. Of other objects only the type counts.
+
+    Returns:
+        16 hexadecimal digits of a SHA-256.
+
     Example:
-        >>> digest([1, 2]) == digest([1, 2]), digest([1, 2]) == digest([2, 1])
+        >>> fingerprint([1, 2]) == fingerprint([1, 2]), fingerprint([1, 2]) == fingerprint([2, 1])
         (True, False)
-        >>> digest(torch.zeros(2)) == digest(torch.zeros(2).double())
+        >>> fingerprint(torch.zeros(2)) == fingerprint(torch.zeros(2).double())
         False
     """
     sha = hashlib.sha256()
@@ -27,18 +31,18 @@ def digest(value: Any) -> str:
     return sha.hexdigest()[:16]
 
 
-def model_digest(f: Callable) -> str:
+def fingerprint_of_model(f: Callable) -> str:
     """Fingerprint of the parameters and buffers of all torch modules behind `f` (see `modules_behind`); "none" where there is none.
 
     Example:
         >>> layer = torch.nn.Linear(2, 1)
-        >>> before = model_digest(layer)
+        >>> before = fingerprint_of_model(layer)
         >>> _ = torch.nn.init.zeros_(layer.weight)
-        >>> model_digest(layer) == before
+        >>> fingerprint_of_model(layer) == before
         False
     """
-    found = sorted(digest([type(module).__name__, dict(module.state_dict())]) for module in modules_behind(f))
-    return digest(found) if found else "none"
+    found = sorted(fingerprint([type(module).__name__, dict(module.state_dict())]) for module in modules_behind(f))
+    return fingerprint(found) if found else "none"
 
 
 def _feed(sha: Any, value: Any) -> None:

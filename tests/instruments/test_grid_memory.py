@@ -6,8 +6,8 @@ import emap_measure
 import pytest
 import torch
 
-from mmnb.instruments.emap import emap, project
-from mmnb.instruments.emap.halving import out_of_memory
+from mmnb.instruments.emap import TwoTower, emap, project
+from mmnb.instruments.grid.memory import out_of_memory
 
 
 class Greedy:
@@ -52,7 +52,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(room, batch_size):
     )
 
 
-@pytest.mark.filterwarnings("ignore:emap. out of memory")
+@pytest.mark.filterwarnings("ignore:grid. out of memory")
 def test_no_room_for_a_single_pair_is_the_models_own_error():
     with pytest.raises(torch.OutOfMemoryError, match="20 GiB"):
         emap(Greedy(0), *inputs())
@@ -76,7 +76,7 @@ def test_what_counts_as_out_of_memory():
 
 def test_a_resumed_run_remembers_how_much_fits(tmp_path):
     a, b = inputs(40)
-    options = {"batch_size": 80, "checkpoint": tmp_path / "sums", "checkpoint_every": 0, "check": False}
+    options = {"batch_size": 80, "checkpoint": tmp_path / "sums", "save_every": 0, "check": False}
 
     class Stop(Exception):
         pass
@@ -99,8 +99,6 @@ def test_a_resumed_run_remembers_how_much_fits(tmp_path):
 
 
 def test_towers_are_encoded_in_parts_that_fit():
-    from mmnb.instruments.emap.two_tower import TwoTower
-
     def encode(x):
         if len(x) > 5:
             raise torch.OutOfMemoryError("CUDA out of memory")

@@ -1,0 +1,180 @@
+"""Where the cells of the grid come from: the model on every pair, or a head that crosses features of both sides."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmnb.instruments.batches import bytes_per_example, take
+from mmnb.instruments.grid.memory import Limit
+
+_CACHE_BYTES = 4 * 2**20  # what one block reads or writes: measured, it stays in the cache and hides Python's overhead
+_MEMORY_BYTES = 64 * 2**20  # inputs of one batch that any computer has room for
+_BATCH_LIMITS = (16, 64, 8192)
+
+
+@dataclass(frozen=True)
+class LastLayer:
+    """The last linear layer, z = W h + c, applied to n mean activations instead of n^2 cells.
+
+    Attributes:
+        weight, bias: (C, H) and (C,), float64.
+        narrow: The layer itself, and so the cells before it, have fewer bits than float64.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    narrow: bool = False
+
+    @classmethod
+    def of(cls, layer: nn.Linear) -> "LastLayer":
+        """From an `nn.Linear`, kept on its device."""
+        weight = layer.weight.detach().double()
+        bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach().double()
+        return cls(weight, bias, narrow=layer.weight.dtype != torch.float64)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """W h + c for (..., H) on any device, in float64."""
+        return hidden.double() @ self.weight.to(hidden.device).T + self.bias.to(hidden.device)
+
+
+class Cells:
+    """An n x n grid of cells of H numbers. A subclass defines `_pairs`, and `_block` where it has a shorter way to a rectangle.
+
+    No call asks for more than `batch_size` cells. After a call ran out of memory, fewer are asked for and put together: neither the
+    blocks nor the order of the sums depends on it.
+    """
+
+    def __init__(self, n: int, batch_size: int, last: LastLayer | None = None) -> None:
+        self.n, self.batch_size, self.last = n, batch_size, last
+        self.limit, self._width = Limit(batch_size), None
+
+    def _block(self, rows: range, columns: range) -> Tensor:
+        return self._pairs(*pairs_of(rows, columns)).view(len(rows), len(columns), -1)
+
+    def pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """The cells (rows[k], columns[k]): (B, H), in the model's dtype. rows and columns are int64 on the CPU."""
+        parts = self.limit.parts(lambda part: self._checked(self._pairs(rows[part], columns[part])), len(rows), "pairs")
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def block(self, rows: range, columns: range) -> Tensor:
+        """The cells rows x columns: (R, K, H); good until the next call, which may use the same memory."""
+        size, cells = len(rows) * len(columns), None
+        if size <= self.limit.most:
+            cells = self.limit.attempt(lambda: self._checked(self._block(rows, columns)), size, "pairs")
+        return self.pairs(*pairs_of(rows, columns)).view(len(rows), len(columns), -1) if cells is None else cells
+
+    def outputs(self, cells: Tensor) -> Tensor:
+        """What the model says where the cells are these: (B, C) float64."""
+        return cells.double() if self.last is None else self.last(cells)
+
+    def row_blocks(self, step: int | None = None) -> Iterator[range]:
+        """All rows in steps of `rows_at_once`."""
+        step = step or self.rows_at_once
+        return (range(i, min(i + step, self.n)) for i in range(0, self.n, step))
+
+    def column_blocks(self) -> Iterator[range]:
+        """All columns at once where they fit, else in parts, so that rows x columns stay within `batch_size`."""
+        return self.row_blocks(min(self.n, self.batch_size // self.rows_at_once))
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of a block: whole rows where they fit, else up to 32 parts of rows, of 128 columns or more."""
+        return max(1, self.batch_size // self.n, min(32, self.n, self.batch_size // 128))
+
+    def _checked(self, cells: Tensor) -> Tensor:
+        width, self._width = self._width or cells.shape[-1], cells.shape[-1]
+        if width != self._width:
+            raise ValueError(
+                f"grid: f returned {self._width} outputs for one batch and {width} for another; expected one number"
+            )
+        return cells
+
+
+class ModelCells(Cells):
+    """The grid of any f(a, b): one call of f per block, its inputs gathered pair by pair."""
+
+    def __init__(
+        self, f: Callable, a: Any, b: Any, n: int, batch_size: int | None, last: LastLayer | None = None
+    ) -> None:
+        super().__init__(n, batch_size or automatic_batch_size(a, b), last)
+        self.f, self.a, self.b = f, a, b
+
+    def _pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
+        return as_scores(self.f(take(self.a, rows), take(self.b, columns)), len(rows))
+
+
+class CrossCells(ModelCells):
+    """The grid of a head with `head.cross(a, b)`: (P, d), (Q, d) -> (P, Q, C), such as one matrix product for a dot product.
+
+    A head that is affine in each side would not even need the grid: its mean over all b is its score of the mean b. That costs n
+    evaluations, but gives no single cell, and up to some thousand examples the matrix product is faster.
+    """
+
+    def __init__(
+        self, head: Any, a: Tensor, b: Tensor, n: int, batch_size: int | None, last: LastLayer | None = None
+    ) -> None:
+        first = as_scores(head.cross(a[:1], b[:1]).flatten(0, 1), 1)
+        cells = cells_in_cache(first)
+        super().__init__(head, a, b, n, cells if batch_size is None else min(cells, batch_size), last)
+
+    def _block(self, rows: range, columns: range) -> Tensor:
+        cells = self.f.cross(self.a[rows.start : rows.stop], self.b[columns.start : columns.stop])
+        return as_scores(cells.flatten(0, 1), len(rows) * len(columns)).view(len(rows), len(columns), -1)
+
+
+def cells_in_cache(one: Tensor) -> int:
+    """How many cells such as `one`, (1, H), a block may have so that it is still in the cache when it is summed."""
+    return max(16, _CACHE_BYTES // (one.shape[1] * one.element_size()))
+
+
+def automatic_batch_size(a: Any, b: Any) -> int:
+    """Pairs per call, from the size of their inputs alone, so that a run and its continuation agree.
+
+    About 4 MiB of inputs, but 64 pairs where these take less than 64 MiB; 64 where the size is unknown (texts, pictures).
+    """
+    sizes = bytes_per_example(a), bytes_per_example(b)
+    least, few, most = _BATCH_LIMITS
+    if None in sizes:
+        return few
+    one = max(1, sum(sizes))
+    return min(most, max(least, min(few, _MEMORY_BYTES // one), _CACHE_BYTES // one))
+
+
+def pairs_of(rows: range, columns: range) -> tuple[Tensor, Tensor]:
+    """The block rows x columns as two lists of indices, row by row."""
+    i, j = torch.arange(rows.start, rows.stop), torch.arange(columns.start, columns.stop)
+    return i.repeat_interleave(len(columns)), j.repeat(len(rows))
+
+
+def as_scores(output: Any, pairs: int) -> Tensor:
+    """What a model returned for so many pairs, as (B, H) real numbers; TypeError or ValueError if it is anything else."""
+    if not isinstance(output, torch.Tensor | np.ndarray):
+        raise TypeError(
+            f"grid: f returned {type(output).__name__}; expected a tensor or an array of scores (for a Hugging Face model "
+            "return its `.logits`)"
+        )
+    output = torch.as_tensor(output)
+    if not output.is_floating_point():
+        raise TypeError(f"grid: f returned {output.dtype}; expected real-valued scores, not class labels")
+    if output.ndim == 1:
+        output = output[:, None]
+    if output.ndim != 2 or len(output) != pairs or output.shape[1] == 0:
+        raise ValueError(
+            f"grid: f returned shape {tuple(output.shape)} for {pairs} pairs; expected ({pairs}, C) or ({pairs},)"
+        )
+    return (output.cpu() if output.device.type == "mps" else output).detach()  # mps has no float64
+
+
+def check_finite(cells: Tensor, rows: Tensor, columns: Tensor) -> None:
+    """Raise ValueError if a cell holds NaN or infinity, naming the first pair."""
+    bad = (~cells.isfinite()).any(1).nonzero().flatten()
+    if len(bad):
+        i, j = rows[bad[0]], columns[bad[0]]
+        raise ValueError(
+            f"grid: f gave NaN or infinity for {len(bad)} of {len(cells)} pairs, first for a[{i}] with b[{j}]; "
+            "expected finite scores"
+        )

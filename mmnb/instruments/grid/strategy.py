@@ -1,0 +1,102 @@
+"""Choose how to evaluate the grid: every pair with the model, two encoders and a head, a head that crosses features, or a head with its
+first and last linear layer factored out. The results are identical; only the cost differs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmnb.instruments.batches import length
+from mmnb.instruments.checks import check_deterministic, check_eval_mode
+from mmnb.instruments.grid.cells import Cells, CrossCells, LastLayer, ModelCells, pairs_of
+from mmnb.instruments.grid.split import SplitCells, split_head_of
+from mmnb.instruments.grid.two_tower import encode_all, two_tower_of
+
+STRATEGIES = ("auto", "pairs", "cross", "split")
+_PROBES = 32
+_UNITS = (
+    1e3  # of rounding of the largest score, that two orders of the same operations may differ by; half precision: 5 %
+)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """`reference` scores any pair through f itself; `cells` is the grid to sum."""
+
+    reference: ModelCells
+    cells: Cells
+
+
+def pick(
+    f: Callable, a: Any, b: Any, batch_size: int | None, *, strategy: str = "auto", last: nn.Linear | None = None
+) -> Strategy:
+    """The cheapest strategy that f offers, or the one that is asked for; see `sweep` for the arguments.
+
+    Raises:
+        ValueError: For another strategy, one that f does not offer, or a module in train mode.
+        TypeError: If `last` is not an `nn.Linear`.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"grid: got strategy={strategy!r}; expected one of {STRATEGIES}")
+    if last is not None and not isinstance(last, nn.Linear):
+        raise TypeError(f"grid: got last={type(last).__name__}; expected an nn.Linear")
+    check_eval_mode(f, "grid")
+    n, layer = length(a), None if last is None else LastLayer.of(last)
+    towers = two_tower_of(f)
+    for part in (towers.encode_a, towers.encode_b, towers.head) if towers else ():
+        check_eval_mode(part, "grid")
+    whole = towers if towers is not None and not hasattr(f, "two_tower") else f
+    reference = ModelCells(whole, a, b, n, batch_size, layer)
+    if strategy == "pairs":
+        return Strategy(reference, reference)
+    head, cells = f, reference
+    if towers is not None:
+        a = encode_all(towers.encode_a, a, reference.batch_size, "a")
+        b = encode_all(towers.encode_b, b, reference.batch_size, "b")
+        head, cells = towers.head, ModelCells(towers.head, a, b, n, batch_size, layer)
+    split = split_head_of(head, a, b) if last is None and strategy != "cross" else None
+    if split is not None:
+        return Strategy(reference, SplitCells(split, a, b, batch_size))
+    if strategy != "split" and hasattr(head, "cross") and isinstance(a, Tensor) and isinstance(b, Tensor):
+        return Strategy(reference, CrossCells(head, a, b, n, batch_size, layer))
+    if strategy != "auto":
+        raise ValueError(
+            f"grid: strategy={strategy!r}, but {type(head).__name__} does not offer it; expected for 'split' "
+            "Concat(nn.Sequential(nn.Linear, ...)) or a method split_head(), for 'cross' a method cross(a, b) and tensors"
+        )
+    return Strategy(reference, cells)
+
+
+def check_same_scores(strategy: Strategy) -> None:
+    """Raise ValueError unless the cheaper strategy scores some pairs, true and false ones, as f does: a subclass may do more."""
+    reference, cells = strategy.reference, strategy.cells
+    if cells is reference:
+        return
+    index = torch.arange(min(reference.n, _PROBES, reference.batch_size, cells.batch_size))
+    others = torch.randint(reference.n, index.shape, generator=torch.Generator().manual_seed(0))
+    probes = [(index, index, cells.pairs(index, index)), (index, others, cells.pairs(index, others))]
+    if type(cells) is not ModelCells:  # it has a way of its own to a rectangle
+        few = range(min(reference.n, 5))
+        probes.append((*pairs_of(few, few), cells.block(few, few).flatten(0, 1)))
+    for rows, columns, found in probes:
+        scores = reference.pairs(rows, columns)
+        expected, shorter = reference.outputs(scores).cpu(), cells.outputs(found).cpu()
+        off, scale = (expected - shorter).abs().max().item(), expected.abs().max().item()
+        if cells.last is not None:  # where the terms of the last sum cancel, rounding is still theirs
+            scale = max(scale, (found.double().abs() @ cells.last.weight.abs().T).max().item())
+        if off > min(_UNITS * torch.finfo(scores.dtype).eps, 0.05) * scale:
+            raise ValueError(
+                f"grid: {type(cells).__name__} and the model itself differ by {off:.3g} on the same pairs (largest score "
+                f"{scale:.3g}); expected rounding only: the model does more than its parts, use strategy='pairs'"
+            )
+
+
+def check_stable(cells: Cells, scores: Tensor, columns: Tensor | None = None) -> None:
+    """Score a first batch again and a first pair alone; raise ValueError if that changes the scores (n, C) of the true pairs."""
+    index = torch.arange(min(cells.n, cells.batch_size))
+    columns = index if columns is None else columns
+    for probe, how in ((index, "twice in the same batch"), (index[:1], "in a batch and alone")):
+        again = cells.outputs(cells.pairs(probe, columns[probe]))
+        check_deterministic(scores[probe].cpu(), again.cpu(), how, "grid")
