@@ -43,12 +43,7 @@ class Checkpoint:
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike,
-        identity: dict[str, Any],
-        *,
-        save_every: float = 30.0,
-        caller: str = "checkpoint",
+        self, path: str | os.PathLike, identity: dict[str, Any], *, save_every: float = 30.0, caller: str = "checkpoint"
     ) -> None:
         self.path, self.identity, self.save_every = Path(path), json.loads(json.dumps(identity)), save_every
         self.caller = caller
