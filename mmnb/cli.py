@@ -48,9 +48,14 @@ class _Commands(click.Group):
             raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
 
 
-@click.group(
-    cls=_Commands, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
-)
+_NOTEBOOKS = click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of tables.")
+_SEED, _COUNT, _SECONDS = click.IntRange(min=0), click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True}
+
+
+@click.group(cls=_Commands, epilog=_EXAMPLES, context_settings=_SETTINGS)
 @click.version_option(package_name="mmnb", prog_name="mmnb")
 def main() -> None:
     """Does a multimodal model really use its modalities together? Run the notebooks that measure it.
@@ -68,28 +73,16 @@ main.add_command(command.emap)
 
 def _common(command: Callable) -> Callable:
     """Arguments that `run` and `build` share."""
+    jobs = "Notebooks side by side; each gets cores/JOBS threads."
+    resume = "Skip what succeeded with the same source, package, data, profile and seed."
+    out = "Folder for the runs.  [default: build/runs/PROFILE]"
+    timeout = "Limit on the wall time of each notebook."
     for decorator in (
-        click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]..."),
-        click.option(
-            "--jobs",
-            "-j",
-            type=click.IntRange(min=1),
-            default=1,
-            show_default=True,
-            help="Notebooks side by side; each gets cores/JOBS threads.",
-        ),
-        click.option(
-            "--resume", is_flag=True, help="Skip what succeeded with the same source, package, data, profile and seed."
-        ),
-        click.option(
-            "--out", type=click.Path(path_type=Path), help="Folder for the runs.  [default: build/runs/PROFILE]"
-        ),
-        click.option(
-            "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="SECONDS",
-            help="Limit on the wall time of each notebook.",
-        ),
+        _NOTEBOOKS,
+        click.option("--jobs", "-j", type=_COUNT, default=1, help=jobs),
+        click.option("--resume", is_flag=True, help=resume),
+        click.option("--out", type=click.Path(path_type=Path), help=out),
+        click.option("--timeout", type=_SECONDS, metavar="SECONDS", help=timeout),
     ):
         command = decorator(command)
     return command
@@ -102,35 +95,19 @@ def _common(command: Callable) -> Callable:
     "-p",
     type=click.Choice(["smoke", "laptop", "paper"]),
     default="laptop",
-    show_default=True,
     help="smoke: seconds, tiny sizes. laptop: minutes. paper: the published setting.",
 )
 @click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Seed of every random choice; verdicts are compared for seed 0 only.",
+    "--seed", type=_SEED, default=0, help="Seed of every random choice; verdicts are compared for seed 0 only."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of tables.")
-def run(
-    notebooks: Sequence[str],
-    jobs: int,
-    resume: bool,
-    out: Path | None,
-    timeout: float | None,
-    profile: str,
-    seed: int,
-    as_json: bool,
-) -> None:
+@_JSON
+def run(notebooks: Sequence[str], as_json: bool, **options: object) -> None:
     """Execute notebooks, judge their claims, show the verdicts.
 
     Without NOTEBOOK, all of them. A failing notebook does not stop the others. The executed notebooks, figures and records are
     in one folder for each notebook; their paths are shown at the end. Ctrl-C stops everything; --resume goes on from there.
     """
-    plan, collected = _execute(
-        notebooks, profile=profile, seed=seed, jobs=jobs, resume=resume, out=out, timeout=timeout
-    )
+    plan, collected = _execute(notebooks, **options)
     from mmnb.runner import summary
 
     code = summary.exit_code(collected)
@@ -144,13 +121,13 @@ def run(
 
 @main.command(short_help="Run at laptop, then refresh the committed products.")
 @_common
-def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, timeout: float | None) -> None:
+def build(notebooks: Sequence[str], **options: object) -> None:
     """Run at profile laptop with seed 0 and refresh the committed products.
 
     These are notebooks/*.ipynb, figures/, data/results/, the tables of the README, docs/verdicts.md. A notebook whose run failed keeps its old
     products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
-    plan, collected = _execute(notebooks, profile="laptop", seed=0, jobs=jobs, resume=resume, out=out, timeout=timeout)
+    plan, collected = _execute(notebooks, profile="laptop", seed=0, **options)
     from mmnb import paths
     from mmnb.lab import report
     from mmnb.runner import publish, summary
@@ -181,16 +158,14 @@ def build(notebooks: Sequence[str], jobs: int, resume: bool, out: Path | None, t
 def _execute(names: Sequence[str], **options: object) -> tuple:
     """Run the plan with progress on standard error; usage errors and Ctrl-C end the command here."""
     from mmnb import paths
-    from mmnb.runner import pool, progress, selection, summary
+    from mmnb.runner import pool, selection, summary
 
+    slugs = selection.select(names)
+    out = options.pop("out") or paths.root() / "build" / "runs" / options["profile"]
+    plan = pool.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
     try:
-        slugs = selection.select(names)
-        out = options.pop("out") or paths.root() / "build" / "runs" / options["profile"]
-        plan = pool.Plan(slugs=tuple(slugs), out=out.expanduser().resolve(), **options)
-        with progress.RunProgress(len(slugs), summary.console(stderr=True)) as listener:
+        with summary.RunProgress(len(slugs), summary.console(stderr=True)) as listener:
             results = pool.run(plan, listener)
-    except FileNotFoundError as error:
-        raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted: every worker and kernel was stopped; --resume goes on from here.", err=True)
         sys.exit(summary.INTERRUPTED)
@@ -198,30 +173,30 @@ def _execute(names: Sequence[str], **options: object) -> tuple:
 
 
 @main.command(short_help="Say which committed notebooks are stale, and why.")
-@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@_NOTEBOOKS
 def status(notebooks: Sequence[str]) -> None:
     """Say which committed notebooks are fresh, stale or missing, and which file is the reason.
 
     Fresh means: source, used modules of the package, data, figures and results are those of the build. Exit code 0 if all are
     fresh, else 1.
     """
-    from mmnb.runner import fingerprint
+    from mmnb.runner import fingerprint, selection
 
-    states = [fingerprint.status(slug) for slug in _selected(notebooks)]
+    states = [fingerprint.status(slug) for slug in selection.select(notebooks)]
     for state in states:
         click.echo(f"{state.slug}: {state.state}" + "".join(f"\n    {reason}" for reason in state.reasons))
     sys.exit(0 if all(state.state == "fresh" for state in states) else 1)
 
 
 @main.command("list", short_help="List the notebooks: question, answer, time, claims.")
-@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@_NOTEBOOKS
+@_JSON
 def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
     """List the notebooks: question, answer, time at laptop, number of claims."""
-    from mmnb.runner import listing
+    from mmnb.runner import listing, selection
 
     try:
-        rows = [listing.notebook(slug) for slug in _selected(notebooks)]
+        rows = [listing.notebook(slug) for slug in selection.select(notebooks)]
     except ValueError as error:  # a claims file that cannot be read
         raise click.ClickException(str(error)) from error
     click.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else "\n\n".join(map(listing.paragraph, rows)))
@@ -230,7 +205,7 @@ def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
 @main.command(short_help="List the data sets; --fetch gets the remote ones.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--fetch", is_flag=True, help="Fetch what is remote and not here yet.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@_JSON
 def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
     """List the data sets: what, how big, which licence, whether it is here. --fetch gets the remote ones."""
     from mmnb.errors import DataUnavailable
@@ -272,8 +247,8 @@ def diff(old: Path, new: Path) -> None:
 
 
 @main.command(short_help="Write the notebooks without their solutions.")
-@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder.  [default: build/student]")
+@_NOTEBOOKS
+@click.option("--out", type=_FOLDER, help="Folder.  [default: build/student]")
 def student(notebooks: Sequence[str], out: Path | None) -> None:
     """Write the notebooks as a course hands them out: stubs instead of solutions, hints folded, no outputs.
 
@@ -281,8 +256,9 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
     """
     from mmnb import paths
     from mmnb.course import handout
+    from mmnb.runner import selection
 
-    slugs = _selected(notebooks)
+    slugs = selection.select(notebooks)
     target = _writable(out or paths.root() / "build" / "student")
     for slug in slugs:
         click.echo(handout.write_student(slug, target))
@@ -290,32 +266,15 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
 
 @main.command(short_help="Grade a folder of submissions.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.  [default: FOLDER/grades]"
-)
+@click.option("--out", type=_FOLDER, help="Folder for the report.  [default: FOLDER/grades]")
 @click.option("--notebook", help="The notebook that all submissions belong to.  [default: seen from each file]")
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=20.0,
-    show_default=True,
-    help="Wall time per exercise.",
-)
-@click.option("--memory", type=click.IntRange(min=200), default=2000, show_default=True, help="Megabytes per exercise.")
-@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Exercises at the same time.  [default: one per core]")
-@click.option(
-    "--seed", type=click.IntRange(min=0), help="Seed of the hidden inputs, to repeat a grading.  [default: a fresh one]"
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of the table.")
+@click.option("--seconds", type=_SECONDS, default=20.0, help="Wall time per exercise.")
+@click.option("--memory", type=click.IntRange(min=200), default=2000, help="Megabytes per exercise.")
+@click.option("--jobs", "-j", type=_COUNT, help="Exercises at the same time.  [default: one per core]")
+@click.option("--seed", type=_SEED, help="Seed of the hidden inputs, to repeat a grading.  [default: a fresh one]")
+@_JSON
 def grade(
-    folder: Path,
-    out: Path | None,
-    notebook: str | None,
-    seconds: float,
-    memory: int,
-    jobs: int | None,
-    seed: int | None,
-    as_json: bool,
+    folder: Path, out: Path | None, notebook: str | None, seconds: float, memory: int, as_json: bool, **options: object
 ) -> None:
     """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise, in grades.json and grades.html.
 
@@ -325,13 +284,13 @@ def grade(
     from mmnb.course.grading import report
     from mmnb.course.grading.folder import grade_folder
     from mmnb.course.grading.judge import Limits
-    from mmnb.runner import summary
+    from mmnb.runner import selection, summary
 
-    slug = _selected([notebook])[0] if notebook else None
+    slug = selection.select([notebook])[0] if notebook else None
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
     limits = Limits(seconds, memory)
     try:
-        found, seed = grade_folder(folder, limits=limits, jobs=jobs, seed=seed, notebook=slug, progress=True)
+        found, seed = grade_folder(folder, limits=limits, notebook=slug, progress=True, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
@@ -354,12 +313,3 @@ def _writable(folder: Path) -> Path:
             return target
     except OSError as error:
         raise click.UsageError(f"cannot write to {target}: {error.strerror}") from error
-
-
-def _selected(names: Sequence[str]) -> list[str]:
-    from mmnb.runner import selection
-
-    try:
-        return selection.select(names)
-    except FileNotFoundError as error:
-        raise click.UsageError(str(error)) from error

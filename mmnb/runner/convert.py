@@ -28,17 +28,9 @@ PARAMETERS = ("PROFILE", "SEED")
 
 
 def to_notebook(path: Path | str) -> nbformat.NotebookNode:
-    """Convert one source file to a notebook without outputs.
+    """A notebook without outputs; cell ids depend on cell type, text and the ordinal among equal cells only.
 
-    Args:
-        path: a `.py` file in jupytext's percent format.
-
-    Returns:
-        a valid nbformat 4.5 notebook; cell ids depend on cell type, text and the ordinal among equal cells only.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no cell.
+    Raises ValueError for a source without cells, or with one that is neither code nor markdown.
     """
     import jupytext  # over a second to import, and most of the command line does not need it
 
@@ -90,8 +82,7 @@ def parameters(notebook: nbformat.NotebookNode) -> dict[str, Any]:
 def check_parameters(notebook: nbformat.NotebookNode, given: dict[str, Any]) -> None:
     """Raise ValueError unless the parameters cell knows every name in `given` (papermill itself only warns)."""
     known = parameters(notebook)
-    unknown = [name for name in given if name not in known]
-    if unknown:
+    if unknown := [name for name in given if name not in known]:
         raise ValueError(
             f"unknown parameter {', '.join(unknown)}; the parameters cell defines {', '.join(known) or 'nothing'}"
         )

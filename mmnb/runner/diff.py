@@ -10,14 +10,7 @@ from mmnb.lab.tables import Table
 
 
 def load(path: Path) -> dict[str, dict[str, Any]]:
-    """Results by notebook: from one file, from data/results, or from the folder of a run.
-
-    Args:
-        path: a results.json, or a folder that holds <slug>.json or <slug>/records.json.
-
-    Raises:
-        ValueError: Nothing there is a result.
-    """
+    """Results by notebook: from one file, from data/results, or from the folder of a run; ValueError if nothing there is a result."""
     files = [path] if path.is_file() else [*sorted(path.glob("[0-9]*.json")), *sorted(path.glob("*/records.json"))]
     found = {}
     for file in files:
@@ -46,8 +39,7 @@ def markdown(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]
         moved = sum(row[1] != row[2] for row in rows)
         verdicts += moved
         if rows:
-            # verdicts that moved come first
-            rows.sort(key=lambda row: row[1] == row[2])
+            rows.sort(key=lambda row: row[1] == row[2])  # verdicts that moved come first
             summary = f"{moved} of {len({**before, **after})} verdicts moved, {len(rows) - moved} more numbers did."
             table = Table(("claim", "verdict before", "verdict now", "number before", "number now"), rows)
             parts.append(f"### {slug}\n\n{summary}\n\n{table.markdown()}")

@@ -25,7 +25,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from mmnb import paths
 from mmnb.lab import claims
 from mmnb.lab.sizes import BUDGETS
-from mmnb.runner import convert, fingerprint, processes
+from mmnb.runner import convert, fingerprint, pool, processes
 
 _LOG_LINES = 30
 OVERRUN = 1.5  # a budget overrun by half is a failure
@@ -70,24 +70,14 @@ def execute(
     timeout: float | None = None,
     report: Callable[[dict[str, int]], None] = lambda progress: None,
 ) -> dict[str, Any]:
-    """Run `notebooks/<slug>.py` in a fresh kernel whose working directory is `folder`.
+    """Run `notebooks/<slug>.py` in a fresh kernel that works in `folder`, with `timeout` in wall seconds for all of it.
 
-    Args:
-        slug: The notebook.
-        folder: An existing folder for everything the run writes.
-        parameters: For the parameters cell.
-        timeout: In wall seconds for the whole notebook.
-        report: Called with `{"done": cells, "total": cells}`.
-
-    Returns:
-        The result that is also written to `folder/result.json`: status (`ok` or `failed`), reason, wall_seconds,
-        cpu_seconds and peak_memory_mb of the kernel, claims (verdict -> count), log (end of a traceback), fingerprint,
-        ...
+    `report` is called with `{"done": cells, "total": cells}`. What is returned is also written to `folder/result.json`.
     """
     began, meter, before = time.monotonic(), processes.Meter(), fingerprint.everything(slug)
     with meter:
         reason, log = _run(slug, folder, parameters, timeout, report)
-    records = _records(folder)
+    records = pool.read_json(folder / "records.json")
     result = {
         "schema": 1,
         "notebook": slug,
@@ -175,8 +165,7 @@ def judge_records(slug: str, records: dict[str, Any], parameters: dict[str, Any]
         if records.get(key) != value:
             return f"records.json says {key} {records.get(key)!r}; asked for {value!r}: pass PROFILE and SEED to mmnb.start"
     judged = {key for key, record in records.get("records", {}).items() if record.get("verdict")}
-    absent = [claim.id for claim in wanted if claim.id not in judged]
-    if absent:
+    if absent := [claim.id for claim in wanted if claim.id not in judged]:
         return f"claim not recorded: {', '.join(absent)}"
     complete = records.get("complete") is True
     return None if complete else "records.json is not complete: the last cell must call run.environment()"
@@ -189,13 +178,6 @@ def judge_cpu(cpu_seconds: float, profile: str | None) -> str | None:
     if budget is None or cpu_seconds <= OVERRUN * budget:
         return None
     return f"took {cpu_seconds:.0f} CPU seconds; the budget of profile {profile} is {budget:g}, a failure from {OVERRUN * budget:g}"
-
-
-def _records(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / "records.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
 
 
 def _die_with_the_runner() -> None:

@@ -33,16 +33,9 @@ def module_file(name: str) -> Path:
 
 
 def fingerprint(slug: str, modules: list[str], data_files: list[str]) -> dict[str, Any]:
-    """Hashes of the notebook's source, of the mmnb modules it used and of the data files it read.
+    """Hashes of a notebook's source, of the `mmnb` modules it used and of the data files it read (paths below the checkout).
 
-    Args:
-        slug: Such as `01_emap`.
-        modules: Names such as `mmnb.lab.run`, to which all of `mmnb.lab` is added, because it judges and renders the
-            results.
-        data_files: Posix paths relative to the checkout.
-
-    Returns:
-        `source_sha256` (a hash), `package_sha256` and `data_sha256` (name -> hash, None for a missing file).
+    All of `mmnb.lab` is added, because it judges and renders the results. The hash of a missing file is None.
     """
     root = paths.root()
     lab = (f"mmnb.lab.{file.stem}" for file in (PACKAGE / "lab").glob("*.py") if file.stem != "__init__")
@@ -57,11 +50,8 @@ def everything(slug: str) -> dict[str, Any]:
     """The fingerprint over all modules and all data files there are: taken before a run, which tells afterwards what it used."""
     root = paths.root()
     modules = [".".join(("mmnb", *file.relative_to(PACKAGE).with_suffix("").parts)) for file in PACKAGE.rglob("*.py")]
-    data = [
-        file.relative_to(root).as_posix()
-        for part in ("claims", "published")
-        for file in (root / "data" / part).glob("*.yaml")
-    ]
+    yaml = [file for part in ("claims", "published") for file in (root / "data" / part).glob("*.yaml")]
+    data = [file.relative_to(root).as_posix() for file in yaml]
     return fingerprint(slug, [name.removesuffix(".__init__") for name in modules], data)
 
 
@@ -76,9 +66,8 @@ def restrict(before: dict[str, Any], slug: str, modules: list[str], data_files: 
 def cache_listing() -> str:
     """Hash of names and sizes of the remote files that are here: a claim that lacked its data is tried again when they change."""
     folder = paths.cache()
-    names = sorted(
-        f"{file.relative_to(folder).as_posix()} {file.stat().st_size}" for file in folder.rglob("*") if file.is_file()
-    )
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    names = sorted(f"{file.relative_to(folder).as_posix()} {file.stat().st_size}" for file in files)
     return sha256_bytes("\n".join(names).encode())
 
 
@@ -87,13 +76,12 @@ def changes(slug: str, recorded: dict[str, Any]) -> list[str]:
     try:
         now = fingerprint(slug, list(recorded["package_sha256"]), list(recorded["data_sha256"]))
         found = [] if now["source_sha256"] == recorded["source_sha256"] else [f"notebooks/{slug}.py changed"]
-        for part, label in (("package_sha256", _module_label), ("data_sha256", str)):
+        for part in ("package_sha256", "data_sha256"):
             for name in sorted({*now[part], *recorded[part]}):
                 old, new = recorded[part].get(name), now[part].get(name)
+                file = name if part == "data_sha256" else module_file(name).relative_to(PACKAGE.parent).as_posix()
                 if old != new:
-                    found.append(
-                        f"{label(name)} {'is gone' if new is None else 'is new' if old is None else 'changed'}"
-                    )
+                    found.append(f"{file} {'is gone' if new is None else 'is new' if old is None else 'changed'}")
     except (KeyError, TypeError, AttributeError):
         return ["it carries no readable fingerprint"]
     return found
@@ -109,10 +97,7 @@ class Status:
 
 
 def status(slug: str) -> Status:
-    """Compare the committed products of a notebook with the files they were made from.
-
-    The products are `notebooks/<slug>.ipynb`, `data/results/<slug>.json` and the pictures in `figures/<slug>/`.
-    """
+    """Compare the committed notebook, results and pictures with the files they were made from."""
     root = paths.root()
     product, results = root / "notebooks" / f"{slug}.ipynb", root / "data" / "results" / f"{slug}.json"
     absent = [f"no {file.relative_to(root).as_posix()}" for file in (product, results) if not file.is_file()]
@@ -140,8 +125,3 @@ def _figure_faults(folder: Path, figures: dict[str, str]) -> list[tuple[str, str
         if found != expected:
             faults.append((name, "is gone" if found is None else "differs from the one that was built"))
     return faults
-
-
-def _module_label(name: str) -> str:
-    file = module_file(name)
-    return file.relative_to(PACKAGE.parent).as_posix()

@@ -1,6 +1,5 @@
 """What `mmnb list` and `mmnb data` show."""
 
-import io
 import re
 import textwrap
 from collections.abc import Sequence
@@ -14,18 +13,13 @@ def notebook(slug: str) -> dict[str, Any]:
     """One notebook: question, answer, CPU minutes of its last build at laptop (None if never), number of claims."""
     from mmnb.lab import claims, report
 
-    seconds = (
-        pool.read_json(paths.root() / "notebooks" / f"{slug}.ipynb")
-        .get("metadata", {})
-        .get("mmnb", {})
-        .get("cpu_seconds")
-    )
-    minutes = None if seconds is None else round(seconds / 60, 1)
+    built = pool.read_json(paths.root() / "notebooks" / f"{slug}.ipynb").get("metadata", {}).get("mmnb", {})
+    seconds = built.get("cpu_seconds")
     return {
         "notebook": slug,
         "question": re.sub(r"^\d+ *[·.:-] *", "", report.title(slug)),
         "answer": report.answer(slug).replace("**", ""),
-        "cpu_minutes": minutes,
+        "cpu_minutes": None if seconds is None else round(seconds / 60, 1),
         "claims": len(claims.load(slug)),
     }
 
@@ -72,14 +66,10 @@ def dataset_table(found: Sequence[Any]) -> str:
     table = Table(title="Data sets", title_justify="left")
     for name in ("name", "kind", "size", "licence", "here", "where"):
         table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
-    for dataset in found:
-        here = "yes" if dataset.present else "no"
-        table.add_row(
-            dataset.name, dataset.kind, size_in_words(dataset.size_bytes), dataset.licence, here, str(dataset.where)
-        )
-    text = io.StringIO()
+    for one in found:
+        here = "yes" if one.present else "no"
+        table.add_row(one.name, one.kind, size_in_words(one.size_bytes), one.licence, here, str(one.where))
     out = console()
-    out.file = text
-    out.print(table)
-    missing = [f"{dataset.name}: {dataset.how}" for dataset in found if not dataset.present]
-    return text.getvalue() + "\n".join(missing)
+    with out.capture() as text:
+        out.print(table)
+    return text.get() + "\n".join(f"{one.name}: {one.how}" for one in found if not one.present)

@@ -5,7 +5,6 @@ Everything is prepared and checked first and written afterwards, so that a noteb
 """
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -25,28 +24,20 @@ _FOREIGN_PATH = re.compile(
 
 
 def publish(slug: str, folder: Path) -> list[Path]:
-    """Refresh the committed products of one notebook from the folder of a successful run.
+    """Refresh the committed products of one notebook from the folder of a successful run; returns what was written.
 
-    Args:
-        slug: The notebook.
-        folder: Holds `<slug>.ipynb`, `records.json`, `result.json` and `figures/`.
-
-    Returns:
-        The files and folders that were written.
-
-    Raises:
-        ValueError: The run failed, was not made at profile laptop with seed 0, was made from other sources than those
-            on disk, if the notebook exceeds 700 KB, or if an absolute path of this computer stands in an output.
+    Raises ValueError if the run failed, was not made at laptop with seed 0 or from other sources than those on disk, if the notebook
+    exceeds 700 KB, or if an absolute path of this computer stands in an output.
     """
     result, records = pool.read_json(folder / "result.json"), pool.read_json(folder / "records.json")
     made = (result.get("status"), result.get("profile"), result.get("seed"))
     if made != ("ok", "laptop", 0):
         raise ValueError(f"publish: {slug} has status, profile, seed = {made}; expected ('ok', 'laptop', 0)")
-    stale = fingerprint.changes(slug, result["fingerprint"])
-    if stale:
+    if stale := fingerprint.changes(slug, result["fingerprint"]):
         raise ValueError(f"publish: {slug} was run from other files than those on disk: {'; '.join(stale)}")
     root = paths.root()
-    notebook = normalise(convert.to_notebook(root / "notebooks" / f"{slug}.py"), _read(folder / f"{slug}.ipynb"))
+    executed = nbformat.read(folder / f"{slug}.ipynb", as_version=4)
+    notebook = normalise(convert.to_notebook(root / "notebooks" / f"{slug}.py"), executed)
     stored = {key: value for key, value in records.items() if key != "cpu_seconds"}
     results = root / "data" / "results" / f"{slug}.json"
     results_text = json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -60,8 +51,7 @@ def publish(slug: str, folder: Path) -> list[Path]:
         "results_sha256": fingerprint.sha256_bytes(results_text.encode()),
     }
     text = convert.dumps(notebook)
-    size = len(text.encode())
-    if size > LIMIT:
+    if (size := len(text.encode())) > LIMIT:
         raise ValueError(
             f"publish: {slug}.ipynb would have {size // 1000} KB; at most {LIMIT // 1000} are allowed: fewer or smaller figures"
         )
@@ -79,20 +69,16 @@ def publish(slug: str, folder: Path) -> list[Path]:
 def normalise(source: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The source notebook with the outputs of the executed one, without anything that differs from run to run.
 
-    Dropped: the injected parameters, times, standard error (progress bars, warnings) and widgets. Execution counts run 1, 2,
-    3, ...; folders of this computer get names.
-
-    Raises ValueError if the two do not have the same cells.
+    Dropped: the injected parameters, times, standard error (progress bars, warnings) and widgets. Execution counts run 1, 2, 3, ...;
+    folders of this computer get names. Raises ValueError if the two do not have the same cells.
     """
     cells = [cell for cell in executed.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     if [(cell.cell_type, cell.source) for cell in cells] != [(cell.cell_type, cell.source) for cell in source.cells]:
         raise ValueError("normalise: the executed notebook has other cells than its source; run it again")
-    count = 0
-    for cell, ran in zip(source.cells, cells, strict=True):
-        if cell.cell_type == "code":
-            count += 1
-            cell.execution_count = count
-            cell.outputs = [kept for output in ran.outputs if (kept := _output(output, count))]
+    code = [(cell, ran) for cell, ran in zip(source.cells, cells, strict=True) if cell.cell_type == "code"]
+    for count, (cell, ran) in enumerate(code, start=1):
+        cell.execution_count = count
+        cell.outputs = [kept for output in ran.outputs if (kept := _output(output, count))]
     return source
 
 
@@ -120,18 +106,14 @@ def foreign_path(notebook: nbformat.NotebookNode) -> re.Match[str] | None:
     return _FOREIGN_PATH.search(text)
 
 
-def _read(file: Path) -> nbformat.NotebookNode:
-    return nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
-
-
 def _replace_folder(new: Path, old: Path) -> None:
     """Put a copy of the folder `new` in the place of `old`; without `new`, `old` goes. Only pictures and their list are copied."""
     old.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=old.parent, prefix=".figures-") as temporary:
+        fresh = Path(temporary) / "fresh"
         if new.is_dir():
-            fresh = Path(temporary) / "fresh"
             shutil.copytree(new, fresh, ignore=shutil.ignore_patterns(".*"))
         if old.is_dir():
-            os.replace(old, Path(temporary) / "old")
-        if new.is_dir():
-            os.replace(fresh, old)
+            old.replace(Path(temporary) / "old")
+        if fresh.is_dir():
+            fresh.replace(old)

@@ -10,24 +10,22 @@ from mmnb import paths
 
 
 def available() -> list[str]:
-    """Slugs of all notebooks, in the order of their numbers."""
-    return sorted(file.stem for file in (paths.root() / "notebooks").glob("[0-9][0-9]_*.py"))
+    """Slugs of all notebooks, in the order of their numbers. Raises click.UsageError without a checkout."""
+    try:
+        return sorted(file.stem for file in (paths.root() / "notebooks").glob("[0-9][0-9]_*.py"))
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from error
 
 
 def select(names: Sequence[str]) -> list[str]:
     """Notebooks meant by `names`: a number (`1`, `01`), a slug (`01_emap`), the beginning of one (`ema`), or a file name.
 
-    Raises:
-        click.UsageError: A name fits no notebook, or there is none at all: an empty run must not succeed.
+    Raises click.UsageError for a name that fits none, or if there is none at all: an empty run must not succeed.
     """
-    slugs = available()
-    if not slugs:
+    if not (slugs := available()):
         raise UsageError(f"no notebook NN_name.py in {paths.root() / 'notebooks'}")
-    wanted = [
-        Path(part).stem if part.endswith((".py", ".ipynb")) else part
-        for name in names
-        for part in re.split(r"[,\s]+", name)
-    ]
+    parts = [part for name in names for part in re.split(r"[,\s]+", name)]
+    wanted = [Path(part).stem if part.endswith((".py", ".ipynb")) else part for part in parts]
     chosen = set() if wanted else set(slugs)
     for name in wanted:
         if name.isdecimal():

@@ -1,11 +1,13 @@
-"""What a run ends with: the table of notebooks, the table of verdicts, where the executed notebooks are, the exit code."""
+"""What a run shows: its progress, then tables of notebooks and verdicts, where the executed notebooks are, the exit code."""
 
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -13,14 +15,10 @@ from mmnb import paths
 from mmnb.lab import claims, verdicts
 from mmnb.runner import pool
 
+EVERY = 30.0  # seconds between two signs of life in a log
 OK, FAILED, USAGE, CHANGED, INTERRUPTED = 0, 1, 2, 3, 130
-_COLOURS = {
-    "ok": "green",
-    "failed": "red",
-    claims.REPRODUCED: "green",
-    claims.PARTLY: "yellow",
-    claims.NOT_REPRODUCED: "magenta",
-}
+_COLOURS = {"ok": "green", "failed": "red"}
+_COLOURS |= {claims.REPRODUCED: "green", claims.PARTLY: "yellow", claims.NOT_REPRODUCED: "magenta"}
 
 
 def console(stderr: bool = False) -> Console:
@@ -29,14 +27,54 @@ def console(stderr: bool = False) -> Console:
     return Console(file=stream, width=None if stream.isatty() else 150, markup=False, highlight=False)
 
 
+class RunProgress(Progress):
+    """Listens to `mmnb.runner.pool.run` of `total` notebooks: a bar for each, or lines when `console` is no terminal."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("cells"), TimeElapsedColumn())
+        self.log = not console.is_terminal or console.is_dumb_terminal
+        super().__init__(*columns, console=console, disable=self.log, get_time=time.monotonic)
+        self.rows: dict[str, TaskID] = {}
+        self.n_notebooks, self.ended, self.last = total, 0, time.monotonic()
+
+    def __call__(self, slug: str, event: dict[str, Any]) -> None:
+        """Show one event, see `mmnb.runner.pool.Listener`."""
+        match event["state"]:
+            case "start":
+                self.rows[slug] = self.add_task(slug, total=None)
+                if self.log:
+                    self._line(f"{slug}: started")
+            case "progress":
+                self.update(self.rows[slug], completed=event["done"], total=event["total"])
+            case "tick" if self.log and time.monotonic() - self.last >= EVERY:
+                self.last = time.monotonic()
+                for task in (task for task in self.tasks if task.stop_time is None):
+                    self._line(f"{task.description}: {task.completed}/{task.total} cells, {task.elapsed:.0f} s")
+            case "end" | "skip":
+                self.ended += 1
+                if slug in self.rows:
+                    self.stop_task(self.rows[slug])
+                self._line(f"{slug}: {outcome(event['result'])} ({self.ended} of {self.n_notebooks})")
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def outcome(result: dict[str, Any]) -> str:
+    """How a notebook ended, in a phrase."""
+    if result.get("skipped"):
+        return "done before, nothing has changed since"
+    reason = f": {result['reason']}" if result["reason"] else ""
+    return f"{'ok' if result['status'] == 'ok' else 'FAILED'} after {result['wall_seconds']:.0f} s{reason}"
+
+
 def collect(plan: pool.Plan, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Results with what the run folder adds: the path of the executed notebook, the records, the changed verdicts."""
     collected = []
     for result in results:
         slug = result["notebook"]
-        folder = plan.out / slug
-        executed = folder / f"{slug}.ipynb"
-        records = pool.read_json(folder / "records.json")
+        executed = plan.out / slug / f"{slug}.ipynb"
+        records = pool.read_json(plan.out / slug / "records.json")
         extra = {"executed": str(executed) if executed.is_file() else None, "records": records.get("records", {})}
         collected.append(result | extra | {"changed": changed(slug, result, records)})
     return collected
@@ -60,8 +98,7 @@ def exit_code(collected: list[dict[str, Any]]) -> int:
 def show(collected: list[dict[str, Any]], out: Console) -> None:
     """Print the tables for people."""
     out.print(_notebooks(collected))
-    judged = _verdicts(collected)
-    if judged.row_count:
+    if (judged := _verdicts(collected)).row_count:
         out.print(judged)
     for reason, ids in _untestable(collected).items():
         out.print(f"Not testable here: {', '.join(ids)}: {reason}", soft_wrap=True)
@@ -74,10 +111,8 @@ def show(collected: list[dict[str, Any]], out: Console) -> None:
             out.print(Text(f"verdict changed: {change}", style="magenta"), soft_wrap=True)
     out.print("Executed notebooks:")
     for result in collected:
-        out.print(
-            Text(f"  {_nearby(result['executed']) if result['executed'] else 'none for ' + result['notebook']}"),
-            soft_wrap=True,
-        )
+        where = _nearby(result["executed"]) if result["executed"] else f"none for {result['notebook']}"
+        out.print(Text(f"  {where}"), soft_wrap=True)
 
 
 def _notebooks(collected: list[dict[str, Any]]) -> Table:
@@ -105,9 +140,8 @@ def _verdicts(collected: list[dict[str, Any]]) -> Table:
     for result in collected:
         for claim in _claims(result):
             row = verdicts.row(claim, result["records"].get(claim.id))
-            style = _COLOURS.get(row.verdict, "dim")
-            verdict = Text(f"{verdicts.MARKS.get(row.verdict, '?')} {row.verdict}", style=style)
-            table.add_row(row.id, row.claim, row.published, row.ours, verdict)
+            mark, style = verdicts.MARKS.get(row.verdict, "?"), _COLOURS.get(row.verdict, "dim")
+            table.add_row(row.id, row.claim, row.published, row.ours, Text(f"{mark} {row.verdict}", style=style))
     return table
 
 
@@ -121,10 +155,9 @@ def _claims(result: dict[str, Any]) -> Iterable[claims.Claim]:
 def _untestable(collected: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Reason -> claims that could not be judged for it."""
     reasons: dict[str, list[str]] = {}
-    for result in collected:
-        for name, record in result["records"].items():
-            if record["verdict"] == claims.NOT_TESTABLE:
-                reasons.setdefault(record["reason"], []).append(name)
+    for name, record in (entry for result in collected for entry in result["records"].items()):
+        if record["verdict"] == claims.NOT_TESTABLE:
+            reasons.setdefault(record["reason"], []).append(name)
     return reasons
 
 

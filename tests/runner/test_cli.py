@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from mmnb import cli, paths
-from mmnb.runner import convert, fingerprint, progress, summary
+from mmnb.runner import convert, fingerprint, summary
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def test_data_lists_and_fetches(monkeypatch, mmnb):
 
 def test_a_log_gets_a_line_every_half_minute(monkeypatch, capsys):
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    lines = progress.RunProgress(1, summary.console(stderr=True))
+    monkeypatch.setattr(summary.time, "monotonic", lambda: now[0])
+    lines = summary.RunProgress(1, summary.console(stderr=True))
     lines("01_one", {"state": "start"})
     lines("01_one", {"state": "progress", "done": 3, "total": 9})
     for now[0] in (10.0, 29.0, 31.0, 40.0, 62.0):
