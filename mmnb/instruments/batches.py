@@ -4,7 +4,7 @@ A `list` is a sequence of N examples (texts, images of different sizes). A `dict
 the N examples, as Hugging Face tokenizers return; it may be nested.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,20 @@ def take(batch: Any, index: torch.Tensor) -> Any:
         >>> take({"x": np.array([10, 20, 30]), "text": ["a", "b", "c"]}, torch.tensor([2, 0]))
         {'x': array([30, 10]), 'text': ['c', 'a']}
     """
+
+    def taken(part: Any) -> Any:
+        if isinstance(part, torch.Tensor | np.ndarray):
+            return part[index.to(part.device) if isinstance(part, torch.Tensor) else index.numpy()]
+        return [part[i] for i in index.tolist()]
+
+    return each_part(batch, taken)
+
+
+def each_part(batch: Any, what: Callable[[Any], Any]) -> Any:
+    """`what` of every tensor, array or list in `batch`, in plain dicts and tuples."""
     if isinstance(batch, Mapping):
-        return {key: take(part, index) for key, part in batch.items()}
-    if isinstance(batch, tuple):
-        return tuple(take(part, index) for part in batch)
-    if isinstance(batch, torch.Tensor):
-        return batch[index.to(batch.device)]
-    if isinstance(batch, np.ndarray):
-        return batch[index.numpy()]
-    return [batch[i] for i in index.tolist()]
+        return {key: each_part(part, what) for key, part in batch.items()}
+    return tuple(each_part(part, what) for part in batch) if isinstance(batch, tuple) else what(batch)
 
 
 def bytes_per_example(batch: Any) -> int | None:

@@ -1,7 +1,8 @@
-"""`mmnb emap`: measure a model of your own from a shell, on one computer or a cluster. The work is done in `emap_job`, imported late."""
+"""`mmnb emap`: measure a model of your own from a shell, on one computer or a cluster. The work is done in `load`, imported late."""
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
@@ -60,13 +61,11 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
     "strategy",
     type=click.Choice(["auto", "pairs", "cross", "split"]),
     default="auto",
-    show_default=True,
     help="auto: the cheapest that the model offers; the numbers are the same. pairs: score every pair with it.",
 )
 @click.option(
     "--metric",
     default="accuracy",
-    show_default=True,
     metavar="NAME|MODULE:FUNCTION",
     help="How to score when there are labels: accuracy, or a function(scores, labels) -> float on arrays.",
 )
@@ -74,7 +73,6 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
     "--save-every",
     type=click.FloatRange(min=0),
     default=30.0,
-    show_default=True,
     metavar="SECONDS",
     help="Time between two checkpoints.",
 )
@@ -88,9 +86,7 @@ def emap(**options: object) -> None:
     from mmnb.jobs import load
 
     try:
-        lines = load.run(load.Job(**options))
-    except load.UsageError as error:
-        raise click.UsageError(str(error)) from error
+        lines = load.run(SimpleNamespace(**options))
     except (ValueError, TypeError) as error:
         if not str(error).startswith(("emap: ", "grid: ", "score: ")):  # the model's own: its traceback is what helps
             raise

@@ -6,47 +6,28 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
+from click import UsageError
 from safetensors.torch import load_file, save_file
 
 from mmnb import paths
+from mmnb.instruments.batches import each_part
 from mmnb.instruments.emap import Emap, emap
 
 _NAMES = ("a", "b", "labels")
 
 
-class UsageError(ValueError):
-    """What was asked for cannot be found or has the wrong form."""
+def run(job: SimpleNamespace) -> list[str]:
+    """Do the job that the options of `mmnb emap` describe and write its files; returns the lines to show: none but on process 0.
 
-
-@dataclass(frozen=True)
-class Job:
-    """The options of `mmnb emap`, see its help."""
-
-    model: str
-    data: str
-    out: Path
-    batch_size: int | None = None
-    precision: str | None = None
-    device: str | None = None
-    strategy: str = "auto"
-    move_batches: bool = False
-    metric: str = "accuracy"
-    save_every: float = 30.0
-    no_check: bool = False
-
-
-def run(job: Job) -> list[str]:
-    """Do the job and write `result.json` and `result.safetensors`; returns the lines to show: none but on process 0.
-
-    Raises: UsageError when model, data or metric cannot be loaded; what `emap` raises.
+    Raises click.UsageError when model, data or metric cannot be loaded, and what `emap` raises.
     """
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")  # a log wants a line now and then, not ten a second
@@ -60,9 +41,9 @@ def run(job: Job) -> list[str]:
                 f"--model {job.model}: it returned {type(f).__name__}; expected a function or a torch module"
             )
         a, b, labels = load_data(job.data)
-        if isinstance(f, torch.nn.Module):
-            f = f.to(device)
-        f, a, b = (OnDevice(f, device), a, b) if job.move_batches else (f, moved(a, device), moved(b, device))
+        model, pair = f.to(device) if isinstance(f, torch.nn.Module) else f, (a, b)
+        f = (lambda *batches: model(*moved(batches, device))) if job.move_batches else model
+        a, b = pair if job.move_batches else moved(pair, device)
         dtype = None if job.precision is None else getattr(torch, job.precision)
         start = time.monotonic()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype not in (None, torch.float32)):
@@ -80,33 +61,17 @@ def run(job: Job) -> list[str]:
             )
         if rank:
             return []
-        seconds = time.monotonic() - start
-        return _write(
-            job, result, labels, metric, {"processes": world, "device": str(device), "seconds": round(seconds, 3)}
-        )
-
-
-class OnDevice:
-    """f for batches that are moved to a device first."""
-
-    def __init__(self, f: Callable, device: torch.device) -> None:
-        self.f, self.device = f, device
-
-    def __call__(self, a: Any, b: Any) -> Any:
-        return self.f(moved(a, self.device), moved(b, self.device))
+        how = {"processes": world, "device": str(device), "seconds": round(time.monotonic() - start, 3)}
+        return _write(job, result, labels, metric, how)
 
 
 def moved(batch: Any, device: torch.device) -> Any:
     """The batch with all its tensors on the device; arrays and lists stay as they are."""
-    if isinstance(batch, Mapping):
-        return {key: moved(part, device) for key, part in batch.items()}
-    if isinstance(batch, tuple):
-        return tuple(moved(part, device) for part in batch)
-    return batch.to(device) if isinstance(batch, torch.Tensor) else batch
+    return each_part(batch, lambda part: part.to(device) if isinstance(part, torch.Tensor) else part)
 
 
 def found(name: str, option: str) -> Any:
-    """The object that "module:attribute" names. Raises UsageError saying which half is missing."""
+    """The object that "module:attribute" names."""
     module, _, attribute = name.partition(":")
     if not module or not attribute:
         raise UsageError(f"--{option} {name}: expected MODULE:NAME, for instance my_model:load")
@@ -115,9 +80,8 @@ def found(name: str, option: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not (module == error.name or module.startswith(error.name + ".")):
             raise  # the module is there, what it imports is not
-        raise UsageError(
-            f"--{option} {name}: no module {error.name!r} in {os.getcwd()} or among the installed ones"
-        ) from error
+        text = f"--{option} {name}: no module {error.name!r} in {os.getcwd()} or among the installed ones"
+        raise UsageError(text) from error
     if not hasattr(loaded, attribute):
         raise UsageError(f"--{option} {name}: {module} has no {attribute!r}")
     return getattr(loaded, attribute)
@@ -132,7 +96,7 @@ def factory(name: str, option: str) -> Any:
 
 
 def load_data(name: str) -> tuple[Any, Any, Any]:
-    """(a, b, labels or None) from a file or a factory. Raises UsageError for another form."""
+    """(a, b, labels or None) from a file or a factory."""
     readers = {
         ".npz": lambda path: dict(np.load(path, allow_pickle=False)),
         ".safetensors": load_file,
@@ -154,10 +118,7 @@ def load_data(name: str) -> tuple[Any, Any, Any]:
     parts: dict[str, Any] = {}
     for key, part in content.items():
         top, _, inner = key.partition(".")
-        if inner:
-            parts.setdefault(top, {})[inner] = part
-        else:
-            parts[top] = part
+        parts[top] = parts.get(top, {}) | {inner: part} if inner else part
     if not {"a", "b"} <= set(parts) <= set(_NAMES):
         raise UsageError(
             f"--data {name}: it has {sorted(content)}; expected a, b and perhaps labels (parts of a dict: a.NAME)"
@@ -189,26 +150,20 @@ def _device(name: str | None) -> torch.device:
         raise UsageError(f"--device {name}: expected cpu, cuda, cuda:1 or mps") from error
 
 
-def _write(job: Job, result: Emap, labels: Any, metric: Any, how: dict[str, Any]) -> list[str]:
+def _write(job: SimpleNamespace, result: Emap, labels: Any, metric: Any, how: dict[str, Any]) -> list[str]:
     n, outputs = result.original.shape
     summary: dict[str, Any] = {"schema": 1, "examples": n, "outputs": outputs, "shares": result.shares}
     lines = [f"{n} examples, {outputs} outputs, {n * n} pairs", ""]
     lines += [f"share of the scores' variance due to {name:<12} {share:7.2%}" for name, share in result.shares.items()]
     if labels is not None:
         scores = result.score(metric, labels)
-        summary["scores"] = {
-            "metric": job.metric,
-            **scores.values,
-            "gap": scores.gap.value,
-            "gap_interval": scores.gap.interval,
-        }
+        gap = {"gap": scores.gap.value, "gap_interval": scores.gap.interval}
+        summary["scores"] = {"metric": job.metric, **scores.values, **gap}
         lines += ["", *(f"{job.metric} of {name:<12} {value:.4f}" for name, value in scores.values.items())]
         lines += [f"gap, original - projected, with its 95 % interval: {scores.gap:.4f}"]
-    options = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(job).items()}
-    summary |= {"options": options, "torch": str(torch.__version__), **how}
-    tensors = {
-        name: getattr(result, name) for name in ("original", "projected", "marginal_a", "marginal_b", "grand_mean")
-    }
+    summary |= {"options": vars(job) | {"out": str(job.out)}, "torch": str(torch.__version__), **how}
+    names = ("original", "projected", "marginal_a", "marginal_b", "grand_mean")
+    tensors = {name: getattr(result, name) for name in names}
     tensors |= {f"sum_of_squares_{name}": part for name, part in result.sums_of_squares.items()}
     with paths.replace(job.out / "result.safetensors") as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
