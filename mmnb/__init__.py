@@ -6,7 +6,6 @@ The short names below load their module on first use, so that `import mmnb` stay
 
 import importlib
 
-from mmnb import aliases
 from mmnb.errors import DataUnavailable, NotAttempted
 
 __version__ = "0.1.0"
@@ -17,19 +16,12 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "emap": ("mmnb.instruments.emap", "emap"),
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
-    "ablation": ("mmnb.instruments.ablation", None),
-    "blending": ("mmnb.instruments.blending", None),
-    "complementarity": ("mmnb.instruments.complementarity", None),
-    "gap": ("mmnb.instruments.gap", None),
-    "grounding": ("mmnb.instruments.grounding", None),
-    "information": ("mmnb.instruments.information", None),
-    "laziness": ("mmnb.instruments.laziness", None),
 }
+for _name in ("ablation", "blending", "complementarity", "gap", "grounding", "information", "laziness"):
+    _SHORT_NAMES[_name] = (f"mmnb.instruments.{_name}", None)
 _SUBMODULES = ("course", "data", "instruments", "jobs", "lab", "models", "paths", "recipes", "runner")
 
 __all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
-
-aliases.install()
 
 
 def __getattr__(name: str):

@@ -172,19 +172,3 @@ def test_one_of_our_own_parts():
     with pytest.raises(ValueError, match="train mode"):
         emap(Exp(), a, b)
     check(emap(Mine(), a, b, strategy="split"), dense_grid(Mine(), a, b), torch.float64)
-
-
-def test_the_old_names_still_work():
-    from mmnb.instruments import emap as package
-
-    class Old:
-        def __call__(self, a, b):
-            return a + b
-
-        def linear_ends(self):
-            with pytest.warns(DeprecationWarning, match="LinearEnds is now"):
-                kind = package.LinearEnds
-            return kind(lambda x: x, lambda x: x)
-
-    a, b = world(6, 3, 3, 0)
-    check(emap(Old(), a, b, strategy="split"), dense_grid(Old(), a, b), torch.float64)

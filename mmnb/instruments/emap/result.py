@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mmnb.aliases import renamed_field
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.grid.accumulators import Sums, TruePairs
 from mmnb.instruments.result import Result
@@ -35,8 +34,6 @@ class Emap(Result):
     sums_of_squares: dict[str, Tensor] = field(repr=False)
     n_evaluations: int | None = None
     standard_error: Tensor | None = field(default=None, repr=False)
-
-    passes = renamed_field("passes", "n_evaluations")
 
     @property
     def residual(self) -> Tensor:

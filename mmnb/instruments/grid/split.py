@@ -51,9 +51,8 @@ class Concat(nn.Module):
 
 def split_head_of(head: Any, a: Any, b: Any) -> SplitHead | None:
     """The parts of a head for features a, b (n, d): of one that offers them, or of `Concat` around layers that start with a linear one."""
-    for name in ("split_head", "linear_ends"):  # the second is the name it had before
-        if hasattr(head, name):
-            return getattr(head, name)()
+    if hasattr(head, "split_head"):
+        return head.split_head()
     if type(head) is not Concat or not all(isinstance(side, Tensor) and side.ndim == 2 for side in (a, b)):
         return None
     first, *rest = _layers(head.body)
