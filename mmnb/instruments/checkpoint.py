@@ -72,10 +72,10 @@ class Checkpoint:
             ) from error
 
     def _check_identity(self, found: dict[str, Any]) -> None:
-        mine = self.identity
-        differs = [name for name in sorted({*mine, *found}) if mine.get(name) != found.get(name)]
-        if differs:
-            changes = "; ".join(f"{name} was {found.get(name)!r} and is {mine.get(name)!r}" for name in differs)
+        pairs = {name: (found.get(name), self.identity.get(name)) for name in sorted({*self.identity, *found})}
+        if changes := "; ".join(
+            f"{name} was {old!r} and is {new!r}" for name, (old, new) in pairs.items() if old != new
+        ):
             raise ValueError(
                 f"{self.caller}: the checkpoint {self.path} belongs to another run: {changes}. Give another path, or delete the file "
                 "to start anew"

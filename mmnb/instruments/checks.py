@@ -4,13 +4,10 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
-_CHANGE_TOLERANCE = (
-    1e-3  # of the largest score: batch shapes change rounding by about 1e-6 of it, dropout by about 1e-1
-)
+_CHANGE_TOLERANCE = 1e-3  # of the largest score: batch shapes change it by about 1e-6, dropout by about 1e-1
 
 
 def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
@@ -23,19 +20,15 @@ def modules_behind(f: Callable) -> Iterator[torch.nn.Module]:
         >>> [type(m).__name__ for m in modules_behind(lambda a, b: model(a + b))]
         ['Linear']
     """
-    seen: set[int] = set()
-    waiting: list[Any] = [f]
+    seen, waiting = set(), [f]
     while waiting:
-        f = waiting.pop(0)
-        inner: list[Any] = []
+        f, inner, named = waiting.pop(0), [], []
         while isinstance(f, functools.partial):
             inner += [*f.args, *f.keywords.values()]
             f = f.func
         owner = getattr(f, "__self__", f)
         inner += getattr(owner, "__dict__", {}).values()
-        function = getattr(f, "__func__", f)
-        named: list[Any] = []
-        if inspect.isfunction(function):
+        if inspect.isfunction(function := getattr(f, "__func__", f)):
             names = inspect.getclosurevars(function)
             inner += names.nonlocals.values()
             named += names.globals.values()  # not searched further: these may lead into whole libraries

@@ -82,9 +82,6 @@ def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "see
         level: Coverage, between 0 and 1.
         over: What the runs differ in: "seeds", "splits", "draws".
 
-    Returns:
-        The mean as an `Estimate`.
-
     Raises:
         ValueError: On fewer than two values, NaN or infinity, or a level outside (0, 1).
 
@@ -109,16 +106,13 @@ def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "see
 
 
 def proportion(hits: int, n: int, level: float = 0.95, over: str = "examples") -> Estimate:
-    """A share of successes with its Wilson score interval.
+    """The share of successes, hits / n, with its Wilson score interval.
 
     Args:
         hits: Successes, from 0 to n.
         n: Independent trials, at least 1.
         level: Coverage, between 0 and 1.
         over: What the trials are.
-
-    Returns:
-        hits / n as an `Estimate`.
 
     Raises:
         ValueError: Unless 0 <= hits <= n, n >= 1 and 0 < level < 1.

@@ -46,11 +46,8 @@ class Result:
         """One row per estimate: name, value, low, high, n, over."""
         import pandas as pd  # needs the extra `notebooks`
 
-        rows = [
-            {"name": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n, "over": e.over}
-            for name, e in self.estimates().items()
-        ]
-        return pd.DataFrame(rows)
+        found, columns = self.estimates(), ("value", "low", "high", "n", "over")
+        return pd.DataFrame([{"name": name} | {key: getattr(e, key) for key in columns} for name, e in found.items()])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Every estimate as a point with its interval. Pass `ax` to draw into a figure of your own."""

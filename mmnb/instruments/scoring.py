@@ -75,9 +75,6 @@ def score_predictors(
         level: Coverage, between 0 and 1.
         seed: Of the draws.
 
-    Returns:
-        A `Scores`.
-
     Raises:
         ValueError: For an unknown metric, lengths that differ, labels that accuracy cannot use, a metric that gives NaN.
 

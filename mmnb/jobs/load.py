@@ -47,18 +47,9 @@ def run(job: SimpleNamespace) -> list[str]:
         dtype = None if job.precision is None else getattr(torch, job.precision)
         start = time.monotonic()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype not in (None, torch.float32)):
-            result = emap(
-                f,
-                a,
-                b,
-                batch_size=job.batch_size,
-                check=not job.no_check,
-                progress=True,
-                strategy=job.strategy,
-                checkpoint=job.out / "checkpoint.safetensors",
-                save_every=job.save_every,
-                distributed=world > 1,
-            )
+            options = {name: getattr(job, name) for name in ("batch_size", "strategy", "save_every")}
+            options |= {"checkpoint": job.out / "checkpoint.safetensors", "distributed": world > 1, "progress": True}
+            result = emap(f, a, b, check=not job.no_check, **options)
         if rank:
             return []
         how = {"processes": world, "device": str(device), "seconds": round(time.monotonic() - start, 3)}

@@ -15,15 +15,9 @@ import nbformat
 
 # a question ends in "?", which jupytext takes for IPython's help magic and un-comments ("# # Why?" lost its heading)
 _FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "pygments_lexer": "ipython3",
-    },
-}
+_LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+METADATA = {"kernelspec": _KERNEL, "language_info": _LANGUAGE}
 PARAMETERS = ("PROFILE", "SEED")
 
 

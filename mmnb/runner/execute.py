@@ -1,13 +1,13 @@
 """One notebook in one process: convert, execute through papermill, and judge the run strictly.
 
-`python -m mmnb.runner.execute` is what `mmnb run` starts for each notebook. It reports progress as JSON lines on its standard
+`python -m mmnb.runner.execute TASK` is what `mmnb run` starts for each notebook; TASK, in JSON, holds the arguments of `execute`. It reports progress as JSON lines on its standard
 output, and writes `<slug>.ipynb` and `result.json` into the run folder. It ends itself and its kernel when its standard
 input closes, that is, when the runner is gone for whatever reason: nobody is left computing behind the user's back.
 """
 
-import argparse
 import json
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -37,10 +37,8 @@ class _Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, watch: "_Watch", **kwargs: Any) -> None:
         watch.notebook = nb_man.nb
-        nb_man.nb.metadata.papermill |= {
-            "input_path": f"notebooks/{watch.slug}.py",
-            "output_path": f"{watch.slug}.ipynb",
-        }
+        shown = {"input_path": f"notebooks/{watch.slug}.py", "output_path": f"{watch.slug}.ipynb"}
+        nb_man.nb.metadata.papermill |= shown
         complete = nb_man.cell_complete
 
         def cell_complete(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
@@ -191,12 +189,6 @@ def _die_with_the_runner() -> None:
 
 def main() -> None:
     """Entry point of the worker process."""
-    parser = argparse.ArgumentParser(prog="python -m mmnb.runner.execute")
-    parser.add_argument("slug")
-    parser.add_argument("--profile", required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--timeout", type=float)
-    arguments = parser.parse_args()
     threading.Thread(target=_die_with_the_runner, daemon=True).start()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the kernel prints below Python goes to the log, not between the JSON lines
@@ -205,8 +197,7 @@ def main() -> None:
         channel.write(json.dumps(progress) + "\n")
         channel.flush()
 
-    parameters = {"PROFILE": arguments.profile, "SEED": arguments.seed}
-    execute(arguments.slug, Path.cwd(), parameters, timeout=arguments.timeout, report=report)
+    execute(**json.loads(sys.argv[1]), folder=Path.cwd(), report=report)
 
 
 if __name__ == "__main__":

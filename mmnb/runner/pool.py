@@ -92,13 +92,11 @@ def _claimed(plan: Plan) -> Iterator[None]:
                     pass
                 lock.acquire(blocking=False)
             except filelock.Timeout as error:
-                raise UsageError(
-                    f"another run is working in this folder and holds {lock.lock_file}; wait for it, or choose another --out"
-                ) from error
+                text = f"another run is working in this folder and holds {lock.lock_file}; wait for it"
+                raise UsageError(f"{text}, or choose another --out") from error
             except OSError as error:
-                raise UsageError(
-                    f"cannot write to the output folder {folder}: {error.strerror or error}; choose another --out"
-                ) from error
+                text = f"cannot write to the output folder {folder}: {error.strerror or error}"
+                raise UsageError(f"{text}; choose another --out") from error
             stack.callback(lock.release)
         yield
 
@@ -142,7 +140,9 @@ class _Pool:
                         results[slug] = self._finish(slug)
                         event = {"state": "end", "result": results[slug]}
                     self.listener(slug, event)
-                self._enforce_timeout()
+                for worker, began in self.active.values():
+                    if self._overdue(began):
+                        processes.kill_tree(worker.pid)
                 self.listener("", {"state": "tick"})
         finally:
             for slug, (worker, _) in self.active.items():
@@ -154,16 +154,14 @@ class _Pool:
     def _start(self, slug: str) -> None:
         folder = self.plan.out / slug
         clear(slug, folder)
-        command = [sys.executable, "-m", "mmnb.runner.execute", slug, "--profile", self.plan.profile]
-        command += ["--seed", str(self.plan.seed)]
-        command += [] if self.plan.timeout is None else ["--timeout", str(self.plan.timeout)]
+        parameters = {"PROFILE": self.plan.profile, "SEED": self.plan.seed}
+        task = json.dumps({"slug": slug, "parameters": parameters, "timeout": self.plan.timeout})
         # in a group of its own, Ctrl-C reaches the runner only, which then ends its workers in order
-        own_group = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
-        )
+        windows = os.name == "nt"
+        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if windows else {"start_new_session": True}
         with (folder / "worker.log").open("wb") as log:
             worker = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "mmnb.runner.execute", task],
                 stdin=subprocess.PIPE,  # never written to: its end tells the worker that the runner is gone
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -190,23 +188,19 @@ class _Pool:
         result = read_json(folder / "result.json")
         if not result or worker.returncode:  # the worker ended before it could judge, or not as it should
             processes.remove_temporary(folder)
-            result = self._crash(slug, worker, time.monotonic() - began, folder)
+            log = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            log = [line for line in log if "[IPKernelApp]" not in line]  # the kernel's own chatter
+            reason = f"the worker process ended with code {worker.returncode}" + (f": {log[-1]}" if log else "")
+            if self._overdue(began):
+                reason = f"not finished after the time limit of {self.plan.timeout:g} s, and had to be killed"
+            result = {"schema": 1, "notebook": slug, "profile": self.plan.profile, "seed": self.plan.seed, "claims": {}}
+            seconds = round(time.monotonic() - began, 1)
+            result |= {"status": "failed", "reason": reason, "wall_seconds": seconds, "log": log[-30:]}
             paths.write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
         return result
 
-    def _crash(self, slug: str, worker: subprocess.Popen, seconds: float, folder: Path) -> dict[str, Any]:
-        log = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        log = [line for line in log if "[IPKernelApp]" not in line]  # the kernel's own chatter
-        reason = f"the worker process ended with code {worker.returncode}" + (f": {log[-1]}" if log else "")
-        if self.plan.timeout is not None and seconds > self.plan.timeout + _GRACE:
-            reason = f"not finished after the time limit of {self.plan.timeout:g} s, and had to be killed"
-        result = {"schema": 1, "notebook": slug, "profile": self.plan.profile, "seed": self.plan.seed, "claims": {}}
-        return result | {"status": "failed", "reason": reason, "wall_seconds": round(seconds, 1), "log": log[-30:]}
-
-    def _enforce_timeout(self) -> None:
-        for worker, began in self.active.values():
-            if self.plan.timeout is not None and time.monotonic() - began > self.plan.timeout + _GRACE:
-                processes.kill_tree(worker.pid)
+    def _overdue(self, began: float) -> bool:
+        return self.plan.timeout is not None and time.monotonic() - began > self.plan.timeout + _GRACE
 
 
 def clear(slug: str, folder: Path) -> None:

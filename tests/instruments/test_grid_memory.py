@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmnb.instruments.emap import TwoTower, emap, project
-from mmnb.instruments.grid.memory import out_of_memory
+from mmnb.instruments.grid.cells import out_of_memory
 
 
 class Greedy:

@@ -13,7 +13,7 @@ UC, BI and TI are orders 1, 2 and 3 here); the general case is the functional an
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,9 +94,6 @@ def emap_of_many(
         check, progress: As in `emap`.
         max_cells: Largest N^M to start on. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
 
-    Returns:
-        An `EmapOfMany`.
-
     Raises:
         ValueError: For lengths that differ, fewer than 2 modalities, a grid that is too large; and as `emap`.
 
@@ -163,26 +160,24 @@ def _split(
     original: Tensor, leave_one_out: list[Tensor], squares: Tensor, pivot: Tensor, names: tuple[str, ...]
 ) -> EmapOfMany:
     n, m = len(original), len(names)
-    means: dict[tuple[int, ...], Tensor] = {}  # set of modalities held -> mean over all others, axes in order, then C
     everything = tuple(range(m))
-    for k, table in enumerate(leave_one_out):
-        means[tuple(j for j in everything if j != k)] = table
+    # set of modalities held -> mean over all others, axes in order, then C
+    means = {tuple(j for j in everything if j != k): table for k, table in enumerate(leave_one_out)}
     for size in range(m - 2, -1, -1):
         for held in itertools.combinations(everything, size):
             extra = next(j for j in everything if j not in held)
             larger = tuple(sorted((*held, extra)))
             means[held] = means[larger].mean(larger.index(extra))
-    on_diagonal = {
-        held: mean[(torch.arange(n),) * len(held)] if held else mean.expand(n, -1) for held, mean in means.items()
-    }
-
-    up_to, sums, so_far = {}, {}, on_diagonal[()]
+    true = torch.arange(n)
+    up_to, sums, so_far = {}, {}, means[()].expand(n, -1)
     for order in range(1, m):
         for held in itertools.combinations(everything, order):
-            so_far = so_far + sum(sign * on_diagonal[part] for sign, part in _signed_parts(held))
-            component = sum(sign * _spread(means[part], part, held) for sign, part in _signed_parts(held))
-            square = component.square().sum(tuple(range(order)))
-            sums[tuple(names[j] for j in held)] = n ** (m - order) * square
+            component = 0
+            for part in (part for size in range(order + 1) for part in itertools.combinations(held, size)):
+                mean = means[part].reshape(*(n if j in part else 1 for j in held), -1)
+                component = component + (-1) ** (order - len(part)) * mean
+            so_far = so_far + component[(true,) * order]
+            sums[tuple(names[j] for j in held)] = n ** (m - order) * component.square().sum(tuple(range(order)))
         up_to[order] = so_far + pivot
     up_to[m] = original
     total = squares - n**m * means[()].square()
@@ -190,19 +185,7 @@ def _split(
     return EmapOfMany(
         original=original,
         up_to=up_to,
-        marginals={name: on_diagonal[(j,)] + pivot for j, name in enumerate(names)},
+        marginals={name: means[(j,)] + pivot for j, name in enumerate(names)},
         grand_mean=means[()] + pivot,
         sums_of_squares=sums,
     )
-
-
-def _signed_parts(held: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    for size in range(len(held) + 1):
-        for part in itertools.combinations(held, size):
-            yield (-1) ** (len(held) - size), part
-
-
-def _spread(mean: Tensor, part: tuple[int, ...], held: tuple[int, ...]) -> Tensor:
-    """A table over the modalities in `part`, made to broadcast over those in `held`."""
-    shape = [mean.shape[part.index(j)] if j in part else 1 for j in held]
-    return mean.reshape(*shape, mean.shape[-1])

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from mmnb.instruments.batches import length
-from mmnb.instruments.emap.result import Emap, from_sums
-from mmnb.instruments.emap.sampling import ShiftMoments, from_shifts
+from mmnb.instruments.emap.result import Emap, ShiftMoments, from_shifts, from_sums
 from mmnb.instruments.grid import Sums, sweep
 
 

@@ -2,7 +2,6 @@
 first and last linear layer factored out. The results are identical; only the cost differs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,23 +15,14 @@ from mmnb.instruments.grid.two_tower import encode_all, two_tower_of
 
 STRATEGIES = ("auto", "pairs", "cross", "split")
 _PROBES = 32
-_UNITS = (
-    1e3  # of rounding of the largest score, that two orders of the same operations may differ by; half precision: 5 %
-)
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """`reference` scores any pair through f itself; `cells` is the grid to sum."""
-
-    reference: ModelCells
-    cells: Cells
+# of rounding of the largest score, that two orders of the same operations may differ by; half precision: 5 %
+_UNITS = 1e3
 
 
 def pick(
     f: Callable, a: Any, b: Any, batch_size: int | None, *, strategy: str = "auto", last: nn.Linear | None = None
-) -> Strategy:
-    """The cheapest strategy that f offers, or the one that is asked for; see `sweep` for the arguments.
+) -> tuple[ModelCells, Cells]:
+    """The grid through f itself, for comparison, and the one to sum: the cheapest that f offers, or the one that is asked for.
 
     Raises:
         ValueError: For another strategy, one that f does not offer, or a module in train mode.
@@ -50,7 +40,7 @@ def pick(
     whole = towers if towers is not None and not hasattr(f, "two_tower") else f
     reference = ModelCells(whole, a, b, n, batch_size, layer)
     if strategy == "pairs":
-        return Strategy(reference, reference)
+        return reference, reference
     head, cells = f, reference
     if towers is not None:
         a = encode_all(towers.encode_a, a, reference.batch_size, "a")
@@ -58,20 +48,19 @@ def pick(
         head, cells = towers.head, ModelCells(towers.head, a, b, n, batch_size, layer)
     split = split_head_of(head, a, b) if last is None and strategy != "cross" else None
     if split is not None:
-        return Strategy(reference, SplitCells(split, a, b, batch_size))
+        return reference, SplitCells(split, a, b, batch_size)
     if strategy != "split" and hasattr(head, "cross") and isinstance(a, Tensor) and isinstance(b, Tensor):
-        return Strategy(reference, CrossCells(head, a, b, n, batch_size, layer))
+        return reference, CrossCells(head, a, b, n, batch_size, layer)
     if strategy != "auto":
         raise ValueError(
             f"grid: strategy={strategy!r}, but {type(head).__name__} does not offer it; expected for 'split' "
             "Concat(nn.Sequential(nn.Linear, ...)) or a method split_head(), for 'cross' a method cross(a, b) and tensors"
         )
-    return Strategy(reference, cells)
+    return reference, cells
 
 
-def check_same_scores(strategy: Strategy) -> None:
+def check_same_scores(reference: ModelCells, cells: Cells) -> None:
     """Raise ValueError unless the cheaper strategy scores some pairs, true and false ones, as f does: a subclass may do more."""
-    reference, cells = strategy.reference, strategy.cells
     if cells is reference:
         return
     index = torch.arange(min(reference.n, _PROBES, reference.batch_size, cells.batch_size))

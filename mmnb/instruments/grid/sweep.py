@@ -16,12 +16,10 @@ from mmnb.instruments.grid.processes import ProcessGroup
 from mmnb.instruments.grid.strategy import check_same_scores, check_stable, pick
 from mmnb.instruments.identity import fingerprint, fingerprint_of_model
 
-_MEETINGS = (
-    8  # in a pass: how often processes ask each other whether one has failed; at each the faster wait for the slower
-)
-_ROUNDING = (
-    100  # times the precision of the scores: what another computer may change in them, and another model hardly leaves
-)
+# in a pass: how often processes ask each other whether one has failed; at each the faster wait for the slower
+_MEETINGS = 8
+# times the precision of the scores: what another computer may change in them, and another model hardly leaves
+_ROUNDING = 100
 
 
 def sweep(
@@ -81,16 +79,16 @@ def sweep(
                 raise ValueError(f"grid: got shifts={shifts!r}; expected a whole number, at least 2, or None")
             if shifts is not None and (checkpoint is not None or group.world > 1):
                 raise ValueError("grid: shifts are neither kept in a checkpoint nor shared; expected one or the other")
-            chosen = pick(f, a, b, batch_size, strategy=strategy, last=last)
-            check_same_scores(chosen)
-            cells, index = chosen.cells, torch.arange(n)
+            reference, cells = pick(f, a, b, batch_size, strategy=strategy, last=last)
+            check_same_scores(reference, cells)
+            index = torch.arange(n)
             diagonal = cells.pairs(index, index)
             check_finite(diagonal, index, index)
             rounding, dtype = _ROUNDING * torch.finfo(diagonal.dtype).eps, str(diagonal.dtype).removeprefix("torch.")
             diagonal = diagonal.double()
             outputs = cells.outputs(diagonal)
             if check:
-                check_stable(chosen.reference, outputs)
+                check_stable(reference, outputs)
             warn_about_probabilities(outputs, "grid")
         group.broadcast(diagonal)
         sampled = shifts is not None and shifts < n - 1

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmnb.instruments.batches import length, take
-from mmnb.instruments.grid.memory import Limit
+from mmnb.instruments.grid.cells import Limit
 
 
 class TwoTower:
