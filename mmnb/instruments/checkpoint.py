@@ -29,9 +29,6 @@ class Checkpoint:
         save_every: Seconds between two saves, at least; 0 saves whenever it can.
         caller: Who is named in error messages.
 
-    Raises:
-        ValueError: If `path` is a folder.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -54,8 +51,7 @@ class Checkpoint:
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """(tensors, progress) of the last save, None where there is none yet.
 
-        Raises:
-            ValueError: For a file that cannot be read, is something else, or belongs to another run, saying what differs.
+        Raises ValueError for a file that cannot be read, is something else, or belongs to another run, saying what differs.
         """
         if not self.path.exists():
             return None
@@ -103,8 +99,7 @@ class Checkpoint:
 def path_of_process(path: str | os.PathLike, rank: int, world: int) -> Path:
     """`path` for a process alone, else a file for each process beside it.
 
-    Raises:
-        ValueError: Where another number of processes left theirs: their rows were shared out differently.
+    Raises ValueError where another number of processes left theirs: their rows were shared out differently.
 
     Example:
         >>> path_of_process("run.safetensors", 1, 2).name

@@ -29,8 +29,6 @@ from mmnb.instruments.grid.cells import Cells, as_scores, check_finite
 from mmnb.instruments.grid.strategy import check_stable
 from mmnb.instruments.result import Result
 
-_MOST_CELLS = 10**8  # of a grid, unless a larger one is allowed: months on a real model
-
 
 @dataclass(frozen=True, eq=False)
 class EmapOfMany(Result):
@@ -81,7 +79,7 @@ def emap_of_many(
     batch_size: int = 1024,
     check: bool = True,
     progress: bool | None = None,
-    max_cells: int = _MOST_CELLS,
+    max_cells: int = 10**8,
 ) -> EmapOfMany:
     """Split a model of M modalities into additive part and interactions of every order (exact, N^M forward passes).
 
@@ -92,7 +90,7 @@ def emap_of_many(
         modalities: Name -> N examples, at least 2 of them, whatever `emap` takes; the k-th examples of all belong together.
         batch_size: Tuples per call.
         check, progress: As in `emap`.
-        max_cells: Largest N^M to start on. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
+        max_cells: Largest N^M to start on; 10^8 are months on a real model. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
 
     Raises:
         ValueError: For lengths that differ, fewer than 2 modalities, a grid that is too large; and as `emap`.

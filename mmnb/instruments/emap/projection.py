@@ -78,22 +78,9 @@ def emap(
     """
     sampled = shifts is not None and shifts < length(a, "emap: a") - 1
     sums = ShiftMoments() if sampled else Sums(squares=shares)
-    true = sweep(
-        f,
-        a,
-        b,
-        {"sums": sums},
-        batch_size=batch_size,
-        check=check,
-        strategy=strategy,
-        last=last,
-        shifts=shifts,
-        seed=seed,
-        progress=progress,
-        checkpoint=checkpoint,
-        save_every=save_every,
-        distributed=distributed,
-    )
+    how = dict(batch_size=batch_size, check=check, strategy=strategy, last=last, shifts=shifts, seed=seed)
+    how |= dict(progress=progress, checkpoint=checkpoint, save_every=save_every, distributed=distributed)
+    true = sweep(f, a, b, {"sums": sums}, **how)
     return from_shifts(sums, true) if sampled else from_sums(sums, true)
 
 

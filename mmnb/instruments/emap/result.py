@@ -71,11 +71,9 @@ class Emap(Result):
         names = {"interaction": "interaction share", "a": "share of a", "b": "share of b"}
         return {name: Estimate(self.shares[key], n=len(self.original)) for key, name in names.items()}
 
-    def gap(
-        self, metric: str | Callable, y: Any, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
-    ) -> Estimate:
-        """Metric of the model minus metric of its projection, with the interval over examples; see `score`."""
-        return self.score(metric, y, resamples=resamples, level=level, seed=seed).gap
+    def gap(self, metric: str | Callable, y: Any, **options: Any) -> Estimate:
+        """Metric of the model minus metric of its projection, with the interval over examples; options as of `score`."""
+        return self.score(metric, y, **options).gap
 
     def score(
         self, metric: str | Callable, y: Any, *, resamples: int = 2000, level: float = 0.95, seed: int = 0

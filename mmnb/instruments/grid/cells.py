@@ -89,12 +89,7 @@ class Limit:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: PyTorch's own on a GPU, the texts of its CPU and Apple allocators, Python's.
-
-    Example:
-        >>> out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), out_of_memory(RuntimeError("shapes differ"))
-        (True, False)
-    """
+    """Whether an error says that memory ran out: PyTorch's own on a GPU, the texts of its CPU and Apple allocators, Python's."""
     texts = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error).lower() for text in texts)
 
@@ -129,14 +124,10 @@ class Cells:
         """What the model says where the cells are these: (B, C) float64."""
         return cells.double() if self.last is None else self.last(cells)
 
-    def row_blocks(self, step: int | None = None) -> Iterator[range]:
-        """All rows in steps of `rows_at_once`."""
-        step = step or self.rows_at_once
-        return (range(i, min(i + step, self.n)) for i in range(0, self.n, step))
-
     def column_blocks(self) -> Iterator[range]:
         """All columns at once where they fit, else in parts, so that rows x columns stay within `batch_size`."""
-        return self.row_blocks(min(self.n, self.batch_size // self.rows_at_once))
+        step = min(self.n, self.batch_size // self.rows_at_once)
+        return (range(i, min(i + step, self.n)) for i in range(0, self.n, step))
 
     @property
     def rows_at_once(self) -> int:

@@ -3,7 +3,7 @@
 Every process holds the whole model and all data. No scores travel: at the end the sums do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,13 +15,8 @@ class ProcessGroup:
     """This process among those of a process group: `rank` of `world`. `ProcessGroup()` is a process on its own.
 
     As a context manager it holds the processes together: what one of them raises inside, all of them raise on leaving. All must enter
-    equally often.
-
-    Args:
-        group: None for a process alone, True for all processes, or a `torch.distributed` process group.
-
-    Raises:
-        ValueError: When no process group was initialised, or this process does not belong to it.
+    equally often. `group` is None for a process alone, True for all processes, or a `torch.distributed` process group to which this
+    process belongs, else ValueError.
 
     Example:
         >>> alone = ProcessGroup()
@@ -83,17 +78,17 @@ class ProcessGroup:
     def broadcast(self, tensor: Tensor) -> None:
         """Replace the tensor, in place, by that of rank 0."""
         if self.world > 1:
-            tensor.copy_(self._sent(tensor, lambda sent: dist.broadcast(sent, group=self._group, group_src=0)))
+            self._send(tensor, dist.broadcast, group_src=0)
 
     def add_up(self, *tensors: Tensor) -> None:
         """Replace each tensor, in place, by its sum over all processes."""
         for tensor in tensors if self.world > 1 else ():
-            tensor.copy_(self._sent(tensor, lambda sent: dist.all_reduce(sent, group=self._group)))
+            self._send(tensor, dist.all_reduce)
 
-    def _sent(self, tensor: Tensor, how: Any) -> Tensor:
+    def _send(self, tensor: Tensor, how: Callable, **options: int) -> None:
         travelling = tensor.to(self._device())
-        how(travelling)
-        return travelling
+        how(travelling, group=self._group, **options)
+        tensor.copy_(travelling)
 
     def _gather(self, what: Any) -> list[Any]:
         found = [None] * self.world

@@ -24,9 +24,7 @@ def pick(
 ) -> tuple[ModelCells, Cells]:
     """The grid through f itself, for comparison, and the one to sum: the cheapest that f offers, or the one that is asked for.
 
-    Raises:
-        ValueError: For another strategy, one that f does not offer, or a module in train mode.
-        TypeError: If `last` is not an `nn.Linear`.
+    Raises ValueError for another strategy, one that f does not offer, or a module in train mode; TypeError if `last` is no `nn.Linear`.
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"grid: got strategy={strategy!r}; expected one of {STRATEGIES}")

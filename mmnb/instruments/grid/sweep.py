@@ -54,10 +54,7 @@ def sweep(
         The true pairs: cells, outputs and `n_evaluations`.
 
     Raises:
-        TypeError: For inputs or outputs of an unknown kind.
-        ValueError: For lengths that differ, a module in train mode, outputs that are not finite or change from call to call, a
-            checkpoint of another run, or processes that differ in model, data or options.
-        RuntimeError: If another process failed; ValueError and TypeError keep their type.
+        TypeError, ValueError, RuntimeError: As `mmnb.emap`.
 
     Example:
         >>> from mmnb.instruments.grid import Votes
