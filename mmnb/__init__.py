@@ -25,15 +25,11 @@ __all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
 
 
 def __getattr__(name: str):
-    if name in _SHORT_NAMES:
-        module, attribute = _SHORT_NAMES[name]
-        found = importlib.import_module(module)
-        return found if attribute is None else getattr(found, attribute)
-    if name in _SUBMODULES:
-        return importlib.import_module(f"mmnb.{name}")
-    raise AttributeError(
-        f"module 'mmnb' has no attribute {name!r}; it has {', '.join(sorted([*__all__, *_SUBMODULES]))}"
-    )
+    if name not in (*_SHORT_NAMES, *_SUBMODULES):
+        raise AttributeError(f"module 'mmnb' has no attribute {name!r}; it has {', '.join(__dir__())}")
+    module, attribute = _SHORT_NAMES.get(name, (f"mmnb.{name}", None))
+    found = importlib.import_module(module)
+    return found if attribute is None else getattr(found, attribute)
 
 
 def __dir__() -> list[str]:

@@ -8,16 +8,7 @@ from typing import Any
 
 
 def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of the module `module` for names that it used to have: old name to the full new one.
-
-    Example:
-        >>> look_up = renamed("mmnb.old", {"sqrt": "math.sqrt"})
-        >>> with warnings.catch_warnings(record=True) as caught:
-        ...     warnings.simplefilter("always")
-        ...     root = look_up("sqrt")(9.0)
-        >>> root, str(caught[0].message)
-        (3.0, 'mmnb.old.sqrt is now math.sqrt; the old name goes with the next release')
-    """
+    """The `__getattr__` of the module `module` for names that it used to have: old name to the full new one."""
 
     def __getattr__(name: str) -> Any:
         if name not in names:

@@ -71,19 +71,20 @@ def main() -> None:
 main.add_command(command.emap)
 
 
+_RUNNING = (
+    _NOTEBOOKS,
+    click.option("--jobs", "-j", type=_COUNT, default=1, help="Notebooks side by side; each gets cores/JOBS threads."),
+    click.option(
+        "--resume", is_flag=True, help="Skip what succeeded with the same source, package, data, profile and seed."
+    ),
+    click.option("--out", type=click.Path(path_type=Path), help="Folder for the runs.  [default: build/runs/PROFILE]"),
+    click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Limit on the wall time of each notebook."),
+)
+
+
 def _common(command: Callable) -> Callable:
     """Arguments that `run` and `build` share."""
-    jobs = "Notebooks side by side; each gets cores/JOBS threads."
-    resume = "Skip what succeeded with the same source, package, data, profile and seed."
-    out = "Folder for the runs.  [default: build/runs/PROFILE]"
-    timeout = "Limit on the wall time of each notebook."
-    for decorator in (
-        _NOTEBOOKS,
-        click.option("--jobs", "-j", type=_COUNT, default=1, help=jobs),
-        click.option("--resume", is_flag=True, help=resume),
-        click.option("--out", type=click.Path(path_type=Path), help=out),
-        click.option("--timeout", type=_SECONDS, metavar="SECONDS", help=timeout),
-    ):
+    for decorator in _RUNNING:
         command = decorator(command)
     return command
 
@@ -133,26 +134,24 @@ def build(notebooks: Sequence[str], **options: object) -> None:
     from mmnb.runner import publish, summary
 
     summary.show(collected, summary.console())
-    code = summary.OK
+    failures = []
     for result in collected:
         slug = result["notebook"]
         if result["status"] != "ok":
-            click.echo(f"{slug}: not published, because its run failed", err=True)
-            code = summary.FAILED
+            failures.append(f"{slug}: not published, because its run failed")
             continue
         try:
             written = publish.publish(slug, plan.out / slug)
-        except ValueError as error:
-            click.echo(f"Error: {error}", err=True)
-            code = summary.FAILED
-        else:
             click.echo(f"{slug}: wrote " + ", ".join(file.relative_to(paths.root()).as_posix() for file in written))
+        except ValueError as error:
+            failures.append(error)
     try:
         report.update(paths.root())
     except (ValueError, FileNotFoundError) as error:
-        click.echo(f"Error: {error}", err=True)
-        code = summary.FAILED
-    sys.exit(code)
+        failures.append(error)
+    for failure in failures:
+        click.echo(f"Error: {failure}", err=True)
+    sys.exit(summary.FAILED if failures else summary.OK)
 
 
 def _execute(names: Sequence[str], **options: object) -> tuple:
@@ -208,20 +207,18 @@ def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
 @_JSON
 def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
     """List the data sets: what, how big, which licence, whether it is here. --fetch gets the remote ones."""
+    from mmnb.data import remote
     from mmnb.errors import DataUnavailable
     from mmnb.runner import listing
 
-    failures = []
-    try:
-        datasets = listing.datasets(names)
-        for dataset in datasets if fetch else []:
-            try:
-                listing.fetch(dataset)
-            except DataUnavailable as error:
-                failures.append(f"{dataset.name}: {error}")
-        datasets = listing.datasets(names)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    datasets, failures = listing.datasets(names), []
+    for dataset in datasets if fetch else []:
+        try:
+            if dataset.kind == "remote" and not dataset.present:  # the others are here, or cannot be fetched
+                remote.fetch_dataset(dataset.name)
+        except (DataUnavailable, ValueError) as error:  # a damaged file is a ValueError
+            failures.append(f"{dataset.name}: {error}")
+    datasets = listing.datasets(names) if fetch else datasets
     click.echo(json.dumps(listing.as_json(datasets), indent=1) if as_json else listing.dataset_table(datasets))
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
@@ -238,10 +235,7 @@ def diff(old: Path, new: Path) -> None:
     """
     from mmnb.runner import diff, summary
 
-    try:
-        text, verdicts = diff.markdown(diff.load(old), diff.load(new))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    text, verdicts = diff.markdown(diff.load(old), diff.load(new))
     click.echo(text)
     sys.exit(summary.CHANGED if verdicts else summary.OK)
 

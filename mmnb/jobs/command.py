@@ -70,11 +70,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
     help="How to score when there are labels: accuracy, or a function(scores, labels) -> float on arrays.",
 )
 @click.option(
-    "--save-every",
-    type=click.FloatRange(min=0),
-    default=30.0,
-    metavar="SECONDS",
-    help="Time between two checkpoints.",
+    "--save-every", type=click.FloatRange(min=0), default=30.0, metavar="SECONDS", help="Time between two checkpoints."
 )
 @click.option("--no-check", is_flag=True, help="Do not refuse a model whose answer to the same pair changes.")
 def emap(**options: object) -> None:

@@ -32,8 +32,7 @@ def to_notebook(path: Path | str) -> nbformat.NotebookNode:
     found = jupytext.reads(path.read_text(encoding="utf-8"), fmt=_FORMAT).cells
     if not found:
         raise ValueError(f"to_notebook: {path.name} has no cell; expected py:percent, cells that begin with `# %%`")
-    seen: Counter[tuple[str, str]] = Counter()
-    cells = []
+    seen, cells = Counter(), []
     for cell in found:
         key = (cell.cell_type, cell.source)
         make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}.get(cell.cell_type)

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from click import UsageError
+
 from mmnb.lab import claims, rules
 from mmnb.lab.tables import Table
 
 
 def load(path: Path) -> dict[str, dict[str, Any]]:
-    """Results by notebook: from one file, from data/results, or from the folder of a run; ValueError if nothing there is a result."""
+    """Results by notebook: from one file, from data/results, or from the folder of a run; click.UsageError if nothing there is one."""
     files = [path] if path.is_file() else [*sorted(path.glob("[0-9]*.json")), *sorted(path.glob("*/records.json"))]
     found = {}
     for file in files:
@@ -18,9 +20,9 @@ def load(path: Path) -> dict[str, dict[str, Any]]:
             content = json.loads(file.read_text(encoding="utf-8"))
             found[content["notebook"]] = {"records": dict(content["records"]), "profile": content["profile"]}
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file.name} is no result of a notebook: {error}") from error
+            raise UsageError(f"{file.name} is no result of a notebook: {error}") from error
     if not found:
-        raise ValueError(f"no results in {path}; expected data/results, a file of it, or the folder of a run")
+        raise UsageError(f"no results in {path}; expected data/results, a file of it, or the folder of a run")
     return found
 
 
@@ -33,7 +35,7 @@ def markdown(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]
             continue
         if old[slug]["profile"] != new[slug]["profile"]:
             profiles = f"{old[slug]['profile']} and {new[slug]['profile']}"
-            raise ValueError(f"{slug}: the profiles are {profiles}; expected the same in both")
+            raise UsageError(f"{slug}: the profiles are {profiles}; expected the same in both")
         before, after = old[slug]["records"], new[slug]["records"]
         rows = [row for name in {**before, **after} if (row := _row(name, before.get(name), after.get(name)))]
         moved = sum(row[1] != row[2] for row in rows)

@@ -12,8 +12,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -27,7 +27,6 @@ from mmnb.lab import claims
 from mmnb.lab.sizes import BUDGETS
 from mmnb.runner import convert, fingerprint, pool, processes
 
-_LOG_LINES = 30
 OVERRUN = 1.5  # a budget overrun by half is a failure
 
 
@@ -35,11 +34,10 @@ class _Engine(NBClientEngine):
     """papermill's own engine, which also tells how far it is and keeps the notebook when the kernel dies."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, watch: "_Watch", **kwargs: Any) -> None:
-        watch.notebook = nb_man.nb
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, watch: SimpleNamespace, **kwargs: Any) -> None:
+        watch.notebook, complete = nb_man.nb, nb_man.cell_complete
         shown = {"input_path": f"notebooks/{watch.slug}.py", "output_path": f"{watch.slug}.ipynb"}
         nb_man.nb.metadata.papermill |= shown
-        complete = nb_man.cell_complete
 
         def cell_complete(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
             complete(cell, cell_index=cell_index, **rest)
@@ -51,13 +49,6 @@ class _Engine(NBClientEngine):
 
 
 papermill_engines.register("mmnb", _Engine)
-
-
-@dataclass
-class _Watch:
-    slug: str
-    report: Callable[[dict[str, int]], None]
-    notebook: nbformat.NotebookNode | None = None
 
 
 def execute(
@@ -103,7 +94,7 @@ def _run(
         convert.check_parameters(notebook, parameters)
     except (ValueError, SyntaxError) as error:
         return str(error), []
-    watch = _Watch(slug, report, notebook)
+    watch = SimpleNamespace(slug=slug, report=report, notebook=notebook)
     deadline = None if timeout is None else time.monotonic() + timeout
     with paths.replace(folder / f"{slug}.ipynb") as temporary:
         try:
@@ -122,7 +113,7 @@ def _run(
         except (PapermillException, CellControlSignal, RuntimeError) as error:  # a dead kernel is a RuntimeError
             if not temporary.stat().st_size:  # papermill saves a failed cell, not a dead kernel or a timeout
                 temporary.write_text(nbformat.writes(watch.notebook), encoding="utf-8", newline="\n")
-            return _explain(error, timeout), str(error).strip().splitlines()[-_LOG_LINES:]
+            return _explain(error, timeout), str(error).strip().splitlines()[-30:]
     return judge_cells(executed), []
 
 

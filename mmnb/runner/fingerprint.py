@@ -113,15 +113,11 @@ def status(slug: str) -> Status:
     reasons = changes(slug, metadata)
     if built != sha256(results):
         reasons.append(f"{results.relative_to(root).as_posix()} differs from the one that was built")
-    reasons += [f"figures/{slug}/{name}.png {why}" for name, why in _figure_faults(root / "figures" / slug, figures)]
+    folder = root / "figures" / slug
+    drawn = {file.stem for file in folder.glob("*.png")}
+    faults = dict.fromkeys(drawn - figures.keys(), "is not drawn by the notebook any more")
+    for name, expected in figures.items():
+        if (found := sha256(folder / f"{name}.png")) != expected:
+            faults[name] = "is gone" if found is None else "differs from the one that was built"
+    reasons += [f"figures/{slug}/{name}.png {faults[name]}" for name in sorted(faults)]
     return Status(slug, "stale" if reasons else "fresh", tuple(reasons))
-
-
-def _figure_faults(folder: Path, figures: dict[str, str]) -> list[tuple[str, str]]:
-    on_disk = {file.stem for file in folder.glob("*.png")}
-    faults = [(name, "is not drawn by the notebook any more") for name in sorted(on_disk - figures.keys())]
-    for name, expected in sorted(figures.items()):
-        found = sha256(folder / f"{name}.png")
-        if found != expected:
-            faults.append((name, "is gone" if found is None else "differs from the one that was built"))
-    return faults

@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from click import UsageError
+
 from mmnb import paths
 from mmnb.runner import pool
 
@@ -32,22 +34,13 @@ def paragraph(row: dict[str, Any]) -> str:
 
 
 def datasets(names: Sequence[str]) -> list[Any]:
-    """The data sets called `names`, or all. Raises ValueError for an unknown name."""
+    """The data sets called `names`, or all. Raises click.UsageError for an unknown name."""
     from mmnb.data import catalogue
 
     known = {dataset.name: dataset for dataset in catalogue()}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(f"no data set {', '.join(unknown)}; there are {', '.join(known)}")
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"no data set {', '.join(unknown)}; there are {', '.join(known)}")
     return [known[name] for name in names] or list(known.values())
-
-
-def fetch(dataset: Any) -> None:
-    """Fetch a remote data set that is not here; others need nothing fetched, or cannot be. Raises DataUnavailable."""
-    from mmnb.data import remote
-
-    if dataset.kind == "remote" and not dataset.present:
-        remote.fetch_dataset(dataset.name)
 
 
 def as_json(found: Sequence[Any]) -> list[dict[str, Any]]:

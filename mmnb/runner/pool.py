@@ -88,16 +88,14 @@ def _claimed(plan: Plan) -> Iterator[None]:
             lock = filelock.FileLock(folder / ".lock")
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=folder):
-                    pass
-                lock.acquire(blocking=False)
+                tempfile.TemporaryFile(dir=folder).close()
+                stack.enter_context(lock.acquire(blocking=False))
             except filelock.Timeout as error:
                 text = f"another run is working in this folder and holds {lock.lock_file}; wait for it"
                 raise UsageError(f"{text}, or choose another --out") from error
             except OSError as error:
                 text = f"cannot write to the output folder {folder}: {error.strerror or error}"
                 raise UsageError(f"{text}; choose another --out") from error
-            stack.callback(lock.release)
         yield
 
 
@@ -157,8 +155,6 @@ class _Pool:
         parameters = {"PROFILE": self.plan.profile, "SEED": self.plan.seed}
         task = json.dumps({"slug": slug, "parameters": parameters, "timeout": self.plan.timeout})
         # in a group of its own, Ctrl-C reaches the runner only, which then ends its workers in order
-        windows = os.name == "nt"
-        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if windows else {"start_new_session": True}
         with (folder / "worker.log").open("wb") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "mmnb.runner.execute", task],
@@ -167,7 +163,8 @@ class _Pool:
                 stderr=log,
                 cwd=folder,
                 env=environment(folder, self.jobs),
-                **own_group,
+                start_new_session=True,  # POSIX, and on Windows:
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         self.active[slug] = worker, time.monotonic()
         self.listener(slug, {"state": "start"})

@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -70,5 +71,5 @@ def test_misuse_is_explained(tmp_path, diff):
         result = diff(*arguments)
         assert result.exit_code == 2
         assert words in result.output
-    with pytest.raises(ValueError, match="no results"):
+    with pytest.raises(click.UsageError, match="no results"):
         comparison.load(tmp_path / "empty")
