@@ -22,6 +22,7 @@ Examples:
   mmnb build 01                      run at laptop, then refresh notebooks/*.ipynb, figures/, data/results/
   mmnb status                        which committed notebooks are stale, and why
   mmnb diff data/results build/runs/laptop      which verdicts and numbers moved, as Markdown
+  mmnb stability 01 --machines       what moves on a computer with another CPU
   mmnb student 01                    the notebook without its solutions, for a course
   mmnb grade submissions             points and feedback for a folder of submissions
   mmnb emap --help                   measure a model of your own, on a cluster too
@@ -238,6 +239,51 @@ def diff(old: Path, new: Path) -> None:
     text, verdicts = diff.markdown(diff.load(old), diff.load(new))
     click.echo(text)
     sys.exit(summary.CHANGED if verdicts else summary.OK)
+
+
+@main.command(short_help="Run under other conditions; say what moved.")
+@_common
+@click.option(
+    "--profile",
+    "-p",
+    type=click.Choice(["smoke", "laptop", "paper"]),
+    default="laptop",
+    show_default=True,
+    help="As in `mmnb run`.",
+)
+@click.option("--machines", is_flag=True, help="Under the instruction sets and threads of other computers.")
+def stability(
+    notebooks: Sequence[str],
+    jobs: int,
+    resume: bool,
+    out: Path | None,
+    timeout: float | None,
+    profile: str,
+    machines: bool,
+) -> None:
+    """Run notebooks under other conditions, and say what moved.
+
+    With --machines, each kernel starts with the environment variables that make torch, oneDNN, MKL and OpenBLAS compute as on another CPU: AVX2
+    only, no AVX at all, one thread. As Markdown: which verdicts and numbers differ from those of this computer as it is. Exit code 3
+    if a verdict does. It takes four times as long as `mmnb run`; after Ctrl-C, --resume goes on.
+    """
+    from mmnb import paths
+    from mmnb.runner import stability, summary
+
+    if not machines:
+        raise click.UsageError("expected --machines")
+    folder = out or paths.root() / "build" / "stability" / profile
+    folders, failed = {}, False
+    for machine in stability.MACHINES:
+        with stability.environment(machine):
+            plan, collected = _execute(
+                notebooks, profile=profile, seed=0, jobs=jobs, resume=resume, out=folder / machine, timeout=timeout
+            )
+        failed |= any(result["status"] != "ok" for result in collected)
+        folders[machine] = plan.out
+    text, verdicts = stability.markdown(folders)
+    click.echo(text)
+    sys.exit(summary.FAILED if failed else summary.CHANGED if verdicts else summary.OK)
 
 
 @main.command(short_help="Write the notebooks without their solutions.")

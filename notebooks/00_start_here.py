@@ -835,7 +835,7 @@ nothing_share, nothing_scores = project(nothing, test)
 nothing_bits = ablate(nothing, build(SEEDS[0]).eval(), test)  # the second: an untrained painter
 nothing_rises = [found["all"] - found["none"] for found in nothing_bits]
 nothing_grounded = ground(nothing, test)
-run.record("start.random-labels", nothing_scores.gap, ci=nothing_scores.gap_interval, n=size.grid)
+run.record("start.random-labels", nothing_scores.gap)
 run.record("start.random-grounding", nothing_grounded, n=len(test))
 
 # %% [markdown]

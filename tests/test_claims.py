@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from mmnb import paths
@@ -64,3 +65,14 @@ def test_every_result_is_judged_as_its_claim_says_today(path):
         assert claims.judge(kept[claim_id], record, result["profile"]) == (record["verdict"], record["reason"]), (
             claim_id
         )
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_an_identity_has_ten_times_the_room_it_needs(path):
+    """Another machine rounds otherwise: what is computed here must not lie near the bound."""
+    records = json.loads(path.read_text(encoding="utf-8"))["records"]
+    for claim in claims.load(path.stem):
+        if claim.rule.kind == "identity" and records[claim.id]["value"] is not None:
+            pairs = zip(*np.atleast_1d(records[claim.id]["value"], claim.rule.options["target"]), strict=True)
+            apart = max(abs(value - target) for value, target in pairs)
+            assert 10 * apart <= claim.rule.options["abs"], (claim.id, apart)

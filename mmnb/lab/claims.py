@@ -218,6 +218,8 @@ def _random(raw: Mapping[str, Any], rule: Rule, where: str) -> bool:
         raise ValueError(
             f"{where}, random: got {random!r}; expected true or false, required for {', '.join(_MEASURED)}"
         )
+    if rule.kind == "identity" and "tolerance" not in raw:
+        raise ValueError(f"{where}: an identity without `tolerance`; expected how its bound follows from rounding")
     if random and rule.kind in _MEASURED and "tolerance" not in raw:
         raise ValueError(
             f"{where}: a random quantity without `tolerance`; expected the reason for the width (seeds, mean, sd)"

@@ -47,6 +47,7 @@ VALUE = {"rule": "{kind: value, target: 5, abs: 1}", "random": "false", "nulls":
         ({"random": None}, "required for value"),
         ({"random": "perhaps"}, "expected true or false"),
         ({"random": "true"}, "without `tolerance`"),
+        ({"rule": "{kind: identity, target: 5, abs: 1}", "random": None}, "an identity without `tolerance`"),
         ({"profiles": "{tiny: 'too small'}"}, "expected one of smoke, laptop, paper"),
         ({"profiles": "{smoke: ''}"}, "expected the reason"),
         ({"profiles": "{smoke: a, laptop: b, paper: c}"}, "every profile is excused"),

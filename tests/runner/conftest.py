@@ -16,6 +16,7 @@ claims:
     claim: "One is one."
     place: "section 1"
     rule: {{kind: identity, target: 1.0, abs: 1.0e-9}}
+    tolerance: "One float64."
     nulls: [0.0]
   - id: demo.above
     claim: "Two is above one."

@@ -1,0 +1,41 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmnb.runner import stability
+
+
+def test_each_machine_is_an_environment_that_ends():
+    before = dict(os.environ)
+    for name, variables in stability.MACHINES.items():
+        with stability.environment(name):
+            assert {key: os.environ[key] for key in variables} == variables
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(("machine", "found"), [("avx2", ("AVX2", "NO AVX")), ("oldest", ("DEFAULT", "NO AVX"))])
+def test_torch_obeys(machine, found):
+    with stability.environment(machine):
+        command = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+        said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert said.strip() in found
+
+
+def test_a_verdict_that_moves_is_said(project):
+    """On the variant without vector units the notebook records another number, which its rule rejects."""
+    project.add(
+        "01_one",
+        "# %%\nif os.environ.get('MKL_CBWR') == 'COMPATIBLE':\n    records['demo.above'] = record(0.0, verdict='lost')\n",
+    )
+    run = project.mmnb("stability", "01", "--machines")
+    assert run.returncode == 3, run.stderr
+    assert run.stdout.count("Nothing moved") == 2
+    assert "## oldest" in run.stdout and "1 of 2 verdicts moved" in run.stdout and "lost" in run.stdout
+
+
+def test_it_wants_to_know_what_to_vary(project):
+    project.add("01_one")
+    run = project.mmnb("stability", "01")
+    assert run.returncode == 2 and "expected --machines" in run.stderr
