@@ -52,6 +52,7 @@ class _Commands(click.Group):
 _NOTEBOOKS = click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of tables.")
 _SEED, _COUNT, _SECONDS = click.IntRange(min=0), click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+_PROFILES = click.Choice(["smoke", "laptop", "paper"])
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True}
 
@@ -95,7 +96,7 @@ def _common(command: Callable) -> Callable:
 @click.option(
     "--profile",
     "-p",
-    type=click.Choice(["smoke", "laptop", "paper"]),
+    type=_PROFILES,
     default="laptop",
     help="smoke: seconds, tiny sizes. laptop: minutes. paper: the published setting.",
 )
@@ -243,24 +244,9 @@ def diff(old: Path, new: Path) -> None:
 
 @main.command(short_help="Run under other conditions; say what moved.")
 @_common
-@click.option(
-    "--profile",
-    "-p",
-    type=click.Choice(["smoke", "laptop", "paper"]),
-    default="laptop",
-    show_default=True,
-    help="As in `mmnb run`.",
-)
+@click.option("--profile", "-p", type=_PROFILES, default="laptop", help="As in `mmnb run`.")
 @click.option("--machines", is_flag=True, help="Under the instruction sets and threads of other computers.")
-def stability(
-    notebooks: Sequence[str],
-    jobs: int,
-    resume: bool,
-    out: Path | None,
-    timeout: float | None,
-    profile: str,
-    machines: bool,
-) -> None:
+def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines: bool, **options: object) -> None:
     """Run notebooks under other conditions, and say what moved.
 
     With --machines, each kernel starts with the environment variables that make torch, oneDNN, MKL and OpenBLAS compute as on another CPU: AVX2
@@ -276,9 +262,7 @@ def stability(
     folders, failed = {}, False
     for machine in stability.MACHINES:
         with stability.environment(machine):
-            plan, collected = _execute(
-                notebooks, profile=profile, seed=0, jobs=jobs, resume=resume, out=folder / machine, timeout=timeout
-            )
+            plan, collected = _execute(notebooks, profile=profile, seed=0, out=folder / machine, **options)
         failed |= any(result["status"] != "ok" for result in collected)
         folders[machine] = plan.out
     text, verdicts = stability.markdown(folders)

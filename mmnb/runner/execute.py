@@ -63,8 +63,8 @@ def execute(
 
     `report` is called with `{"done": cells, "total": cells}`. What is returned is also written to `folder/result.json`.
     """
-    began, meter, before = time.monotonic(), processes.Meter(), fingerprint.everything(slug)
-    with meter:
+    began, before = time.monotonic(), fingerprint.everything(slug)
+    with processes.metered() as used:
         reason, log = _run(slug, folder, parameters, timeout, report)
     records = pool.read_json(folder / "records.json")
     result = {
@@ -73,13 +73,13 @@ def execute(
         "profile": parameters.get("PROFILE"),
         "seed": parameters.get("SEED"),
         "wall_seconds": round(time.monotonic() - began, 1),
-        "cpu_seconds": round(meter.cpu_seconds, 1),
-        "peak_memory_mb": round(meter.peak_memory_mb),
+        "cpu_seconds": round(used.cpu_seconds, 1),
+        "peak_memory_mb": round(used.peak_memory_mb),
         "claims": dict(Counter(record["verdict"] for record in records.get("records", {}).values())),
         "fingerprint": fingerprint.restrict(before, slug, records.get("modules", []), records.get("data_files", [])),
         "cache_sha256": fingerprint.cache_listing(),
     }
-    reason = reason or judge_records(slug, records, parameters) or judge_cpu(meter.cpu_seconds, result["profile"])
+    reason = reason or judge_records(slug, records, parameters) or judge_cpu(used.cpu_seconds, result["profile"])
     result |= {"status": "failed" if reason else "ok", "reason": reason, "log": log}
     paths.write_text(folder / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return result

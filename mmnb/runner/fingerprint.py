@@ -115,9 +115,9 @@ def status(slug: str) -> Status:
         reasons.append(f"{results.relative_to(root).as_posix()} differs from the one that was built")
     folder = root / "figures" / slug
     drawn = {file.stem for file in folder.glob("*.png")}
-    faults = dict.fromkeys(drawn - figures.keys(), "is not drawn by the notebook any more")
-    for name, expected in figures.items():
+    faults = dict.fromkeys(sorted(drawn - figures.keys()), "is not drawn by the notebook any more")
+    for name, expected in sorted(figures.items()):
         if (found := sha256(folder / f"{name}.png")) != expected:
             faults[name] = "is gone" if found is None else "differs from the one that was built"
-    reasons += [f"figures/{slug}/{name}.png {faults[name]}" for name in sorted(faults)]
+    reasons += [f"figures/{slug}/{name}.png {fault}" for name, fault in faults.items()]
     return Status(slug, "stale" if reasons else "fresh", tuple(reasons))

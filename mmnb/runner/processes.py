@@ -6,8 +6,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace
 
 import psutil
 
@@ -17,49 +18,42 @@ except ImportError:  # Windows
     resource = None
 
 
-class Meter:
-    """CPU seconds and peak memory of the processes that this process starts inside the `with` block.
+@contextlib.contextmanager
+def metered() -> Iterator[SimpleNamespace]:
+    """`cpu_seconds` and `peak_memory_mb` of the processes that this process starts inside the `with` block, known after it.
 
     POSIX systems count exactly, children of children included, once a child has ended; the peak is that of the largest
     single process. Windows has no such counter, so there the children are looked at four times a second.
     """
+    used, stop = SimpleNamespace(cpu_seconds=0.0, peak_memory_mb=0.0), threading.Event()
+    if resource is None:
+        thread = threading.Thread(target=_sample, args=(used, stop), daemon=True)
+        thread.start()
+        try:
+            yield used
+        finally:
+            stop.set()
+            thread.join()
+        return
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        yield used
+    finally:
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.cpu_seconds = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+        unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
+        used.peak_memory_mb = after.ru_maxrss * unit / 2**20
 
-    def __init__(self) -> None:
-        self.cpu_seconds = 0.0
-        self.peak_memory_mb = 0.0
-        self._seen: dict[int, float] = {}
-        self._stop = threading.Event()
 
-    def __enter__(self) -> "Meter":
-        if resource is None:
-            self._thread = threading.Thread(target=self._sample, daemon=True)
-            self._thread.start()
-        else:
-            self._before = self._used()
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if resource is None:
-            self._stop.set()
-            self._thread.join()
-        else:
-            self.cpu_seconds = self._used() - self._before
-            unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
-            self.peak_memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 2**20
-
-    @staticmethod
-    def _used() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
-
-    def _sample(self) -> None:
-        while not self._stop.wait(0.25):
-            for child in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    times = child.cpu_times()
-                    self._seen[child.pid] = times.user + times.system
-                    self.peak_memory_mb = max(self.peak_memory_mb, child.memory_info().rss / 2**20)
-            self.cpu_seconds = sum(self._seen.values())
+def _sample(used: SimpleNamespace, stop: threading.Event) -> None:
+    seen: dict[int, float] = {}
+    while not stop.wait(0.25):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                times = child.cpu_times()
+                seen[child.pid] = times.user + times.system
+                used.peak_memory_mb = max(used.peak_memory_mb, child.memory_info().rss / 2**20)
+        used.cpu_seconds = sum(seen.values())
 
 
 def kill_children(process: psutil.Process | None = None) -> None:

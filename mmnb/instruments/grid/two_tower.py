@@ -70,11 +70,10 @@ class TwoTower:
         scale = 1 / level if hasattr(model, "temperature") else level.exp()
 
         def encode(batch: Any) -> Tensor:
-            mapping = batch if isinstance(batch, Mapping) else None
-            text = "input_ids" in mapping if mapping is not None else not batch.is_floating_point()
-            if mapping is None:
-                mapping = {"input_ids" if text else "pixel_values" if other == "image" else "input_features": batch}
-            output = getattr(model, "get_text_features" if text else f"get_{other}_features")(**mapping)
+            text = "input_ids" in batch if isinstance(batch, Mapping) else not batch.is_floating_point()
+            if not isinstance(batch, Mapping):
+                batch = {"input_ids" if text else "pixel_values" if other == "image" else "input_features": batch}
+            output = getattr(model, "get_text_features" if text else f"get_{other}_features")(**batch)
             return nn.functional.normalize(getattr(output, "pooler_output", output), dim=-1)
 
         return cls(encode, encode, ScaledDot(scale, getattr(model, "logit_bias", None)))
