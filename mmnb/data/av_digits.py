@@ -1,7 +1,8 @@
-"""AV-digits: a picture of a digit and a recording of a spoken one, paired on the spot; which rule makes the label decides what is needed.
+"""AV-digits: a picture of a digit and a recording of a spoken one, paired on the spot; the rule of the label decides what is needed.
 
-The pictures are scikit-learn's, the recordings those of the Free Spoken Digit Dataset. Nobody recorded them together: a pair is drawn at
-random, so that given the label the two sides know nothing of each other. The test recordings come from speakers that training never heard.
+The pictures are scikit-learn's, the recordings those of the Free Spoken Digit Dataset. Nobody recorded them together: a
+pair is drawn at random, so that given the label the two sides know nothing of each other. The test recordings come from
+speakers that training never heard.
 """
 
 from collections.abc import Callable

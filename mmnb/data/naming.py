@@ -23,9 +23,10 @@ TEXTURE = 8  # numbers per card that mean nothing
 class Naming:
     """n pictures with their sentences.
 
-    cards (n, 4, 13) float32: shape (4, one-hot), colour (-1 blue, 1 red), texture (8, noise) · words (n, 3) int64, adjective, shape, colour ·
-    named (n,) int64, place of the named card · label (n,) int64, the colour word: 0 blue, 1 red · code_a, code_b (n,) int64, what picture and first two
-    words amount to, rows and columns of `table()`.
+    cards           (n, 4, 13) float32: shape (4, one-hot), colour (-1 blue, 1 red), texture (8, noise)
+    words           (n, 3) int64, adjective, shape, colour
+    named, label    (n,) int64, place of the named card; the colour word, 0 blue, 1 red
+    code_a, code_b  (n,) int64, what picture and first two words amount to, rows and columns of `table()`
     """
 
     cards: Tensor
@@ -62,10 +63,6 @@ def table() -> np.ndarray:
 
 def sample(n: int, seed: int) -> Naming:
     """Draw n pictures with sentences.
-
-    Args:
-        n: At least 1.
-        seed: Of the draw.
 
     Example:
         >>> drawn = sample(5, seed=0)

