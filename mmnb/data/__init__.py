@@ -61,10 +61,8 @@ def fetch(name: str) -> Dataset:
         remote.fetch_dataset(name)
         return next(after for after in catalogue() if after.name == name)
     if not entry.present:
-        size = remote.size_in_words(entry.size_bytes)
-        raise DataUnavailable(
-            f"{name} ({entry.title}; {size}, licence {entry.licence}) is not at {entry.where}. {entry.how}"
-        )
+        what = f"{entry.title}; {remote.size_in_words(entry.size_bytes)}, licence {entry.licence}"
+        raise DataUnavailable(f"{name} ({what}) is not at {entry.where}. {entry.how}")
     return entry
 
 

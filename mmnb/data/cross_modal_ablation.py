@@ -19,15 +19,12 @@ TABLES = {  # name -> file, measures; all in bits
 def load(table: str = "words") -> pd.DataFrame:
     """One of the authors' result files, one row per model, seed and mask.
 
-    Args:
-        table: "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when
-            words are), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector,
-            and where the detector agrees).
-
-    Returns:
-        Columns model; seed (Int64, missing for the headline rows and variants); mask, "none", "aligned" (threshold 0.5,
-        or the phrase) or "all", or for "words" also a threshold of overlap such as "0.3"; and the measures in bits, MLM,
-        MRC-KL or MRC-XE-VG. MRC-XE is left out: its labels are shifted by one class against the model's outputs.
+    The tables are "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when
+    words are), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector, and where
+    the detector agrees). Columns are model; seed (Int64, missing for the headline rows and variants); mask, "none",
+    "aligned" (threshold 0.5, or the phrase) or "all", or for "words" also a threshold of overlap such as "0.3"; and the
+    measures in bits, MLM, MRC-KL or MRC-XE-VG. MRC-XE is left out: its labels are shifted by one class against the
+    model's outputs.
 
     Source: github.com/e-bug/cross-modal-ablation (MIT licence), folder notebooks; Flickr30k Entities, 14,433 phrases.
     """

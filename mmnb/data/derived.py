@@ -1,7 +1,7 @@
 """Arrays that are cheap to make again (decoded images, rendered glyphs), kept between runs as `.npz` files.
 
-The folder is `MMNB_CACHE`, else `derived/` in the platform's user cache. A file that cannot be read is made again; a folder that
-cannot be written costs a warning. joblib.Memory would do the same, but it loads pickles, which run code: the folder may be shared.
+A file that cannot be read is made again; a folder that cannot be written costs a warning. joblib.Memory would do the same,
+but it loads pickles, which run code: the folder may be shared.
 """
 
 import hashlib

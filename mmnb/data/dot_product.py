@@ -30,10 +30,8 @@ def sample(n: int, *, dim: int, dim_a: int, dim_b: int, margin: float, rng: np.r
     Source: the synthetic experiment of Hessel & Lee 2020, by the recipe that later papers restate.
     """
     if min(n, dim, dim_a, dim_b) < 1 or not 0 <= margin < 1:
-        raise ValueError(
-            f"dot_product.sample: got n={n}, dim={dim}, dim_a={dim_a}, dim_b={dim_b}, margin={margin}; "
-            "expected sizes >= 1 and 0 <= margin < 1"
-        )
+        got = f"n={n}, dim={dim}, dim_a={dim_a}, dim_b={dim_b}, margin={margin}"
+        raise ValueError(f"dot_product.sample: got {got}; expected sizes >= 1 and 0 <= margin < 1")
     p, q = rng.uniform(-0.5, 0.5, (dim_a, dim)), rng.uniform(-0.5, 0.5, (dim_b, dim))
     kept, found, drawn = [], 0, 0
     while found < n:

@@ -1,7 +1,7 @@
 """easy-VQA: questions about one coloured shape on a 64 × 64 picture; real images, real questions, known answers.
 
-Two modalities are needed for most yes/no questions ("is there a teal shape?"), while "what color is the shape?" can be answered
-from the picture alone once the question is known to ask for a colour.
+Two modalities are needed for most yes/no questions ("is there a teal shape?"), while "what color is the shape?" can be
+answered from the picture alone once the question is known to ask for a colour.
 """
 
 import json

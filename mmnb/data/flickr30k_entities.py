@@ -114,12 +114,10 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
         if not own.is_file():
             raise DataUnavailable(f"No features of picture {picture}: {own.name} is not in {file}")
         with np.load(own, allow_pickle=False) as stored:
-            raw = {name: stored[name] for name in stored.files}
+            raw = dict(stored)
     else:
         if importlib.util.find_spec("h5py") is None:
-            raise DataUnavailable(
-                f"{file.name} needs the package h5py: pip install h5py, or give a folder of NPZ files"
-            )
+            raise DataUnavailable(f"{file.name} needs h5py: pip install h5py, or give a folder of NPZ files")
         import h5py
 
         with h5py.File(file, "r") as stored:
@@ -176,10 +174,7 @@ def load(folder: Path | str | None = None, split: str = "val") -> dict[str, tupl
         raise ValueError(f"flickr30k_entities.load: got an empty {split}.txt; expected the pictures' numbers")
     files = {n: (f"Sentences/{n}.txt", f"Annotations/{n}.xml") for n in numbers}
     folders.by_hand(*place, [part for pair in files.values() for part in pair], "Flickr30k Entities", how)
-    return {
-        n: (
-            [sentence(line) for line in (folder / text).read_text(encoding="utf-8").splitlines() if line.strip()],
-            annotation(folder / xml),
-        )
-        for n, (text, xml) in files.items()
+    lines = {
+        n: filter(str.strip, (folder / text).read_text(encoding="utf-8").splitlines()) for n, (text, _) in files.items()
     }
+    return {n: ([sentence(line) for line in lines[n]], annotation(folder / xml)) for n, (_, xml) in files.items()}

@@ -17,8 +17,7 @@ def of_package(module: str) -> Path | None:
 def by_hand(name: str, folder: Path | str | None, parts: Sequence[str], what: str, how: str) -> Path:
     """`folder`, or `name` in the cache folder (`MMNB_DATA`). Raises DataUnavailable unless it holds all `parts`."""
     folder = paths.cache() / name if folder is None else Path(folder)
-    missing = [part for part in parts if not (folder / part).exists()]
-    if missing:
+    if missing := [part for part in parts if not (folder / part).exists()]:
         named = ", ".join(missing[:3])
         raise DataUnavailable(f"{what} is not complete in {folder}: {named} missing. {how.format(folder=folder)}")
     return folder

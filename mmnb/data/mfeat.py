@@ -54,10 +54,7 @@ class Mfeat:
         return self.views["pix"].view(-1, 16, 15)
 
     def standardised(self, view: str, train: Tensor) -> Tensor:
-        """One view, each feature with mean 0 and variance 1 on the rows `train`; a feature that is constant there is only centred.
-
-        Raises ValueError on an unknown view or no rows.
-        """
+        """One view, each feature with mean 0 and variance 1 on the rows `train`; one that is constant there is only centred."""
         if view not in self.views or len(train) < 2:
             expected = f"one of {', '.join(self.views)}, two rows or more"
             raise ValueError(f"Mfeat.standardised: got view {view!r} and {len(train)} rows; expected {expected}")
@@ -80,10 +77,7 @@ class Mfeat:
         return tuple((part == k).nonzero().squeeze(1) for k in range(2))
 
     def folds(self, k: int, rng: np.random.Generator) -> Tensor:
-        """(2000,) int64, the fold of each row, from 0 to k - 1; stratified, groups kept whole.
-
-        Raises ValueError unless 2 <= k <= 100.
-        """
+        """(2000,) int64, the fold of each row, from 0 to k - 1, k from 2 to 100; stratified, groups kept whole."""
         if not 2 <= k <= 100:
             raise ValueError(f"Mfeat.folds: got k={k}; expected 2 to 100")
         return self._deal([1 / k] * k, rng)
@@ -117,9 +111,7 @@ def load() -> Mfeat:
     read = {name: _read(folder / f"mfeat-{name}.csv", width) for name, width in VIEWS.items()}
     labels = [label for _, label in read.values()]
     if not all(np.array_equal(label, np.repeat(np.arange(10), 200)) for label in labels):
-        raise ValueError(
-            f"mfeat.load: got other labels in {folder}; expected 200 of each digit in order in all six files"
-        )
+        raise ValueError(f"mfeat.load: got other labels in {folder}; expected 200 of each digit in order in every file")
     views = {name: torch.from_numpy(x) for name, (x, _) in read.items()}
     return Mfeat(views, torch.from_numpy(labels[0]), torch.from_numpy(_groups(read["pix"][0], labels[0])))
 

@@ -51,28 +51,20 @@ def load() -> SpokenDigits:
 
     Raises DataUnavailable when the recordings are neither in the cache nor to be had; ValueError when they are damaged.
     """
-    folder = remote.fetch(KEY)
-    names = sorted(
-        (int(digit), speaker, int(take), file)
-        for file in folder.glob("*.wav")
-        for digit, speaker, take in [file.stem.split("_")]
-    )
-    files = [file for *_, file in names]
-    made = derived.arrays(
-        "spoken_digits",
-        lambda: {
-            "log_mel": torch.cat([log_mel(s) for s in read_sounds(files, RATE, int(RATE * SECONDS)).split(250)]).numpy()
-        },
-        source=__file__,
-        packages=("torch", "numpy"),
-        content=remote.files()[KEY].sha256,
-    )
-    digit, speaker, take = zip(
-        *((digit, list(SPEAKERS).index(name), take) for digit, name, take, _ in names), strict=True
-    )
-    digit, speaker, take = (torch.tensor(values) for values in (digit, speaker, take))
+    folder, speakers = remote.fetch(KEY), tuple(SPEAKERS)
+    names = (file.stem.split("_") for file in folder.glob("*.wav"))
+    rows = sorted((int(digit), speakers.index(name), int(take)) for digit, name, take in names)
+    files = [folder / f"{digit}_{speakers[speaker]}_{take}.wav" for digit, speaker, take in rows]
+
+    def build() -> derived.Arrays:
+        sounds = read_sounds(files, RATE, int(RATE * SECONDS))
+        return {"log_mel": torch.cat([log_mel(part) for part in sounds.split(250)]).numpy()}
+
+    content = remote.files()[KEY].sha256
+    made = derived.arrays("spoken_digits", build, source=__file__, packages=("torch", "numpy"), content=content)
+    digit, speaker, take = (torch.tensor(values) for values in zip(*rows, strict=True))
     split = torch.tensor([SPLITS.index(split) for split in SPEAKERS.values()])[speaker]
-    return SpokenDigits(torch.from_numpy(made["log_mel"])[:, None], digit, speaker, take, split, tuple(SPEAKERS))
+    return SpokenDigits(torch.from_numpy(made["log_mel"])[:, None], digit, speaker, take, split, speakers)
 
 
 def log_mel(
@@ -93,9 +85,8 @@ def log_mel(
         (torch.Size([1, 32, 32]), 14)
     """
     if sound.ndim != 2 or sound.shape[1] % frames or not sound.numel():
-        raise ValueError(
-            f"log_mel: got sound {tuple(sound.shape)}, frames={frames}; expected (n, a multiple of frames)"
-        )
+        shape = tuple(sound.shape)
+        raise ValueError(f"log_mel: got sound {shape}, frames={frames}; expected (n, a multiple of frames)")
     hann, hop = torch.hann_window(window), sound.shape[1] // frames
     spectrum = torch.stft(sound.float(), window, hop, window=hann, pad_mode="constant", return_complex=True)
     power = mel_triangles(bands, window // 2 + 1, rate) @ spectrum.abs().square()[..., :frames]

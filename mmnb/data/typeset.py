@@ -22,8 +22,7 @@ def font_files(names: list[str]) -> list[Path]:
     """
     folder = (folders.of_package("matplotlib") or Path("matplotlib")) / "mpl-data" / "fonts" / "ttf"
     files = [folder / f"{name}.ttf" for name in names]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
+    if missing := [file.name for file in files if not file.is_file()]:
         raise DataUnavailable(
             f"the DejaVu fonts of matplotlib are incomplete: {', '.join(missing)} not in {folder} (5 MB, free Bitstream Vera licence). "
             "Reinstall with `pip install --force-reinstall matplotlib`, which carries them."

@@ -1,7 +1,4 @@
-"""VQA 2.0 validation, read from the official files: questions on COCO pictures, each answered by ten people.
-
-For the profile `paper`. An answer is scored softly by how many of the ten people gave it (`vqa_accuracy`).
-"""
+"""VQA 2.0 validation from the official files: questions on COCO pictures, each answered by ten people. For the profile `paper`."""
 
 import json
 import re
@@ -35,16 +32,13 @@ _CONTRACTIONS = {(start + end).replace("'", ""): start + end for end, starts in 
 class VQAv2:
     """VQA 2.0 validation (or some rows of it); entry i of every field is question i; 214,354 questions on 40,504 pictures.
 
-    question       n strings
-    picture        n paths of JPEG files (open them with `pictures`)
-    answers        n tuples of ten normalised strings, one a person
-    question_id    (n,) int64, official
-    question_type  n strings, the question's first words ("how many"); answer_type: n strings, "yes/no", "number" or "other"
+    picture        paths of JPEG files (open them with `pictures`)
+    answers        tuples of ten normalised strings, one a person
+    question_type  the question's first words ("how many"); answer_type: "yes/no", "number" or "other"
 
-    Only the official validation split is read; public checkpoints were trained on parts of it: see the card of the checkpoint.
+    Public checkpoints were trained on parts of the official validation split: see the card of the checkpoint.
 
-    Source: Goyal et al. (2017), visualqa.org; questions and answers CC BY 4.0, pictures: their own licence on Flickr
-    (via COCO).
+    Source: Goyal et al. (2017), visualqa.org; CC BY 4.0, pictures: their own licence on Flickr (via COCO).
     """
 
     question: tuple[str, ...]
@@ -100,12 +94,8 @@ def load(folder: Path | str | None = None) -> VQAv2:
     annotations = {row["question_id"]: row for row in _read(folder / ANNOTATIONS, "annotations")}
     unanswered = [row["question_id"] for row in questions if row["question_id"] not in annotations]
     if unanswered or len(questions) != len(annotations):
-        counts = (
-            f"{len(questions)} questions, {len(annotations)} annotations, and {len(unanswered)} questions have none"
-        )
-        raise ValueError(
-            f"vqa_v2.load: got {counts}; expected the two files of one release, {QUESTIONS} and {ANNOTATIONS}"
-        )
+        counts = f"{len(questions)} questions, {len(annotations)} annotations; {len(unanswered)} questions have none"
+        raise ValueError(f"vqa_v2.load: got {counts}; expected {QUESTIONS} and {ANNOTATIONS} of one release")
     answered = [annotations[row["question_id"]] for row in questions]
     return VQAv2(
         question=tuple(row["question"] for row in questions),
@@ -129,9 +119,7 @@ def vqa_accuracy(count: int, people: int = 10) -> float:
     Source: visualqa.org/evaluation; the shorter min(count/3, 1) of the paper gives .33, .67, 1 instead.
     """
     if not 0 <= count <= people or people < 1:
-        raise ValueError(
-            f"vqa_accuracy: got count={count}, people={people}; expected 0 <= count <= people, people >= 1"
-        )
+        raise ValueError(f"vqa_accuracy: got {count} of {people}; expected 0 <= count <= people, people >= 1")
     left_out_agreed, left_out_differed = min(max(count - 1, 0) / 3, 1.0), min(count / 3, 1.0)
     return (count * left_out_agreed + (people - count) * left_out_differed) / people
 
@@ -159,10 +147,8 @@ def _read(file: Path, field: str) -> list[dict]:
     try:
         return json.loads(file.read_text(encoding="utf-8"))[field]
     except (json.JSONDecodeError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"{file} is not the official file ({reason}); expected a JSON object with {field!r}"
-        ) from error
+        what = f"{file} is not the official file ({type(error).__name__}: {error})"
+        raise ValueError(f"vqa_v2.load: {what}; expected a JSON object with {field!r}") from error
 
 
 def _open(file: Path) -> Image.Image:

@@ -78,9 +78,7 @@ def load(name: str, pretrained: str | Path | None, device: str | torch.device = 
     if name not in open_clip.list_models():
         raise ValueError(f"clip.load: got name {name!r}; expected one of open_clip.list_models()")
     if isinstance(pretrained, Path) and not pretrained.is_file():
-        raise DataUnavailable(
-            f"clip.load: there is no checkpoint {pretrained}; expected a file that open_clip can load"
-        )
+        raise DataUnavailable(f"clip.load: there is no checkpoint {pretrained}; expected a file for open_clip")
     weights = None if pretrained is None else str(pretrained)
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=weights, device=device)

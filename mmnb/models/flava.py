@@ -36,9 +36,8 @@ class Flava(nn.Module):
     The model, a `FlavaForPreTraining`, is put in eval mode, and its weights are frozen. Raises ValueError when the
     processor crops (boxes would no longer fit the grid), or its sizes are not those of the model.
 
-    Source:
-        Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; its other five
-        losses are left out.
+    Source: Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; its other
+    five losses are left out.
     """
 
     def __init__(self, model: nn.Module, image_processor: Any) -> None:
@@ -50,8 +49,7 @@ class Flava(nn.Module):
             shown = [dict(getattr(image_processor, f"{name}{kind}")) for kind in ("size", "crop_size")]
             if any(extent != {"height": wanted, "width": wanted} for extent in shown):
                 raise ValueError(f"Flava: the processor's {name}size and {name}crop_size are {shown}; expected {wanted} × {wanted}, without cropping")  # fmt: skip
-        self.model = model.eval().requires_grad_(False)
-        self.image_processor = image_processor
+        self.model, self.image_processor = model.requires_grad_(False), image_processor
         self.eval()
 
     @property
@@ -108,9 +106,8 @@ def load(name: str | Path = CHECKPOINT) -> Flava:
 
     Raises DataUnavailable when it can be had from none, ValueError when it is another model, or lacks weights.
 
-    Source:
-        `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192; about
-        1.4 GB, BSD-3-Clause.
+    Source: `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192;
+    about 1.4 GB, BSD-3-Clause.
     """
     need("transformers")
     from transformers import FlavaForPreTraining, FlavaImageProcessor

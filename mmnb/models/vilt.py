@@ -22,19 +22,17 @@ Prepared = dict[str, Tensor]
 class Vilt(nn.Module):
     """f(images, questions) -> logits (B, answers) of a `ViltForQuestionAnswering`, with its image processor and BERT tokenizer.
 
-    The model is put in eval mode and its weights are frozen. Prepare once (`vilt.prepare_images(pictures)`, `vilt.prepare_questions(texts)`),
-    then give `vilt` and the two dicts to `mmnb.emap`. Lists of pictures and of strings are prepared on every call.
+    The model is put in eval mode and its weights are frozen. Prepare once (`vilt.prepare_images(pictures)`,
+    `vilt.prepare_questions(texts)`), then give `vilt` and the two dicts to `mmnb.emap`. Lists are prepared on every call.
 
-    Source:
-        Kim et al. 2021, through transformers. One thing differs: the plain forward pass shuffles patches and padding, so its outputs change in
-        the last digits from call to call; here every picture is embedded once, by itself, and padding is masked out.
+    Source: Kim et al. 2021, through transformers. The plain forward pass shuffles patches and padding, so that its
+    outputs change in the last digits from call to call; here a picture is embedded once, by itself, and padding masked
+    out.
     """
 
     def __init__(self, model: nn.Module, image_processor: Any, tokenizer: Any) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
-        self.image_processor = image_processor
-        self.tokenizer = tokenizer
+        self.model, self.image_processor, self.tokenizer = model.requires_grad_(False), image_processor, tokenizer
         self.eval()
 
     @property
@@ -74,10 +72,7 @@ class Vilt(nn.Module):
         return {name: encoded[name].to(self.device) for name in ("input_ids", "attention_mask", "token_type_ids")}
 
     def forward(self, images: Prepared | list[Image.Image], questions: Prepared | list[str]) -> Tensor:
-        """Logits (B, answers) float32 of B pictures with B questions, pair by pair.
-
-        Raises: ValueError on different numbers, or in train mode (dropout would change the answers).
-        """
+        """Logits (B, answers) float32 of B pictures with B questions, pair by pair; never in train mode, because of dropout."""
         if self.training or self.model.training:
             raise ValueError("Vilt: the model is in train mode; expected eval mode, call `.eval()`")
         a = images if isinstance(images, dict) else self.prepare_images(list(images))
@@ -108,8 +103,7 @@ def load(folder: Path | str | None = None, device: str | torch.device = "cpu") -
     Face hub; None: `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`. Raises DataUnavailable
     when transformers or the checkpoint is not there, ValueError when it is of another kind.
 
-    Source:
-        `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
+    Source: `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
     """
     need("transformers", '"mmnb[models]"')
     from transformers import BertTokenizerFast, ViltForQuestionAnswering, ViltImageProcessor

@@ -112,8 +112,9 @@ def load(name: str | Path, *, visual_type: int = 1) -> VisionLanguage:
             raise ValueError(f"vl.load: {name} is a {config.model_type}; expected one of {', '.join(classes)}")
         backbone = getattr(transformers, classes[config.model_type]).from_pretrained(name)
     except OSError as missing:
+        what = f"{name} (about 0.5 to 0.9 GB, on the Hugging Face hub, Apache-2.0 or MIT)"
         raise DataUnavailable(
-            f"The weights {name} (about 0.5 to 0.9 GB, on the Hugging Face hub, Apache-2.0 or MIT) are neither cached nor to be fetched: hf download {name}"
+            f"The weights {what} are neither cached nor to be fetched: hf download {name}"
         ) from missing
     model = VisionLanguage(backbone, visual_type=visual_type).eval()
     model.with_box = False
@@ -133,7 +134,7 @@ def save_weights(models: dict[str, nn.Module], file: Path) -> None:
 
 
 def load_weights(models: dict[str, nn.Module], file: Path) -> None:
-    """Read back what `save_weights` wrote into models of the same shapes. Raises: ValueError when a model is not in the file, or of another shape."""
+    """Read back what `save_weights` wrote. Raises ValueError when a model is not in the file, or of another shape."""
     stored = load_file(file)
     for name, model in models.items():
         own = {key.split("/", 1)[1]: value.float() for key, value in stored.items() if key.startswith(f"{name}/")}

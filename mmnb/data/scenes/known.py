@@ -26,9 +26,10 @@ Rule = Callable[[int, int, int, int], str]
 
 @dataclass(frozen=True)
 class Question:
-    """name · text, what is asked · rule(shape shown, colour shown, shape told, colour told) -> answer · how often the caption is right about shape and colour.
+    """What is asked · rule(shape shown, colour shown, shape told, colour told) -> answer · how often the caption is right.
 
-    A caption that is wrong about a colour tells one of the three others, each equally often; shapes likewise. At 1/4 it says nothing about the picture.
+    A caption that is wrong about a colour tells one of the three others, each equally often; shapes likewise. At 1/4 it
+    says nothing about the picture.
     """
 
     name: str

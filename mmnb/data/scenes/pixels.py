@@ -40,7 +40,7 @@ def pixel_features(encoder: EfficientNetLite0, pictures: Tensor, box: Tensor, ma
 
 @dataclass(frozen=True)
 class Projection:
-    """Principal components of region features, scaled to standard deviation 1/2 each: mean (1280,), axes (1280, d), both in half precision, as they are kept."""
+    """Principal components of region features, scaled to standard deviation 1/2: mean (1280,), axes (1280, d), in half precision."""
 
     mean: Tensor
     axes: Tensor
