@@ -76,15 +76,12 @@ def _remote() -> list[Dataset]:
     groups: dict[str, list[remote.RemoteFile]] = {}
     for file in remote.files().values():
         groups.setdefault(file.dataset, []).append(file)
-    return [
-        Dataset(
-            *(name, group[0].title, "remote", sum(file.size for file in group), group[0].licence),
-            where=str(paths.cache() / name),
-            present=all(file.present for file in group),
-            how=f"mmnb data {name} --fetch",
-        )
-        for name, group in groups.items()
-    ]
+    found = []
+    for name, group in groups.items():
+        size, present = sum(file.size for file in group), all(file.present for file in group)
+        what = (name, group[0].title, "remote", size, group[0].licence)
+        found.append(Dataset(*what, str(paths.cache() / name), present, f"mmnb data {name} --fetch"))
+    return found
 
 
 def _by_hand(folder: Path, *, title: str, size_bytes: int, licence: str, parts: list[str], how: str) -> Dataset:

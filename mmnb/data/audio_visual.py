@@ -83,9 +83,8 @@ def crema_d(folder: Path | str | None = None) -> Clips:
 
     Source: Cao et al. 2014, IEEE Transactions on Affective Computing; Open Database Licence 1.0.
     """
-    how = HOW.format(
-        "https://github.com/CheyneyComputerScience/CREMA-D", "0.6 GB of sound, 2.5 GB of video; licence ODbL 1.0"
-    )
+    size = "0.6 GB of sound, 2.5 GB of video; licence ODbL 1.0"
+    how = HOW.format("https://github.com/CheyneyComputerScience/CREMA-D", size)
     folder = folders.by_hand("crema-d", folder, ("AudioWAV", "frames"), "CREMA-D (7,442 clips, 91 actors)", how)
     sounds = sorted((folder / "AudioWAV").glob("*.wav"))
     actors = sorted({file.stem.split("_")[0] for file in sounds})

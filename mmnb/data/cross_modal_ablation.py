@@ -40,8 +40,7 @@ def read(path: Path, measures: list[str]) -> pd.DataFrame:
     Raises ValueError when a column is missing, a number is none, or a model and mask come twice.
     """
     raw = pd.read_csv(path, sep="\t", index_col=0, keep_default_na=False, dtype=str)
-    missing = {"Model", "Mask", *measures} - set(raw.columns)
-    if missing:
+    if missing := {"Model", "Mask", *measures} - set(raw.columns):
         lacks, expected = (", ".join(names) for names in (sorted(missing), ["Model", "Mask", *measures]))
         raise ValueError(f"{path.name} has no column {lacks}; expected {expected}")
     raw = raw[(raw[measures] != "").all(axis=1)]  # a model trained with hard labels has no MRC-KL

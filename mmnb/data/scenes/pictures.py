@@ -64,9 +64,7 @@ def draw(ax, scenes: Scenes, number: int, *, boxes: Tensor | None = None, side: 
     for left, top, right, bottom in shown.tolist():
         ax.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="black", linewidth=0.8)
     if links:
-        for start, _, thing in scenes.phrase[number].tolist():
-            if start >= 0:
-                left, top = scenes.box[number, thing, :2].tolist()
-                order = [t for s, _, t in sorted(scenes.phrase[number].tolist()) if s >= 0].index(thing) + 1
-                ax.text(left, top - 0.015, str(order), fontsize=8, va="bottom")
+        named = [thing for start, _, thing in sorted(scenes.phrase[number].tolist()) if start >= 0]
+        for order, (left, top) in enumerate(scenes.box[number, named, :2].tolist(), start=1):
+            ax.text(left, top - 0.015, str(order), fontsize=8, va="bottom")
     ax.set(xticks=[], yticks=[])

@@ -1,6 +1,7 @@
 """What a detector would hand over: boxes, features and class distributions, from the true objects through knobs of error.
 
-Two sources of features: vectors drawn here (cheap: a fixed code of shape, colour and size, plus noise), or an encoder that sees the pixels (`pixels.py`).
+Two sources of features: vectors drawn here (cheap: a fixed code of shape, colour and size, plus noise), or an encoder
+that sees the pixels (`pixels.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -47,8 +48,9 @@ class Detector:
 class Regions:
     """Regions of n scenes, R in each, absent ones with mask False and zeros.
 
-    box (n, R, 4) float32 in shares of the picture · feature (n, R, d) float32 · label (n, R, 17) float32, the detector's distribution over classes, background last
-    · mask (n, R) bool · confidence (n, R) float32, the largest probability of an object class · thing (n, R) int64, the object it shows, -1 for none
+    box (n, R, 4) in shares of the picture · feature (n, R, d) · label (n, R, 17), the detector's distribution over
+    classes, background last · mask (n, R) bool · confidence (n, R), the largest probability of an object class · thing
+    (n, R) int64, the object it shows, -1 for none; float32 unless said otherwise
     """
 
     box: Tensor
@@ -67,7 +69,7 @@ class Regions:
 
 
 def codebook() -> Tensor:
-    """The fixed code (4 + 4 + 2, 62) whose rows add up to an object's clean feature, entries of standard deviation 0.29: the same everywhere."""
+    """The fixed code (4 + 4 + 2, 62) whose rows add up to an object's clean feature, entries of standard deviation 0.29."""
     return torch.randn(len(SHAPES) + len(COLOURS) + len(SIZES), CODE, generator=torch.Generator().manual_seed(7)) / 3**0.5 / 2  # fmt: skip
 
 
