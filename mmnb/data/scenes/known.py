@@ -5,6 +5,7 @@ but what is *shown* (class of the large object, 16 values) and what is *told* (c
 independently of these, so the table of shown, told and answer holds all there is to know, and pixels and words hold as much.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -126,7 +127,7 @@ def largest_region(pictures: Tensor, side: int = 8) -> Tensor:
         patches = ndimage.find_objects(ndimage.label(mask)[0])
         if not patches:
             raise ValueError(f"largest_region: picture {i} shows nothing but ground; expected an object")
-        rows, columns = max(patches, key=lambda patch: np.prod([side.stop - side.start for side in patch]))
+        rows, columns = max(patches, key=lambda patch: math.prod(edge.stop - edge.start for edge in patch))
         regions.append(adaptive_avg_pool2d(pictures[i, :, rows, columns].float(), side))
     return torch.stack(regions)
 

@@ -144,6 +144,7 @@ def _captions(shape: np.ndarray, colour: np.ndarray, size: np.ndarray, cell: np.
     return {
         "tokens": padded([c.tokens for c in captions]),
         "phrase": padded([c.phrases for c in captions], (-1, -1, -1)),
-        **{name: padded([getattr(c, f"{name}s") for c in captions], -1) for name in ("head", "arc")},
+        "head": padded([c.heads for c in captions], -1),
+        "arc": padded([c.arcs for c in captions], -1),
         "told": padded(told, -1),
     }
