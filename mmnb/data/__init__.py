@@ -1,48 +1,29 @@
-"""Data sets as plain tensors and arrays in frozen dataclasses, such as `mmnb.data.glyphs.load()`, and the catalogue of all of them.
+"""Data sets as plain tensors in frozen dataclasses, such as `mmnb.data.glyphs.load()`, and the catalogue of all of them.
 
 The modules load on first use, so that the command line can list data sets without importing torch.
 """
 
 import importlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmnb import paths
-from mmnb.data import remote
+from mmnb.data import folders, remote
 from mmnb.errors import DataUnavailable
 
 _WORLDS = (
-    "audio_visual",
-    "av_digits",
-    "coco",
-    "cross_modal_ablation",
-    "digits",
-    "easyvqa",
-    "flickr30k_entities",
-    "glyphs",
-    "lxmert",
-    "mfeat",
-    "mnist",
-    "remote",
-    "scenes",
-    "spoken_digits",
-    "two_codes",
-    "vqa_v2",
-)
+    "audio_visual", "av_digits", "coco", "cross_modal_ablation", "digits", "easyvqa", "flickr30k_entities", "glyphs",
+    "lxmert", "mfeat", "mnist", "remote", "scenes", "spoken_digits", "two_codes", "vqa_v2",
+)  # fmt: skip
 
 __all__ = ["Dataset", "catalogue", "fetch", *_WORLDS]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One line of the catalogue.
+    """One line of the catalogue: where it is or belongs, whether its files exist (unchecked), how to get it.
 
-    Attributes:
-        kind: "package" (inside a PyPI package), "remote" (small files, fetched on request) or "paper" (large, got by hand).
-        where: Where it is or belongs.
-        present: Whether its files exist; their content is not checked.
-        how: How to get it.
+    kind: "package" (inside a PyPI package), "remote" (small files, fetched on request) or "paper" (large, got by hand).
     """
 
     name: str
@@ -62,15 +43,15 @@ def catalogue() -> list[Dataset]:
         >>> [entry.name for entry in catalogue() if entry.kind == "package"]
         ['glyphs', 'easy-vqa', 'digits', 'mfeat', 'minilm', 'efficientnet-lite0']
     """
-    return [*_in_packages(), *_remote(), *_paper()]
+    listed = remote.manifest()
+    packages = [_in_package(name, **row) for name, row in listed["package"].items()]
+    return [*packages, *_remote(), *(_by_hand(paths.cache() / name, **row) for name, row in listed["paper"].items())]
 
 
 def fetch(name: str) -> Dataset:
     """Download a remote data set; of the others, check that they are there. Returns its line of the catalogue.
 
-    Raises:
-        ValueError: The name is unknown, or a file in the cache is damaged.
-        DataUnavailable: It is not there and cannot be downloaded; the message says what to do.
+    Raises ValueError when the name is unknown or a file damaged, DataUnavailable, with what to do, when it is not there.
     """
     known = {entry.name: entry for entry in catalogue()}
     if name not in known:
@@ -80,46 +61,27 @@ def fetch(name: str) -> Dataset:
         remote.fetch_dataset(name)
         return next(after for after in catalogue() if after.name == name)
     if not entry.present:
-        size = remote.size_in_words(entry.size_bytes)
-        raise DataUnavailable(
-            f"{name} ({entry.title}; {size}, licence {entry.licence}) is not at {entry.where}. {entry.how}"
-        )
+        what = f"{entry.title}; {remote.size_in_words(entry.size_bytes)}, licence {entry.licence}"
+        raise DataUnavailable(f"{name} ({what}) is not at {entry.where}. {entry.how}")
     return entry
 
 
-def _in_packages() -> list[Dataset]:
-    return [_in_package(name, **row) for name, row in remote.manifest()["package"].items()]
-
-
 def _in_package(name: str, *, title: str, module: str, file: str, size_bytes: int, licence: str, how: str) -> Dataset:
-    found = importlib.util.find_spec(module)  # a top-level module is found without being imported
-    folder = Path(found.origin).parent if found and found.origin else None
-    present = folder is not None and folder.joinpath(*file.split("/")).is_file()
-    where = str(folder) if folder else f"package {module}"
-    return Dataset(name, title, "package", size_bytes, licence, where, present, how)
+    folder = folders.of_package(module)
+    present = folder is not None and (folder / file).is_file()
+    return Dataset(name, title, "package", size_bytes, licence, str(folder or f"package {module}"), present, how)
 
 
 def _remote() -> list[Dataset]:
     groups: dict[str, list[remote.RemoteFile]] = {}
     for file in remote.files().values():
         groups.setdefault(file.dataset, []).append(file)
-    return [
-        Dataset(
-            name=name,
-            title=group[0].title,
-            kind="remote",
-            size_bytes=sum(file.size for file in group),
-            licence=group[0].licence,
-            where=str(paths.cache() / name),
-            present=all(file.present for file in group),
-            how=f"mmnb data {name} --fetch",
-        )
-        for name, group in groups.items()
-    ]
-
-
-def _paper() -> list[Dataset]:
-    return [_by_hand(paths.cache() / name, **row) for name, row in remote.manifest()["paper"].items()]
+    found = []
+    for name, group in groups.items():
+        size, present = sum(file.size for file in group), all(file.present for file in group)
+        what = (name, group[0].title, "remote", size, group[0].licence)
+        found.append(Dataset(*what, str(paths.cache() / name), present, f"mmnb data {name} --fetch"))
+    return found
 
 
 def _by_hand(folder: Path, *, title: str, size_bytes: int, licence: str, parts: list[str], how: str) -> Dataset:

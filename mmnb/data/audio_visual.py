@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmnb import paths
-from mmnb.data.spoken_digits import log_mel, read_wav
-from mmnb.errors import DataUnavailable
+from mmnb.data import folders
+from mmnb.data.rows import SPLITS
+from mmnb.data.spoken_digits import log_mel, read_sounds
 
 RATE = 16_000  # samples per second
 EMOTIONS = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
-SPLITS = ("train", "validation", "test")
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels
+HOW = "Get it from {} ({}), and unpack sound and frames as the head of mmnb/data/audio_visual.py says. Another place can be given as an argument."
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Clips:
     seconds: float
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name} {sum(clip.split == name for clip in self.clips):,}" for name in SPLITS)
+        counts = ", ".join(f"{name} {len(self.rows(name)):,}" for name in SPLITS)
         return f"Clips({len(self.clips):,} clips, {len(self.classes)} classes: {counts})"
 
     def rows(self, split: str) -> list[int]:
@@ -60,135 +60,80 @@ class Clips:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Read some clips: {"audio": (n, 1, bands, bands), "image": (n, frames, 3, side, side)}, label (n,); all float32.
 
-        Sound: mono, cut or filled with silence to `seconds`, as a log-mel picture from 0 to 1. Frames: equally spaced in time, the shorter side
-        scaled to `side`, the middle cut out, ImageNet's mean and spread taken out. Nothing is random: augmentation is the training's business.
+        Sound: mono, cut or filled with silence to `seconds`, as a log-mel picture from 0 to 1. Frames: equally spaced
+        in time, the shorter side scaled to `side`, the middle cut out, ImageNet's mean and spread taken out. Nothing is
+        random: augmentation is the training's business.
         """
-        sound = torch.zeros(len(rows), int(RATE * self.seconds) // bands * bands)
-        pictures = torch.empty(len(rows), frames, 3, side, side)
-        for k, row in enumerate(rows):
-            clip = self.clips[row]
-            samples, rate = read_wav(clip.sound)
-            if rate != RATE:
-                raise ValueError(
-                    f"audio_visual: {clip.sound.name} has {rate} samples per second; expected {RATE}: ffmpeg -ar {RATE}"
-                )
-            samples = samples[: sound.shape[1]]
-            sound[k, : len(samples)] = torch.from_numpy(samples)
+        clips = [self.clips[row] for row in rows]
+        sound = read_sounds([clip.sound for clip in clips], RATE, int(RATE * self.seconds) // bands * bands)
+        pictures = torch.empty(len(clips), frames, 3, side, side)
+        for k, clip in enumerate(clips):
             places = np.linspace(0, len(clip.frames) - 1, frames).round().astype(int)
             pictures[k] = torch.stack([_picture(clip.frames[place], side) for place in places])
         audio = log_mel(sound, rate=RATE, bands=bands, frames=bands, window=1024)[:, None]
-        return {"audio": audio, "image": pictures}, torch.tensor([self.clips[row].label for row in rows])
+        return {"audio": audio, "image": pictures}, torch.tensor([clip.label for clip in clips])
 
 
 def crema_d(folder: Path | str | None = None) -> Clips:
-    """CREMA-D: 7,442 clips of 91 actors who say a sentence in one of six emotions.
+    """CREMA-D: 7,442 clips of 91 actors who say a sentence in one of six emotions; `folder` None: `crema-d` in the cache.
 
-    Args:
-        folder: None: `crema-d` in the cache folder (`MMNB_DATA`).
+    Split by actor: of every ten actors in order of number the last two test, the one before them validates. Published
+    work splits by clip; by actor is harder and leaves nobody's face in two splits. Raises DataUnavailable when folders
+    are missing, ValueError on a name of another form or a clip without frames.
 
-    Returns:
-        `Clips`, split by actor: of every ten actors in order of number the last two test, the one before them
-        validates. Clips without frames or sound are an error, not skipped.
-
-    Raises:
-        DataUnavailable: The folders are missing.
-        ValueError: a name of another form, or a clip without frames.
-
-    Source: Cao et al. 2014, IEEE Transactions on Affective Computing; Open Database Licence 1.0. Published work splits
-    by clip; by actor is harder and leaves nobody's face in two splits.
+    Source: Cao et al. 2014, IEEE Transactions on Affective Computing; Open Database Licence 1.0.
     """
-    folder = paths.cache() / "crema-d" if folder is None else Path(folder)
-    _need(
-        folder,
-        ("AudioWAV", "frames"),
-        "CREMA-D (7,442 clips, 91 actors)",
-        "0.6 GB of sound, 2.5 GB of video",
-        "ODbL 1.0",
-        "https://github.com/CheyneyComputerScience/CREMA-D",
-    )
+    size = "0.6 GB of sound, 2.5 GB of video; licence ODbL 1.0"
+    how = HOW.format("https://github.com/CheyneyComputerScience/CREMA-D", size)
+    folder = folders.by_hand("crema-d", folder, ("AudioWAV", "frames"), "CREMA-D (7,442 clips, 91 actors)", how)
     sounds = sorted((folder / "AudioWAV").glob("*.wav"))
     actors = sorted({file.stem.split("_")[0] for file in sounds})
-    part = {
-        actor: "test" if k % 10 >= 8 else "validation" if k % 10 == 7 else "train" for k, actor in enumerate(actors)
-    }
+    part = dict(zip(actors, (["train"] * 7 + ["validation", "test", "test"]) * len(actors), strict=False))
     clips = []
     for file in sounds:
         words = file.stem.split("_")
         if len(words) != 4 or words[2] not in EMOTIONS:
-            raise ValueError(
-                f"crema_d: got {file.name}; expected ACTOR_SENTENCE_EMOTION_LEVEL.wav with one of {', '.join(EMOTIONS)}"
-            )
-        clips.append(
-            Clip(file.stem, file, _frames(folder / "frames" / file.stem), EMOTIONS.index(words[2]), part[words[0]])
-        )
+            form = f"ACTOR_SENTENCE_EMOTION_LEVEL.wav with one of {', '.join(EMOTIONS)}"
+            raise ValueError(f"crema_d: got {file.name}; expected {form}")
+        frames = _frames(folder / "frames" / file.stem)
+        clips.append(Clip(file.stem, file, frames, EMOTIONS.index(words[2]), part[words[0]]))
     return Clips(tuple(clips), EMOTIONS, seconds=3.0)
 
 
 def ucf_101(folder: Path | str | None = None, fold: int = 1) -> Clips:
-    """UCF-101: 13,320 clips of 101 actions; those with a sound track (51 classes have one).
+    """UCF-101: 13,320 clips of 101 actions, without those that have no WAV file: half of the classes lack a sound track.
 
-    Args:
-        folder: None: `ucf-101` in the cache folder.
-        fold: 1 to 3, of the official lists.
-
-    Returns:
-        `Clips`; groups 24 and 25 of the training list validate (a group shares background and people). Clips without a
-        WAV file are left out, as there are no sound tracks for half of the classes.
-
-    Raises:
-        DataUnavailable: Folders or lists are missing.
+    `folder` None: `ucf-101` in the cache; `fold` 1 to 3, of the official lists. Groups 24 and 25 of the training list
+    validate (a group shares background and people). Raises DataUnavailable when folders or lists are missing.
 
     Source: Soomro, Zamir & Shah 2012, CRCV-TR-12-01; for research, see its page.
     """
     if fold not in (1, 2, 3):
         raise ValueError(f"ucf_101: got fold={fold}; expected 1, 2 or 3")
-    folder = paths.cache() / "ucf-101" if folder is None else Path(folder)
-    lists = {"train": f"ucfTrainTestlist/trainlist0{fold}.txt", "test": f"ucfTrainTestlist/testlist0{fold}.txt"}
-    _need(
-        folder,
-        ("audio", "frames", *lists.values()),
-        "UCF-101 (13,320 clips)",
-        "6.5 GB of video",
-        "for research",
-        "https://www.crcv.ucf.edu/data/UCF101.php",
-    )
+    lists = {split: f"ucfTrainTestlist/{split}list0{fold}.txt" for split in ("train", "test")}
+    how = HOW.format("https://www.crcv.ucf.edu/data/UCF101.php", "6.5 GB of video; licence for research")
+    folder = folders.by_hand("ucf-101", folder, ("audio", "frames", *lists.values()), "UCF-101 (13,320 clips)", how)
     found = []
     for split, name in lists.items():
-        for line in (folder / name).read_text(encoding="utf-8").split("\n"):
-            if not line.strip():
-                continue
-            action, _, clip = line.split()[0].partition("/")
-            clip = clip.removesuffix(".avi")
-            sound = folder / "audio" / action / f"{clip}.wav"
+        for line in filter(str.strip, (folder / name).read_text(encoding="utf-8").split("\n")):
+            place = line.split()[0].removesuffix(".avi")
+            action, _, clip = place.partition("/")
+            sound = folder / "audio" / f"{place}.wav"
             if sound.is_file():
                 held = split == "train" and clip.split("_")[-2] in ("g24", "g25")
-                found.append((clip, sound, folder / "frames" / action / clip, action, "validation" if held else split))
+                found.append((clip, sound, folder / "frames" / place, action, "validation" if held else split))
     classes = tuple(sorted({action for *_, action, _ in found}))
-    return Clips(
-        tuple(
-            Clip(clip, sound, _frames(where), classes.index(action), split)
-            for clip, sound, where, action, split in found
-        ),
-        classes,
-        seconds=5.0,
+    clips = (
+        Clip(clip, sound, _frames(where), classes.index(action), part) for clip, sound, where, action, part in found
     )
-
-
-def _need(folder: Path, names: Sequence[str], what: str, size: str, licence: str, page: str) -> None:
-    missing = [name for name in names if not (folder / name).exists()]
-    if missing:
-        raise DataUnavailable(
-            f"{what} is not complete in {folder}: {', '.join(missing)} missing. Get it from {page} ({size}; licence {licence}), and unpack sound and "
-            "frames as the head of mmnb/data/audio_visual.py says. Another place can be given as an argument."
-        )
+    return Clips(tuple(clips), classes, seconds=5.0)
 
 
 def _frames(folder: Path) -> tuple[Path, ...]:
     frames = tuple(sorted(file for file in folder.glob("*") if file.suffix in (".jpg", ".png")))
     if not frames:
-        raise ValueError(
-            f"audio_visual: no .jpg or .png in {folder.parent.name}/{folder.name}; expected the clip's frames: ffmpeg -vf fps=3"
-        )
+        place = f"{folder.parent.name}/{folder.name}"
+        raise ValueError(f"audio_visual: no .jpg or .png in {place}; expected the clip's frames: ffmpeg -vf fps=3")
     return frames
 
 

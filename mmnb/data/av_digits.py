@@ -1,7 +1,8 @@
-"""AV-digits: a picture of a digit and a recording of a spoken one, paired on the spot; which rule makes the label decides what is needed.
+"""AV-digits: a picture of a digit and a recording of a spoken one, paired on the spot; the rule of the label decides what is needed.
 
-The pictures are scikit-learn's, the recordings those of the Free Spoken Digit Dataset. Nobody recorded them together: a pair is drawn at
-random, so that given the label the two sides know nothing of each other. The test recordings come from speakers that training never heard.
+The pictures are scikit-learn's, the recordings those of the Free Spoken Digit Dataset. Nobody recorded them together: a
+pair is drawn at random, so that given the label the two sides know nothing of each other. The test recordings come from
+speakers that training never heard.
 """
 
 from collections.abc import Callable
@@ -12,12 +13,12 @@ import torch
 from torch import Tensor
 
 from mmnb.data import digits, spoken_digits
+from mmnb.data.rows import SPLITS
 
 RULES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "same": lambda seen, heard: seen,  # both sides show one digit: each alone would do
-    "xor": lambda seen, heard: (
-        (seen + heard) % 2
-    ),  # whether one digit is even and the other odd: neither side alone tells anything
+    # whether one digit is even and the other odd: neither side alone tells anything
+    "xor": lambda seen, heard: (seen + heard) % 2,
 }
 
 
@@ -60,36 +61,25 @@ class AvDigits:
 
 
 def sample(sizes: tuple[int, int, int], rng: np.random.Generator, rule: str = "same") -> AvDigits:
-    """Draw pairs of a picture and a recording.
+    """Draw training, validation and test pairs of a picture and a recording; `rng` draws everything.
 
-    Args:
-        sizes: Numbers of training, validation and test pairs.
-        rng: Draws everything.
-        rule: "same": both sides show the label; "xor": two independent digits, the label is the parity of their sum.
-
-    Returns:
-        `AvDigits`; digits are drawn uniformly, pictures and recordings with replacement within their split. The
-        recordings' log-mel pictures are averaged over 2 x 2 cells, to 16 bands and 16 frames.
-
-    Raises:
-        DataUnavailable: Without the recordings.
+    "same": both sides show the label; "xor": two independent digits, the label is the parity of their sum. Digits are
+    uniform, pictures and recordings drawn with replacement within their split. The recordings' log-mel pictures are
+    averaged over 2 x 2 cells, to 16 bands and 16 frames. Raises DataUnavailable without the recordings.
     """
     if rule not in RULES or len(sizes) != 3 or min(sizes) < 1:
-        raise ValueError(
-            f"av_digits.sample: got sizes={sizes}, rule={rule!r}; expected three numbers >= 1, one of {', '.join(RULES)}"
-        )
+        expected = f"three numbers >= 1, one of {', '.join(RULES)}"
+        raise ValueError(f"av_digits.sample: got sizes={sizes}, rule={rule!r}; expected {expected}")
     pictures, spoken = digits.load(), spoken_digits.load()
     audio = torch.nn.functional.avg_pool2d(spoken.log_mel, 2)
     splits = []
-    for name, n in zip(digits.SPLITS, sizes, strict=True):
+    for name, n in zip(SPLITS, sizes, strict=True):
         seen = torch.from_numpy(rng.integers(10, size=n))
         heard = seen if rule == "same" else torch.from_numpy(rng.integers(10, size=n))
-        a, b = (
-            _draw(world.rows(name), world.digit, wanted, rng) for world, wanted in ((pictures, seen), (spoken, heard))
-        )
-        splits.append(
-            Split(pictures.images[a].float() / 16, audio[b], RULES[rule](seen, heard), seen, heard, spoken.speaker[b])
-        )
+        a = _draw(pictures.rows(name), pictures.digit, seen, rng)
+        b = _draw(spoken.rows(name), spoken.digit, heard, rng)
+        label = RULES[rule](seen, heard)
+        splits.append(Split(pictures.images[a].float() / 16, audio[b], label, seen, heard, spoken.speaker[b]))
     return AvDigits(*splits, rule)
 
 

@@ -7,14 +7,13 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
+from mmnb.data.dot_product import DotProduct, unit
+
 
 @dataclass(frozen=True)
-class Overlap:
-    """a (n, dim_a) float32, b (n, dim_b) float32, y (n,) int64; share of the draws that passed the margin."""
+class Overlap(DotProduct):
+    """The same two views and label, and the share of the draws that passed the margin."""
 
-    a: Tensor
-    b: Tensor
-    y: Tensor
     accepted: float
 
 
@@ -35,20 +34,9 @@ def overlap(
     0]; seen through a = P_a x, b = P_b z, all matrices uniform on [-.5, .5] and drawn once. alpha = 0: neither side
     alone predicts y. alpha = 1: z follows from x.
 
-    Args:
-        n: Examples.
-        alpha: 0 to 1.
-        rng: Draws everything.
-        dim: Of the hidden vectors.
-        dim_a: Of a.
-        dim_b: Of b.
-        margin: 0 to below 1.
-        redraw: What is drawn again when a pair fails the margin: "both" vectors, or "second" only, as the paper prints
-            it ("back to step 2").
-
-    Raises:
-        ValueError: Other sizes, or when fewer than 1 draw in 1,000 passes. With redraw="second" and alpha = 1 a failing
-            pair never passes; after 1,000 rounds with a pair left, the error says so instead of hanging.
+    `dim` is that of the hidden vectors, `margin` 0 to below 1. `redraw` says what is drawn again when a pair fails it:
+    "both" vectors, or "second" only, as the paper prints it ("back to step 2"). With "second" and alpha = 1 a failing
+    pair never passes; after 1,000 rounds with a pair left, the ValueError says so instead of hanging.
 
     Example:
         >>> world = overlap(100, 0.0, np.random.default_rng(0))
@@ -71,7 +59,7 @@ def overlap(
         if redraw == "both" and drawn:
             fresh[waiting] = rng.normal(size=(len(waiting), dim))
         second = ((1 - alpha) * rng.normal(size=(len(waiting), dim)) + alpha * fresh[waiting]) @ p.T
-        x[waiting], z[waiting] = _unit(fresh[waiting]), _unit(second)
+        x[waiting], z[waiting] = unit(fresh[waiting]), unit(second)
         drawn += len(waiting)
         waiting = waiting[np.abs((x[waiting] * z[waiting]).sum(1)) <= margin]
         if not len(waiting):
@@ -97,16 +85,10 @@ def averaged_label(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def averaged_pairs(std: float, *, half: str = "up") -> np.ndarray:
-    """Joint table (10, 10, 10) of the first digit, the second one, and their average, when the second is the first + rounded noise, modulo 10.
+    """Joint table (10, 10, 10) of the first digit, the second one, and their average, when the second is the first + rounded noise.
 
-    Formula: p(x) = 1/10; y = (x + delta) mod 10 with delta = N(0, std^2) rounded; t = round((x + y) / 2).
-
-    Args:
-        std: Of the noise, 0 or more.
-        half: "up", or "even" as Python's round does it.
-
-    Returns:
-        Probabilities, axes x, y, t.
+    Formula: p(x) = 1/10; y = (x + delta) mod 10 with delta = N(0, std^2) rounded; t = round((x + y) / 2), halves "up",
+    or to "even" as Python's round does it. Probabilities, axes x, y, t.
 
     Example:
         >>> float(averaged_pairs(0.0)[3, 3, 3])
@@ -130,26 +112,15 @@ def averaged_pairs(std: float, *, half: str = "up") -> np.ndarray:
 def draw_pairs(
     digit_a: Tensor, digit_b: Tensor, std: float, n: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pairs of items from two modalities by that rule: each a drawn with replacement, b any item that shows the digit the noise asks for.
+    """n pairs of items by that rule: each a drawn with replacement, b any item that shows the digit the noise asks for.
 
-    Args:
-        digit_a: (n_a,) digits that the items of a show.
-        digit_b: (n_b,) digits of b.
-        std: As in `averaged_pairs`.
-        n: Pairs.
-        rng: Draws everything.
-
-    Returns:
-        of_a (n,), of_b (n,), rows of the items, and the label t (n,), all int64.
-
-    Raises:
-        ValueError: a modality lacks a digit, n < 1, or as `averaged_pairs`.
+    Takes the digits (n_a,), (n_b,) that the items show; returns of_a, of_b, rows of the items, and the label t, all (n,)
+    int64. Raises ValueError when a modality lacks a digit, or as `averaged_pairs`.
     """
     counts = [torch.bincount(d, minlength=10) for d in (digit_a, digit_b)]
     if n < 1 or any(len(count) != 10 or count.min() < 1 for count in counts):
-        raise ValueError(
-            f"draw_pairs: got n={n} and digits {[count.tolist() for count in counts]}; expected n >= 1 and all ten digits on both sides"
-        )
+        found = [count.tolist() for count in counts]
+        raise ValueError(f"draw_pairs: got n={n}, digits {found}; expected n >= 1 and all ten digits on both sides")
     joint = averaged_pairs(std).sum(2).ravel()
     x, y = np.divmod(rng.choice(100, size=n, p=joint), 10)
     rows = []
@@ -158,7 +129,3 @@ def draw_pairs(
         count = np.bincount(digit, minlength=10)
         rows.append(torch.from_numpy(order[(np.cumsum(count) - count)[wanted] + rng.integers(count[wanted])]))
     return rows[0], rows[1], torch.from_numpy(averaged_label(x, y))
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=1, keepdims=True)

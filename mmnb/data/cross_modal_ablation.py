@@ -19,19 +19,12 @@ TABLES = {  # name -> file, measures; all in bits
 def load(table: str = "words") -> pd.DataFrame:
     """One of the authors' result files, one row per model, seed and mask.
 
-    Args:
-        table: "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when
-            words are), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector,
-            and where the detector agrees).
-
-    Returns:
-        Columns model; seed (Int64, missing for the headline rows and variants); mask, "none", "aligned" or "all", or
-        for "words" also a threshold of overlap such as "0.3"; and the measures in bits, MLM, MRC-KL or MRC-XE-VG.
-        "aligned" is the threshold 0.5, or the phrase. MRC-XE is left out: its labels are shifted by one class against
-        the model's outputs.
-
-    Raises:
-        DataUnavailable: The file is neither cached nor to be downloaded.
+    The tables are "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when
+    words are), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector, and where
+    the detector agrees). Columns are model; seed (Int64, missing for the headline rows and variants); mask, "none",
+    "aligned" (threshold 0.5, or the phrase) or "all", or for "words" also a threshold of overlap such as "0.3"; and the
+    measures in bits, MLM, MRC-KL or MRC-XE-VG. MRC-XE is left out: its labels are shifted by one class against the
+    model's outputs.
 
     Source: github.com/e-bug/cross-modal-ablation (MIT licence), folder notebooks; Flickr30k Entities, 14,433 phrases.
     """
@@ -42,17 +35,14 @@ def load(table: str = "words") -> pd.DataFrame:
 
 
 def read(path: Path, measures: list[str]) -> pd.DataFrame:
-    """Read a result file.
+    """Read a result file: masks "None", "All", "Phrase" or a threshold; models with their seed, "UNITER_s42", or without.
 
-    Raises ValueError when a column is missing, a number is none, or a model and mask come twice.  The files name a mask
-    "None", "All", "Phrase" or by its threshold; a model of one seed "UNITER_s42".
+    Raises ValueError when a column is missing, a number is none, or a model and mask come twice.
     """
     raw = pd.read_csv(path, sep="\t", index_col=0, keep_default_na=False, dtype=str)
-    missing = {"Model", "Mask", *measures} - set(raw.columns)
-    if missing:
-        raise ValueError(
-            f"{path.name} has no column {', '.join(sorted(missing))}; expected Model, Mask, {', '.join(measures)}"
-        )
+    if missing := {"Model", "Mask", *measures} - set(raw.columns):
+        lacks, expected = (", ".join(names) for names in (sorted(missing), ["Model", "Mask", *measures]))
+        raise ValueError(f"{path.name} has no column {lacks}; expected {expected}")
     raw = raw[(raw[measures] != "").all(axis=1)]  # a model trained with hard labels has no MRC-KL
     named = raw["Model"].str.extract(r"^(?P<model>.+?)(?:_s(?P<seed>\d+))?$")
     mask = raw["Mask"].str.lower().replace({"phrase": "aligned", "0.5": "aligned", "": "none"})
@@ -66,17 +56,13 @@ def read(path: Path, measures: list[str]) -> pd.DataFrame:
 
 
 def by_seed(table: pd.DataFrame, measure: str) -> dict[str, pd.DataFrame]:
-    """model -> the ten seeds as rows, masks none, aligned, all as columns.
-
-    Raises ValueError when a model has not each of the ten seeds under each mask.
-    """
+    """model -> the ten seeds as rows, masks none, aligned, all as columns. Raises ValueError when one is missing."""
     found = {}
     for model in MODELS:
         own = table[(table["model"] == model) & table["seed"].notna()]
         wide = own.pivot(index="seed", columns="mask", values=measure)
         if sorted(wide.index) != sorted(SEEDS) or not {"none", "aligned", "all"} <= set(wide.columns) or wide.isna().any(axis=None):  # fmt: skip
-            raise ValueError(
-                f"by_seed: {model} has seeds {sorted(wide.index)}; expected {', '.join(map(str, SEEDS))}, each under every mask"
-            )
+            expected = f"{', '.join(map(str, SEEDS))}, each under every mask"
+            raise ValueError(f"by_seed: {model} has seeds {sorted(wide.index)}; expected {expected}")
         found[model] = wide[["none", "aligned", "all"]].astype(float)
     return found

@@ -1,7 +1,7 @@
 """Arrays that are cheap to make again (decoded images, rendered glyphs), kept between runs as `.npz` files.
 
-The folder is `MMNB_CACHE`, else `derived/` in the platform's user cache. A file that cannot be read is made again; a folder that
-cannot be written costs a warning. joblib.Memory would do the same, but it loads pickles, which run code: the folder may be shared.
+A file that cannot be read is made again; a folder that cannot be written costs a warning. joblib.Memory would do the same,
+but it loads pickles, which run code: the folder may be shared.
 """
 
 import hashlib
@@ -29,17 +29,10 @@ def folder() -> Path:
 def arrays(
     name: str, build: Callable[[], Arrays], *, source: Path | str, packages: Sequence[str], **settings: object
 ) -> Arrays:
-    """Return what `build()` returns, from the cache where it is whole, and keep it there.
+    """The named arrays that `build()` returns, from the cache where they are whole, and kept there.
 
-    Args:
-        name: Start of the file name.
-        build: Returns named arrays without Python objects in them.
-        source: The builder's `__file__`; its content, the versions of the packages and the settings name the file.
-        packages: Installed packages that the result depends on.
-        settings: Whatever else it depends on, with a stable `repr`.
-
-    Returns:
-        Name -> array; the caller owns them.
+    `name`, the content of `source` (the builder's `__file__`), the versions of the installed `packages` and the
+    `settings`, which need a stable `repr`, name the file.
     """
     versions = "".join(f"{package}=={metadata.version(package)}\n" for package in packages)
     content = Path(source).read_bytes() + (versions + repr(sorted(settings.items()))).encode()

@@ -7,12 +7,14 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-SPLITS = ("train", "validation", "test")
-SHARES = (0.6, 0.15, 0.25)  # of every class, in the order of SPLITS
+from mmnb.data.rows import SPLITS as SPLITS
+from mmnb.data.rows import Splits
+
+SHARES = (0.6, 0.15, 0.25)  # of every class: training, validation, test
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Digits:
+class Digits(Splits):
     """1,797 pictures of handwritten digits, no two of them equal.
 
     images  (1797, 1, 8, 8) uint8, 0 paper to 16 ink
@@ -28,18 +30,8 @@ class Digits:
     digit: Tensor
     split: Tensor
 
-    def __len__(self) -> int:
-        return len(self.digit)
-
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name} {int((self.split == k).sum()):,}" for k, name in enumerate(SPLITS))
-        return f"Digits({len(self):,} pictures of 8 x 8: {counts})"
-
-    def rows(self, split: str) -> Tensor:
-        """Rows of one split, int64 ascending."""
-        if split not in SPLITS:
-            raise ValueError(f"Digits.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
-        return (self.split == SPLITS.index(split)).nonzero().squeeze(1)
+        return f"Digits({len(self):,} pictures of 8 x 8: {self._counts()})"
 
 
 def load() -> Digits:
@@ -52,22 +44,13 @@ def load() -> Digits:
     """
     raw = load_digits()
     digit = torch.from_numpy(raw.target.astype(np.int64))
-    return Digits(
-        images=torch.from_numpy(raw.images.astype(np.uint8))[:, None], digit=digit, split=stratified(digit, SHARES)
-    )
+    return Digits(torch.from_numpy(raw.images.astype(np.uint8))[:, None], digit, stratified(digit, SHARES))
 
 
 def stratified(label: Tensor, shares: tuple[float, ...], seed: int = 0) -> Tensor:
-    """Deal the rows of every class out to parts, at random but always alike.
+    """Deal the rows of every class out to parts, at random but always alike: (n,) int64, the part of each row.
 
-    Args:
-        label: (n,) int64.
-        shares: Of the parts, above 0, summing to 1 to within 1e-9.
-        seed: Of the draw.
-
-    Returns:
-        (n,) int64, the part of each row. Of a class of m rows, part k gets those from round(m * sum of the shares
-        before k) on.
+    Of a class of m rows, part k gets those from round(m * sum of the shares before k) on; shares sum to 1 within 1e-9.
 
     Example:
         >>> stratified(torch.tensor([0, 0, 1, 1]), (0.5, 0.5)).bincount().tolist()

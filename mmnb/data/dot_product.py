@@ -19,16 +19,8 @@ class DotProduct:
 def sample(n: int, *, dim: int, dim_a: int, dim_b: int, margin: float, rng: np.random.Generator) -> DotProduct:
     """Draw n examples of y = [v . t > 0], seen through a = P v and b = Q t.
 
-    Formula: v, t uniform on the unit sphere of `dim` dimensions, kept if |v . t| > margin; P (dim_a, dim) and Q (dim_b,
-    dim) with entries uniform on [-0.5, 0.5], one draw for the whole sample.
-
-    Args:
-        n: Examples.
-        dim: Of the hidden vectors.
-        dim_a: Of a.
-        dim_b: Of b.
-        margin: From 0 to below 1.
-        rng: Draws everything.
+    Formula: v, t uniform on the unit sphere of `dim` dimensions, kept if |v . t| > margin, 0 <= margin < 1; P (dim_a,
+    dim) and Q (dim_b, dim) with entries uniform on [-0.5, 0.5], one draw for the whole sample.
 
     Example:
         >>> world = sample(100, dim=20, dim_a=30, dim_b=10, margin=0.25, rng=np.random.default_rng(0))
@@ -38,29 +30,23 @@ def sample(n: int, *, dim: int, dim_a: int, dim_b: int, margin: float, rng: np.r
     Source: the synthetic experiment of Hessel & Lee 2020, by the recipe that later papers restate.
     """
     if min(n, dim, dim_a, dim_b) < 1 or not 0 <= margin < 1:
-        raise ValueError(
-            f"dot_product.sample: got n={n}, dim={dim}, dim_a={dim_a}, dim_b={dim_b}, margin={margin}; "
-            "expected sizes >= 1 and 0 <= margin < 1"
-        )
+        got = f"n={n}, dim={dim}, dim_a={dim_a}, dim_b={dim_b}, margin={margin}"
+        raise ValueError(f"dot_product.sample: got {got}; expected sizes >= 1 and 0 <= margin < 1")
     p, q = rng.uniform(-0.5, 0.5, (dim_a, dim)), rng.uniform(-0.5, 0.5, (dim_b, dim))
-    kept: list[tuple[np.ndarray, np.ndarray]] = []
-    found, drawn = 0, 0
+    kept, found, drawn = [], 0, 0
     while found < n:
-        v, t = (_unit(rng.normal(size=(10_000, dim))) for _ in range(2))
+        v, t = (unit(rng.normal(size=(10_000, dim))) for _ in range(2))
         keep = np.abs((v * t).sum(1)) > margin
         kept.append((v[keep], t[keep]))
         found, drawn = found + int(keep.sum()), drawn + len(keep)
         if found * 10_000 < drawn:
-            raise ValueError(
-                f"dot_product.sample: {found} of {drawn} draws have |v . t| > {margin} in {dim} dimensions; expected 1 in 10,000"
-            )
+            passed = f"{found} of {drawn} draws have |v . t| > {margin} in {dim} dimensions"
+            raise ValueError(f"dot_product.sample: {passed}; expected 1 in 10,000")
     v, t = (np.concatenate(side)[:n] for side in zip(*kept, strict=True))
-    return DotProduct(
-        a=torch.from_numpy((v @ p.T).astype(np.float32)),
-        b=torch.from_numpy((t @ q.T).astype(np.float32)),
-        y=torch.from_numpy(((v * t).sum(1) > 0).astype(np.int64)),
-    )
+    a, b = (torch.from_numpy((side @ matrix.T).astype(np.float32)) for side, matrix in ((v, p), (t, q)))
+    return DotProduct(a, b, torch.from_numpy(((v * t).sum(1) > 0).astype(np.int64)))
 
 
-def _unit(x: np.ndarray) -> np.ndarray:
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows of length 1."""
     return x / np.linalg.norm(x, axis=1, keepdims=True)

@@ -1,10 +1,9 @@
 """easy-VQA: questions about one coloured shape on a 64 × 64 picture; real images, real questions, known answers.
 
-Two modalities are needed for most yes/no questions ("is there a teal shape?"), while "what color is the shape?" can be answered
-from the picture alone once the question is known to ask for a colour.
+Two modalities are needed for most yes/no questions ("is there a teal shape?"), while "what color is the shape?" can be
+answered from the picture alone once the question is known to ask for a colour.
 """
 
-import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmnb.data import derived
+from mmnb.data import derived, folders
 from mmnb.data.pairs import Pairs
+from mmnb.data.rows import SPLITS, padded
 from mmnb.errors import DataUnavailable
 
 QUESTION_TYPES = ("what color", "what shape", "has color", "has shape", "lacks color", "lacks shape")
@@ -55,8 +55,7 @@ class Questions:
 class EasyVQA:
     """easy-VQA as tensors, with the official test split and a validation split taken from the training images.
 
-    images          (5000, 3, 64, 64) uint8, channels red, green, blue from 0 to 255; 0-3999 official training, 4000-4999 official
-                    test images
+    images          (5000, 3, 64, 64) uint8, red, green, blue from 0 to 255; 0-3999 official training, 4000-4999 test images
     train           33,742 questions on images 0-3499
     validation      4,833 questions on images 3500-3999 (the last 500 official training images, always the same)
     test            9,673 questions on images 4000-4999
@@ -78,7 +77,7 @@ class EasyVQA:
     question_types: tuple[str, ...]
 
     def __repr__(self) -> str:
-        splits = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in ("train", "validation", "test"))
+        splits = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in SPLITS)
         return f"EasyVQA({len(self.images):,} pictures; questions: {splits}; {len(self.answers)} answers)"
 
     def sentence(self, tokens: Tensor) -> str:
@@ -88,14 +87,8 @@ class EasyVQA:
     def pairs(self, images: tuple[int, int, int] | None = None) -> Pairs:
         """Pictures (a, at half the side: 32 x 32) with questions (b, the 107 different ones) and answers.
 
-        Args:
-            images: How many of the training, validation and test pictures to use, the first ones; None: all.
-
-        Returns:
-            a `Pairs` whose row k is row k of the training, then validation, then test questions, whatever `images` is.
-
-        Raises:
-            ValueError: a number of pictures is below 1 or above what there is.
+        `images`: how many of the training, validation and test pictures to use, the first ones; None: all. Row k is row
+        k of the training, then validation, then test questions, whatever `images` is.
         """
         parts = (self.train, self.validation, self.test)
         there = tuple(int(part.image.max() - part.image.min()) + 1 for part in parts)
@@ -112,30 +105,25 @@ class EasyVQA:
             of_b=of_b,
             label=torch.cat([part.answer for part in parts]),
             classes=self.answers,
-            **{name: r[u] for name, r, u in zip(("train", "validation", "test"), rows, used, strict=True)},
+            **{name: r[u] for name, r, u in zip(SPLITS, rows, used, strict=True)},
         )
 
 
 def folder() -> Path | None:
     """Data folder inside the installed `easy-vqa` package, found without importing it; None if it is not installed."""
-    found = importlib.util.find_spec("easy_vqa")
-    if found is None or found.origin is None:
-        return None
-    data = Path(found.origin).parent / "data"
-    return data if (data / "answers.txt").is_file() else None
+    package = folders.of_package("easy_vqa")
+    return package / "data" if package and (package / "data" / "answers.txt").is_file() else None
 
 
 def load() -> EasyVQA:
-    """Load easy-VQA.
+    """Load easy-VQA; the pictures are decoded once and kept as one file.
 
-    The pictures are decoded once and kept as one file. Raises DataUnavailable if the package `easy-vqa` is not installed.
+    Raises DataUnavailable if the package `easy-vqa` is not installed.
 
     Example:
         >>> data = load()
         >>> data.train.text[0], data.answers[data.train.answer[0]], data.images[data.train.image[0]].shape
         ('what is the blue shape?', 'rectangle', torch.Size([3, 64, 64]))
-
-    Source:  PyPI `easy-vqa` 1.0; its `train` is split further into `train` and `validation`, by image.
     """
     data = folder()
     if data is None:
@@ -145,23 +133,24 @@ def load() -> EasyVQA:
         )
     packages = ("easy-vqa", "numpy", "pillow")
     drawn = derived.arrays("easyvqa", lambda: {"images": _decode(data)}, source=__file__, packages=packages)
-    images = torch.from_numpy(drawn["images"])
-    official = [
-        json.loads((data / split / "questions.json").read_text(encoding="utf-8")) for split in ("train", "test")
-    ]
+    files = (data / split / "questions.json" for split in ("train", "test"))
+    official, test = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     answers = tuple((data / "answers.txt").read_text(encoding="utf-8").split())
-    vocabulary = (PADDING, *sorted({word for rows in official for text, _, _ in rows for word in words(text)}))
-
+    vocabulary = (PADDING, *sorted({word for text, _, _ in official + test for word in words(text)}))
     n_train = _n_images(data, "train")
-    test = [(text, answer, image + n_train) for text, answer, image in official[1]]
     border = n_train - N_VALIDATION_IMAGES
-    train = [row for row in official[0] if row[2] < border]
-    validation = [row for row in official[0] if row[2] >= border]
     split = {
-        name: _tensors(rows, vocabulary, answers)
-        for name, rows in zip(("train", "validation", "test"), (train, validation, test), strict=True)
+        "train": [row for row in official if row[2] < border],
+        "validation": [row for row in official if row[2] >= border],
+        "test": [(text, answer, image + n_train) for text, answer, image in test],
     }
-    return EasyVQA(images=images, vocabulary=vocabulary, answers=answers, question_types=QUESTION_TYPES, **split)
+    return EasyVQA(
+        images=torch.from_numpy(drawn["images"]),
+        vocabulary=vocabulary,
+        answers=answers,
+        question_types=QUESTION_TYPES,
+        **{name: _tensors(rows, vocabulary, answers) for name, rows in split.items()},
+    )
 
 
 def words(text: str) -> list[str]:
@@ -195,26 +184,19 @@ def _n_images(data: Path, split: str) -> int:
 def _decode(data: Path) -> np.ndarray:
     """All pictures, training before test, as (n, 3, 64, 64) uint8."""
     files = [data / split / "images" / f"{i}.png" for split in ("train", "test") for i in range(_n_images(data, split))]
-    images = np.empty((len(files), 3, 64, 64), dtype=np.uint8)
-    for row, file in enumerate(files):
-        with Image.open(file) as picture:
-            images[row] = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-    return images
+    return np.stack([np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1) for file in files])
 
 
 def _tensors(rows: list, vocabulary: tuple[str, ...], answers: tuple[str, ...]) -> Questions:
     """Rows (text, answer, image) as tensors; all splits are padded to the same length."""
-    token, answer = ({name: i for i, name in enumerate(names)} for names in (vocabulary, answers))
-    kind = {name: i for i, name in enumerate(QUESTION_TYPES)}
-    said = [words(text) for text, _, _ in rows]
-    tokens = torch.zeros(len(rows), LONGEST, dtype=torch.int64)
-    for i, line in enumerate(said):
-        tokens[i, : len(line)] = torch.tensor([token[word] for word in line])
+    texts, names, images = zip(*rows, strict=True)
+    token = {word: i for i, word in enumerate(vocabulary)}
+    said = [[token[word] for word in words(text)] for text in texts]
     return Questions(
-        image=torch.tensor([image for _, _, image in rows]),
-        tokens=tokens,
+        image=torch.tensor(images),
+        tokens=padded(said, length=LONGEST),
         length=torch.tensor([len(line) for line in said]),
-        answer=torch.tensor([answer[name] for _, name, _ in rows]),
-        question_type=torch.tensor([kind[question_type(text)] for text, _, _ in rows]),
-        text=tuple(text for text, _, _ in rows),
+        answer=torch.tensor([answers.index(name) for name in names]),
+        question_type=torch.tensor([QUESTION_TYPES.index(question_type(text)) for text in texts]),
+        text=texts,
     )

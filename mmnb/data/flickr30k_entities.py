@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from mmnb import paths
+from mmnb.data import folders
 from mmnb.errors import DataUnavailable
 
 _PHRASE = re.compile(r"\[/EN#(?P<chain>\d+)(?P<types>(?:/\w+)+) (?P<words>[^\]]+)\]")
@@ -54,10 +54,7 @@ class RegionFeatures:
 
 
 def sentence(line: str) -> Sentence:
-    """One line of a sentence file.
-
-    Raises:
-        ValueError: a mark is left over that is not of the form [/EN#number/type words].
+    """One line of a sentence file. Raises ValueError when a mark is not of the form [/EN#number/type words].
 
     Example:
         >>> found = sentence("[/EN#7/people Two men] by [/EN#8/other/scene a lake] .")
@@ -81,7 +78,7 @@ def sentence(line: str) -> Sentence:
 def annotation(file: Path) -> Boxes:
     """Boxes of one picture from its XML file.
 
-    Raises ValueError when the file is no annotation, or a box has no area or leaves the picture by more than a pixel.
+    Raises ValueError when it is no annotation, or a box has no area or leaves the picture by more than a pixel.
     """
     try:
         root = ElementTree.parse(file).getroot()
@@ -98,9 +95,8 @@ def annotation(file: Path) -> Boxes:
             continue
         left, top, right, bottom = (float(box.findtext(name, "nan")) for name in ("xmin", "ymin", "xmax", "ymax"))
         if not (-1 <= left < right <= width + 1 and -1 <= top < bottom <= height + 1):
-            raise ValueError(
-                f"{file.name}: got the box {(left, top, right, bottom)} in a picture of {width} × {height}; expected it inside"
-            )
+            box = left, top, right, bottom
+            raise ValueError(f"{file.name}: got the box {box} in a picture of {width} × {height}; expected it inside")
         for name in thing.findall("name"):
             found.setdefault(name.text or "", []).append([left, top, right, bottom])
     return Boxes(width, height, {chain: np.array(rows) for chain, rows in found.items()})
@@ -118,12 +114,10 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
         if not own.is_file():
             raise DataUnavailable(f"No features of picture {picture}: {own.name} is not in {file}")
         with np.load(own, allow_pickle=False) as stored:
-            raw = {name: stored[name] for name in stored.files}
+            raw = dict(stored)
     else:
         if importlib.util.find_spec("h5py") is None:
-            raise DataUnavailable(
-                f"{file.name} needs the package h5py (pip install h5py), or give a folder of NPZ files"
-            )
+            raise DataUnavailable(f"{file.name} needs h5py: pip install h5py, or give a folder of NPZ files")
         import h5py
 
         with h5py.File(file, "r") as stored:
@@ -134,62 +128,53 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
 
 
 def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
-    """Checked regions from the arrays of one picture; boxes from pixels to shares.
+    """Checked regions from the arrays of one picture, boxes from pixels to shares. Raises ValueError, see `read_regions`."""
 
-    Raises ValueError, see `read_regions`.
-    """
+    def need(holds: bool, got: str, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"regions of {picture}: {got}; expected {expected}")
+
     missing = [name for name in _NEEDED if name not in raw]
-    if missing:
-        raise ValueError(f"regions of {picture}: {', '.join(missing)} missing; expected {', '.join(_NEEDED)}")
-    features, boxes = np.asarray(raw["features"], np.float32), np.asarray(raw["boxes"], np.float32)
-    if features.ndim != 2 or boxes.shape != (len(features), 4) or not len(features):
-        raise ValueError(
-            f"regions of {picture}: got features {features.shape}, boxes {boxes.shape}; expected (R, d) and (R, 4) with R >= 1"
-        )
-    if not np.isfinite(features).all() or not np.isfinite(boxes).all():
-        raise ValueError(f"regions of {picture}: features or boxes are NaN or infinite; expected numbers")
+    need(not missing, f"{', '.join(missing)} missing", ", ".join(_NEEDED))
+    given = {k: np.asarray(raw[k], np.float32) for k in ("features", "boxes", "cls_prob", "obj_conf") if k in raw}
+    for name, value in given.items():
+        need(bool(np.isfinite(value).all()), f"{name} is NaN or infinite", "numbers")
+    features, boxes, classes, sure = (given.get(k) for k in ("features", "boxes", "cls_prob", "obj_conf"))
+    shapes = f"got features {features.shape}, boxes {boxes.shape}"
+    fit = features.ndim == 2 and boxes.shape == (len(features), 4) and len(features) > 0
+    need(fit, shapes, "(R, d) and (R, 4) with R >= 1")
     extent = np.array([float(raw["img_w"]), float(raw["img_h"])] * 2, np.float32)
     boxes = boxes / extent
-    if boxes.min() < -0.01 or boxes.max() > 1.01 or (boxes[:, 2:] <= boxes[:, :2]).any():
-        raise ValueError(
-            f"regions of {picture}: a box leaves the picture or has no area; expected pixels inside {extent[:2].tolist()}"
-        )
-    classes, sure = (np.asarray(raw[k], np.float32) if k in raw else None for k in ("cls_prob", "obj_conf"))
-    for name, value, shape in (("cls_prob", classes, "(R, C)"), ("obj_conf", sure, "(R,)")):
-        if value is not None and (len(value) != len(features) or value.ndim != shape.count("R") + shape.count("C")):
-            raise ValueError(
-                f"regions of {picture}: got {name} {value.shape}; expected {shape} with R = {len(features)}"
-            )
-        if value is not None and not np.isfinite(value).all():
-            raise ValueError(f"regions of {picture}: {name} is NaN or infinite; expected numbers")
+    inside = boxes.min() >= -0.01 and boxes.max() <= 1.01 and (boxes[:, 2:] > boxes[:, :2]).all()
+    need(inside, "a box leaves the picture or has no area", f"pixels inside {extent[:2].tolist()}")
+    for name, value, ndim, shape in (("cls_prob", classes, 2, "(R, C)"), ("obj_conf", sure, 1, "(R,)")):
+        if value is not None:
+            fit = value.ndim == ndim and len(value) == len(features)
+            need(fit, f"got {name} {value.shape}", f"{shape} with R = {len(features)}")
     return RegionFeatures(features, boxes.clip(0, 1), classes, sure)
 
 
 def load(folder: Path | str | None = None, split: str = "val") -> dict[str, tuple[list[Sentence], Boxes]]:
     """picture number -> its captions and boxes, for one split.
 
-    Args:
-        folder: With `Sentences/36979.txt`, `Annotations/36979.xml` and `val.txt`; None: `flickr30k-entities` in the
-            cache folder.
-
-    Raises:
-        DataUnavailable: Files are missing.
-        ValueError: A file is damaged.
+    `folder` holds `Sentences/36979.txt`, `Annotations/36979.xml` and `val.txt`; None: `flickr30k-entities` in the cache
+    folder. Raises DataUnavailable when files are missing, ValueError when one is damaged.
 
     Source: Plummer et al. 2015, github.com/BryanPlummer/flickr30k_entities.
     """
-    folder = paths.cache() / "flickr30k-entities" if folder is None else Path(folder)
-    listing = folder / f"{split}.txt"
-    numbers = listing.read_text(encoding="utf-8").split() if listing.is_file() else []
-    files = {n: (folder / "Sentences" / f"{n}.txt", folder / "Annotations" / f"{n}.xml") for n in numbers}
-    absent = [f.name for pair in files.values() for f in pair if not f.is_file()]
-    if not numbers or absent:
-        raise DataUnavailable(
-            f"Flickr30k Entities is not complete in {folder}: {', '.join(absent[:3]) or listing.name} missing. Unpack annotations.zip and {listing.name} from "
-            "github.com/BryanPlummer/flickr30k_entities there (30 MB, for research; the pictures, 4 GB, need a request form), and region features in VOLTA's "
-            "layout as regions.h5 or a folder regions/ of NPZ files (36 boxes, 2048 numbers each: 10 GB for all pictures)."
-        )
-    return {
-        n: ([sentence(line) for line in text.read_text(encoding="utf-8").splitlines() if line.strip()], annotation(xml))
-        for n, (text, xml) in files.items()
+    how = (
+        f"Unpack annotations.zip and {split}.txt from github.com/BryanPlummer/flickr30k_entities there (30 MB, for research; the pictures, "
+        "4 GB, need a request form), and region features in VOLTA's layout as regions.h5 or a folder regions/ of NPZ files (36 boxes, "
+        "2048 numbers each: 10 GB for all pictures)."
+    )
+    place = ("flickr30k-entities", folder)
+    folder = folders.by_hand(*place, [f"{split}.txt"], "Flickr30k Entities", how)
+    numbers = (folder / f"{split}.txt").read_text(encoding="utf-8").split()
+    if not numbers:
+        raise ValueError(f"flickr30k_entities.load: got an empty {split}.txt; expected the pictures' numbers")
+    files = {n: (f"Sentences/{n}.txt", f"Annotations/{n}.xml") for n in numbers}
+    folders.by_hand(*place, [part for pair in files.values() for part in pair], "Flickr30k Entities", how)
+    lines = {
+        n: filter(str.strip, (folder / text).read_text(encoding="utf-8").splitlines()) for n, (text, _) in files.items()
     }
+    return {n: ([sentence(line) for line in lines[n]], annotation(folder / xml)) for n, (_, xml) in files.items()}

@@ -15,40 +15,19 @@ from torch import Tensor
 
 from mmnb.data import derived, lookalikes, typeset
 from mmnb.data.pairs import Pairs
+from mmnb.data.rows import SPLITS, padded
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
-SPLITS = ("train", "validation", "test")
 FACES = {  # file name without ".ttf" -> split; every style of the held-out faces is known from another family
-    "DejaVuSans": "train",
-    "DejaVuSans-Bold": "train",
-    "DejaVuSans-Oblique": "train",
-    "DejaVuSans-BoldOblique": "train",
-    "DejaVuSansMono": "train",
-    "DejaVuSansMono-Bold": "train",
-    "DejaVuSerif": "train",
-    "DejaVuSerif-Bold": "train",
-    "DejaVuSansMono-Oblique": "validation",
-    "DejaVuSerif-Italic": "validation",
-    "DejaVuSansMono-BoldOblique": "test",
-    "DejaVuSerif-BoldItalic": "test",
+    **{f"DejaVu{name}": "train" for name in ("Sans", "Sans-Bold", "Sans-Oblique", "Sans-BoldOblique")},
+    **{f"DejaVu{name}": "train" for name in ("SansMono", "SansMono-Bold", "Serif", "Serif-Bold")},
+    **{f"DejaVu{name}": "validation" for name in ("SansMono-Oblique", "Serif-Italic")},
+    **{f"DejaVu{name}": "test" for name in ("SansMono-BoldOblique", "Serif-BoldItalic")},
 }
 SCRIPTS = (  # first words of names that are names of scripts; every other character is "COMMON"
-    *(
-        "ARABIC",
-        "ARMENIAN",
-        "BRAILLE",
-        "CANADIAN",
-        "COPTIC",
-        "CYRILLIC",
-        "GEORGIAN",
-        "GREEK",
-        "HEBREW",
-        "LAO",
-        "LATIN",
-        "LISU",
-    ),
-    *("NKO", "OGHAM", "OLD", "TIFINAGH"),
-)
+    "ARABIC", "ARMENIAN", "BRAILLE", "CANADIAN", "COPTIC", "CYRILLIC", "GEORGIAN", "GREEK", "HEBREW", "LAO", "LATIN", "LISU",
+    "NKO", "OGHAM", "OLD", "TIFINAGH",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,27 +79,19 @@ class Glyphs:
         return len(self.images)
 
     def __repr__(self) -> str:  # the fields would fill the screen
-        size = " x ".join(map(str, self.images.shape[1:]))
-        return (
-            f"Glyphs({len(self):,} pictures of {size} pixels, {len(self.names):,} characters, {len(self.faces)} faces, "
-            f"{len(self.vocabulary):,} words)"
-        )
+        pictures = f"{len(self):,} pictures of {' x '.join(map(str, self.images.shape[1:]))} pixels"
+        counts = f"{len(self.names):,} characters, {len(self.faces)} faces, {len(self.vocabulary):,} words"
+        return f"Glyphs({pictures}, {counts})"
 
     def rows(self, split: str, by: str) -> Tensor:
-        """Rows of the pairs in one split.
+        """Rows of the pairs in one split, int64 ascending.
 
-        Args:
-            split: "train", "validation" or "test".
-            by: "face" (known characters in new faces) or "character" (new characters in known faces). The two ways to
-                split must not be mixed in one experiment.
-
-        Returns:
-            (m,) int64, ascending.
+        `by` is "face" (known characters in new faces) or "character" (new characters in known faces); the two must not
+        be mixed in one experiment.
         """
         if split not in SPLITS or by not in ("face", "character"):
-            raise ValueError(
-                f"Glyphs.rows: got split={split!r}, by={by!r}; expected split in {SPLITS}, by 'face' or 'character'"
-            )
+            expected = f"split in {SPLITS}, by 'face' or 'character'"
+            raise ValueError(f"Glyphs.rows: got split={split!r}, by={by!r}; expected {expected}")
         code = self.face_split if by == "face" else self.character_split
         return (code == SPLITS.index(split)).nonzero().squeeze(1)
 
@@ -133,22 +104,14 @@ class Glyphs:
         characters: Tensor | None = None,
         at_least: int = 60,
     ) -> Pairs:
-        """Pictures (a) with names (b) and their script or category as label, split by character.
+        """Pictures (n, 1, size, size) as a, names as b, labelled by "script" or "category", split by character.
 
-        Args:
-            target: "script" or "category".
-            without: Words to take out of all names.
-            faces: Names of the faces to use.
-            characters: Rows of the characters to use, None: all.
-            at_least: Characters that a class must have. "COMMON" is no script here.
-
-        Returns:
-            a `Pairs` with images (n, 1, size, size).
+        The words `without` are taken out of all names; `faces` and `characters` (rows, None: all) are those to use; a class
+        has `at_least` so many characters, and "COMMON" is no script here.
         """
         if target not in ("script", "category") or not set(faces) <= set(self.faces):
-            raise ValueError(
-                f"Glyphs.pairs: got target={target!r}, faces={tuple(faces)}; expected 'script' or 'category', faces among {self.faces}"
-            )
+            expected = f"'script' or 'category', faces among {self.faces}"
+            raise ValueError(f"Glyphs.pairs: got target={target!r}, faces={tuple(faces)}; expected {expected}")
         names, label = (self.scripts, self.script) if target == "script" else (self.categories, self.category)
         size = torch.bincount(label, minlength=len(names)).tolist()
         classes = [k for k, name in enumerate(names) if size[k] >= at_least and name != "COMMON"]
@@ -160,9 +123,7 @@ class Glyphs:
         usable &= number[label[self.character]] >= 0
         if characters is not None:
             usable &= torch.isin(self.character, characters)
-        taken_out = torch.tensor(
-            [self.vocabulary.index(word) for word in without if word in self.vocabulary], dtype=torch.int64
-        )
+        taken_out = torch.tensor([k for k, word in enumerate(self.vocabulary) if word in without], dtype=torch.int64)
         of_b, split = self.character[usable], self.character_split[usable]
         return Pairs(
             a=self.images[usable][:, None],
@@ -176,14 +137,9 @@ class Glyphs:
 
 
 def load(size: int = 32) -> Glyphs:
-    """Load the glyphs, rendered at `size` × `size` pixels.
+    """Load the glyphs, rendered at `size` × `size` pixels, 8 to 128; it takes about a second and is kept, one file per size.
 
-    Args:
-        size: Height and width in pixels, from 8 to 128. Rendering takes about a second and is kept as one file per
-            size.
-
-    Raises:
-        DataUnavailable: matplotlib lacks one of the twelve font files.
+    Raises DataUnavailable when matplotlib lacks one of the twelve font files.
 
     Example:
         >>> data = load()
@@ -218,8 +174,11 @@ def _describe(images: np.ndarray, codepoint: np.ndarray, face: np.ndarray) -> Gl
     names = tuple(unicodedata.name(chr(point)) for point in points)
     group = lookalikes.groups(images, character, len(points))
     of_face = np.array([SPLITS.index(split) for split in FACES.values()], dtype=np.int64)
-    vocabulary = (PADDING, UNKNOWN, *(word for word, _ in _by_frequency(names)[:2000]))
-    tokens, length = _tokens(names, vocabulary)
+    count = Counter(word for name in names for word in name.split())
+    frequent = sorted(count, key=lambda word: (-count[word], word))[:2000]  # ties in alphabetical order
+    vocabulary = (PADDING, UNKNOWN, *frequent)
+    number = {word: i for i, word in enumerate(vocabulary)}
+    said = [[number.get(word, number[UNKNOWN]) for word in name.split()] for name in names]
     categories = [unicodedata.category(chr(point)) for point in points]
     scripts = [name.split()[0] if name.split()[0] in SCRIPTS else "COMMON" for name in names]
     return Glyphs(
@@ -230,11 +189,11 @@ def _describe(images: np.ndarray, codepoint: np.ndarray, face: np.ndarray) -> Gl
         face_split=torch.from_numpy(lookalikes.without_repeats(of_face[face], images, character)),
         character_split=torch.from_numpy(lookalikes.split_by_hash(points[group])[character]),
         names=names,
-        tokens=tokens,
-        length=length,
+        tokens=padded(said),
+        length=torch.tensor([len(line) for line in said]),
         category=_codes(categories),
         script=_codes(scripts),
-        lookalike=torch.from_numpy(np.unique(group, return_inverse=True)[1].astype(np.int64)),
+        lookalike=_codes(group),
         faces=tuple(FACES),
         vocabulary=vocabulary,
         categories=tuple(sorted(set(categories))),
@@ -242,22 +201,5 @@ def _describe(images: np.ndarray, codepoint: np.ndarray, face: np.ndarray) -> Gl
     )
 
 
-def _by_frequency(names: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Words with their counts, the most frequent first, ties in alphabetical order."""
-    return sorted(
-        Counter(word for name in names for word in name.split()).items(), key=lambda item: (-item[1], item[0])
-    )
-
-
-def _tokens(names: tuple[str, ...], vocabulary: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    row = {word: i for i, word in enumerate(vocabulary)}
-    said = [[row.get(word, row[UNKNOWN]) for word in name.split()] for name in names]
-    length = torch.tensor([len(line) for line in said])
-    tokens = torch.zeros(len(said), int(length.max()), dtype=torch.int64)
-    for i, line in enumerate(said):
-        tokens[i, : len(line)] = torch.tensor(line)
-    return tokens, length
-
-
-def _codes(values: list[str]) -> Tensor:
+def _codes(values: list[str] | np.ndarray) -> Tensor:
     return torch.from_numpy(np.unique(values, return_inverse=True)[1].astype(np.int64))

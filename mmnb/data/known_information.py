@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
-Sampler = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Pair = tuple[np.ndarray, np.ndarray]
+Sampler = Callable[[int, np.random.Generator], Pair]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One bench: name · nats, the true I(X;Y) · dimension of X and of Y · sample(n, rng) -> x, y; x is whole numbers where it is a label."""
+    """One bench: nats, the true I(X;Y) · dimension of X and of Y · sample(n, rng) -> x, y; x is whole numbers where a label."""
 
     name: str
     nats: float
@@ -46,45 +48,30 @@ def student_nats(rho: float, nu: float) -> float:
     return gaussian_nats(rho) + f(nu) + f(nu + 2) - 2 * f(nu + 1)
 
 
-def _gaussian(rho: float, d: int) -> Sampler:
-    def sample(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        x = rng.normal(size=(n, d))
-        return x, rho * x + (1 - rho**2) ** 0.5 * rng.normal(size=(n, d))
-
-    return sample
+def _gaussian(n: int, rng: np.random.Generator, rho: float, d: int) -> Pair:
+    x = rng.normal(size=(n, d))
+    return x, rho * x + (1 - rho**2) ** 0.5 * rng.normal(size=(n, d))
 
 
-def _mapped(base: Sampler, of_x: Callable, of_y: Callable) -> Sampler:
-    def sample(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        x, y = base(n, rng)
-        return of_x(x), of_y(y)
-
-    return sample
+def _mapped(n: int, rng: np.random.Generator, base: Sampler, of_x: Callable, of_y: Callable) -> Pair:
+    x, y = base(n, rng)
+    return of_x(x), of_y(y)
 
 
-def _uniform_noise(e: float) -> Sampler:
-    def sample(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        x = rng.uniform(size=(n, 1))
-        return x, x + rng.uniform(-e, e, size=(n, 1))
-
-    return sample
+def _uniform_noise(n: int, rng: np.random.Generator, e: float) -> Pair:
+    x = rng.uniform(size=(n, 1))
+    return x, x + rng.uniform(-e, e, size=(n, 1))
 
 
-def _discrete_uniform(m: int) -> Sampler:
-    def sample(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        x = rng.integers(m, size=n)
-        return x, (x + rng.uniform(0, 2, size=n))[:, None]
-
-    return sample
+def _discrete_uniform(n: int, rng: np.random.Generator, m: int) -> Pair:
+    x = rng.integers(m, size=n)
+    return x, (x + rng.uniform(0, 2, size=n))[:, None]
 
 
-def _student(rho: float, nu: float) -> Sampler:
-    def sample(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        x, y = _gaussian(rho, 1)(n, rng)
-        scale = np.sqrt(nu / rng.chisquare(nu, size=(n, 1)))  # one for both sides
-        return x * scale, y * scale
-
-    return sample
+def _student(n: int, rng: np.random.Generator, rho: float, nu: float) -> Pair:
+    x, y = _gaussian(n, rng, rho, 1)
+    scale = np.sqrt(nu / rng.chisquare(nu, size=(n, 1)))  # one for both sides
+    return x * scale, y * scale
 
 
 def _half_cube(x: np.ndarray) -> np.ndarray:
@@ -99,14 +86,10 @@ def _spiral(x: np.ndarray) -> np.ndarray:
 
 
 def suite(rho: float = 0.75) -> dict[str, Task]:
-    """The bench, by name.
+    """The bench, by name; `rho` is the correlation of the normal tasks, -1 < rho < 1.
 
-    Args:
-        rho: Correlation of the normal tasks, -1 < rho < 1.
-
-    Returns:
-        Name -> `Task`: normal pairs in 1, 5, 20 dimensions; three invertible maps of a normal pair, which change
-        nothing; a Student pair; uniform noise, wide, narrow and almost none; labels against a number.
+    Normal pairs in 1, 5, 20 dimensions; three invertible maps of a normal pair, which change nothing; a Student pair;
+    uniform noise, wide, narrow and almost none; labels against a number.
 
     Example:
         >>> {name: round(task.nats, 3) for name, task in suite().items()}["gaussian, d = 5"]
@@ -116,18 +99,19 @@ def suite(rho: float = 0.75) -> dict[str, Task]:
     """
     if not -1 < rho < 1:
         raise ValueError(f"known_information.suite: got rho={rho}; expected a correlation between -1 and 1")
-    pair, plane = _gaussian(rho, 1), _gaussian(rho, 2)
     one, two = gaussian_nats(rho), gaussian_nats(rho, 2)
-    tasks = [Task(f"gaussian, d = {d}", gaussian_nats(rho, d), d, _gaussian(rho, d)) for d in (1, 5, 20)]
-    tasks += [
-        Task("gaussian, asinh", one, 1, _mapped(pair, np.arcsinh, np.arcsinh)),
-        Task("gaussian, half-cube", one, 1, _mapped(pair, _half_cube, _half_cube)),
-        Task("gaussian, spiral", two, 2, _mapped(plane, _spiral, lambda y: y)),
-        Task("student, 3 degrees", student_nats(rho, 3), 1, _student(rho, 3)),
-        Task("uniform noise, .75", uniform_noise_nats(0.75), 1, _uniform_noise(0.75)),
-        Task("uniform noise, .25", uniform_noise_nats(0.25), 1, _uniform_noise(0.25)),
-        Task("uniform noise, .001", uniform_noise_nats(0.001), 1, _uniform_noise(0.001)),
-        Task("5 labels", discrete_uniform_nats(5), 1, _discrete_uniform(5)),
-        Task("10 labels", discrete_uniform_nats(10), 1, _discrete_uniform(10)),
+    pair, plane = partial(_gaussian, rho=rho, d=1), partial(_gaussian, rho=rho, d=2)
+    normal = (
+        Task(f"gaussian, d = {d}", gaussian_nats(rho, d), d, partial(_gaussian, rho=rho, d=d)) for d in (1, 5, 20)
+    )
+    noise = ((".75", 0.75), (".25", 0.25), (".001", 0.001))
+    tasks = [
+        *normal,
+        Task("gaussian, asinh", one, 1, partial(_mapped, base=pair, of_x=np.arcsinh, of_y=np.arcsinh)),
+        Task("gaussian, half-cube", one, 1, partial(_mapped, base=pair, of_x=_half_cube, of_y=_half_cube)),
+        Task("gaussian, spiral", two, 2, partial(_mapped, base=plane, of_x=_spiral, of_y=lambda y: y)),
+        Task("student, 3 degrees", student_nats(rho, 3), 1, partial(_student, rho=rho, nu=3)),
+        *(Task(f"uniform noise, {name}", uniform_noise_nats(e), 1, partial(_uniform_noise, e=e)) for name, e in noise),
+        *(Task(f"{m} labels", discrete_uniform_nats(m), 1, partial(_discrete_uniform, m=m)) for m in (5, 10)),
     ]
     return {task.name: task for task in tasks}

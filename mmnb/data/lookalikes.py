@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mmnb.data.rows import linked
+
 TRAIN, VALIDATION, TEST = range(3)
 REPEATED = 3  # a picture that an earlier split already shows for the same character: in no split
 
@@ -9,27 +11,15 @@ REPEATED = 3  # a picture that an earlier split already shows for the same chara
 def groups(images: np.ndarray, character: np.ndarray, n: int) -> np.ndarray:
     """For each of n characters the smallest character of its group; two that share a picture, in whatever faces, are joined.
 
-    Args:
-        images: (m, height, width).
-        character: (m,), from 0 to n - 1: whose picture it is.
+    `character` says whose picture each of `images` (m, height, width) is.
 
     Example:
         >>> groups(np.array([[[1]], [[2]], [[1]], [[3]]]), np.array([0, 1, 2, 1]), n=3)
         array([0, 1, 0])
     """
-    first = np.arange(n)
-
-    def find(k: int) -> int:
-        while first[k] != k:
-            k = first[k]
-        return k
-
     seen: dict[bytes, int] = {}
-    for picture, k in zip(images, character.tolist(), strict=True):
-        other = find(seen.setdefault(picture.tobytes(), k))
-        mine = find(k)
-        first[max(mine, other)] = min(mine, other)
-    return np.array([find(k) for k in range(n)])
+    first = [seen.setdefault(picture.tobytes(), k) for picture, k in zip(images, character.tolist(), strict=True)]
+    return linked(character, first, n)
 
 
 def split_by_hash(number: np.ndarray) -> np.ndarray:
@@ -49,6 +39,4 @@ def without_repeats(split: np.ndarray, images: np.ndarray, character: np.ndarray
     pairs = [(k, picture.tobytes()) for k, picture in zip(character.tolist(), images, strict=True)]
     for pair, code in zip(pairs, split.tolist(), strict=True):
         earliest[pair] = min(code, earliest.get(pair, code))
-    return np.array(
-        [code if earliest[pair] == code else REPEATED for pair, code in zip(pairs, split.tolist(), strict=True)]
-    )
+    return np.where(split == [earliest[pair] for pair in pairs], split, REPEATED)

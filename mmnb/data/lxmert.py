@@ -39,16 +39,7 @@ class LxmertSplits:
 
 
 def load(task: str = "vqa") -> LxmertSplits:
-    """Load the accuracies of one task.
-
-    Args:
-        task: "vqa" or "gqa".
-
-    Raises:
-        DataUnavailable: The file is neither cached nor to be downloaded.
-
-    Source: `emap-lxmert/{task}_results.txt` in data/manifest.toml.
-    """
+    """The accuracies of one task, "vqa" or "gqa". Raises DataUnavailable when they are neither cached nor to be downloaded."""
     if task not in TASKS:
         raise ValueError(f"lxmert.load: got task={task!r}; expected 'vqa' or 'gqa'")
     return LxmertSplits(*read(remote.fetch(f"emap-lxmert/{task}_results.txt")), task=task)
@@ -61,14 +52,12 @@ def read(path: Path) -> np.ndarray:
     """
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        found = _LINE.fullmatch(line.strip())
-        if found is None:
-            raise ValueError(
-                f"{path.name}, line {number}: got {line!r}; expected orig/add/image/text/mean: and five numbers"
-            )
-        rows.append([float(value) for value in found.groups()])
+        if line.strip():
+            found = _LINE.fullmatch(line.strip())
+            if found is None:
+                expected = "orig/add/image/text/mean: and five numbers"
+                raise ValueError(f"{path.name}, line {number}: got {line!r}; expected {expected}")
+            rows.append([float(value) for value in found.groups()])
     if not rows:
         raise ValueError(f"{path.name} holds no split; expected one a line")
     return np.array(rows).T

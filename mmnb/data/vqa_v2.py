@@ -1,7 +1,4 @@
-"""VQA 2.0 validation, read from the official files: questions on COCO pictures, each answered by ten people.
-
-For the profile `paper`. An answer is scored softly by how many of the ten people gave it (`vqa_accuracy`).
-"""
+"""VQA 2.0 validation from the official files: questions on COCO pictures, each answered by ten people. For the profile `paper`."""
 
 import json
 import re
@@ -13,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmnb import paths
+from mmnb.data import folders
 from mmnb.errors import DataUnavailable
 
 QUESTIONS = "v2_OpenEnded_mscoco_val2014_questions.json"
@@ -24,31 +21,24 @@ _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBERS = {"none": "0"} | {word: str(i) for i, word in enumerate(_DIGITS)}
 _ENDINGS = (  # of words that are nothing else without the apostrophe
-    ("n't", ("ai", "are", "ca", "could", "did", "does", "do", "had", "has", "have", "is", "might", "must", "need")),
-    ("n't", ("sha", "should", "was", "were", "wo", "would")),
-    ("'s", ("he", "how", "she", "somebody", "someone", "that", "there", "what", "where", "who")),
-    ("'d", ("he", "how", "it", "they", "you")),
-    ("'re", ("they", "you")),
-    ("'ve", ("they", "we", "you")),
-    ("'ll", ("you",)),
+    ("n't", "ai are ca could did does do had has have is might must need sha should was were wo would"),
+    ("'s", "he how she somebody someone that there what where who"),
+    *(("'d", "he how it they you"), ("'re", "they you"), ("'ve", "they we you"), ("'ll", "you")),
 )
-_CONTRACTIONS = {(start + end).replace("'", ""): start + end for end, starts in _ENDINGS for start in starts}
+_CONTRACTIONS = {(start + end).replace("'", ""): start + end for end, starts in _ENDINGS for start in starts.split()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class VQAv2:
     """VQA 2.0 validation (or some rows of it); entry i of every field is question i; 214,354 questions on 40,504 pictures.
 
-    question       n strings
-    picture        n paths of JPEG files (open them with `pictures`)
-    answers        n tuples of ten normalised strings, one a person
-    question_id    (n,) int64, official
-    question_type  n strings, the question's first words ("how many"); answer_type: n strings, "yes/no", "number" or "other"
+    picture        paths of JPEG files (open them with `pictures`)
+    answers        tuples of ten normalised strings, one a person
+    question_type  the question's first words ("how many"); answer_type: "yes/no", "number" or "other"
 
-    Only the official validation split is read; public checkpoints were trained on parts of it: see the card of the checkpoint.
+    Public checkpoints were trained on parts of the official validation split: see the card of the checkpoint.
 
-    Source: Goyal et al. (2017), visualqa.org; questions and answers CC BY 4.0, pictures: their own licence on Flickr
-    (via COCO).
+    Source: Goyal et al. (2017), visualqa.org; CC BY 4.0, pictures: their own licence on Flickr (via COCO).
     """
 
     question: tuple[str, ...]
@@ -67,11 +57,8 @@ class VQAv2:
     def subset(self, rows: Tensor | list[int]) -> "VQAv2":
         """The questions in `rows`, in that order, for example `torch.randperm(len(data), generator=g)[:500]`."""
         rows = torch.as_tensor(rows, dtype=torch.int64)
-        pick = rows.tolist()
-        chosen = {
-            name: tuple(getattr(self, name)[i] for i in pick)
-            for name in ("question", "picture", "answers", "question_type", "answer_type")
-        }
+        fields = {name: values for name, values in vars(self).items() if name != "question_id"}
+        chosen = {name: tuple(values[i] for i in rows.tolist()) for name, values in fields.items()}
         return VQAv2(question_id=self.question_id[rows], **chosen)
 
     def pictures(self) -> list[Image.Image]:
@@ -79,11 +66,7 @@ class VQAv2:
         return [_open(file) for file in self.picture]
 
     def targets(self, labels: list[str] | tuple[str, ...]) -> Tensor:
-        """Score of each label for each question, (n, len(labels)) float32 in [0, 1]; see `vqa_accuracy`.
-
-        Args:
-            labels: The answers a model can give, in the order of its outputs.
-        """
+        """Score of each label, an answer that a model can give, for each question: (n, labels) float32; see `vqa_accuracy`."""
         columns: dict[str, list[int]] = {}
         for column, label in enumerate(labels):
             columns.setdefault(normalise(label), []).append(column)
@@ -95,37 +78,24 @@ class VQAv2:
 
 
 def load(folder: Path | str | None = None) -> VQAv2:
-    """Read the validation split.
+    """Read the validation split; pictures are opened only when asked for.
 
-    Args:
-        folder: Holds `v2_OpenEnded_mscoco_val2014_questions.json`, `v2_mscoco_val2014_annotations.json` and the folder
-            `val2014` with `COCO_val2014_000000262148.jpg` and so on; None: `vqa-v2` in the cache folder (`MMNB_DATA`).
-
-    Returns:
-        a `VQAv2`; pictures are opened only when asked for.
-
-    Raises:
-        DataUnavailable: Files are missing.
-        ValueError: The two JSON files do not fit together.
+    `folder` holds the two JSON files and `val2014` with `COCO_val2014_000000262148.jpg` and so on; None: `vqa-v2` in the
+    cache folder (`MMNB_DATA`). Raises DataUnavailable when files are missing, ValueError when the two do not fit together.
 
     Source: https://visualqa.org/download.html, "Balanced Real Images", validation.
     """
-    folder = paths.cache() / "vqa-v2" if folder is None else Path(folder)
-    missing = [name for name in (QUESTIONS, ANNOTATIONS, PICTURES) if not (folder / name).exists()]
-    if missing:
-        raise DataUnavailable(
-            f"VQA 2.0 validation is not complete in {folder}: {', '.join(missing)} missing. Download questions, annotations (60 MB) and the "
-            "COCO pictures val2014 (6.6 GB) from https://visualqa.org/download.html and unpack all three there; licence CC BY 4.0 "
-            "(pictures: their own on Flickr). Another place can be given as vqa_v2.load(folder)."
-        )
+    how = (
+        "Download questions, annotations (60 MB) and the COCO pictures val2014 (6.6 GB) from https://visualqa.org/download.html "
+        "and unpack all three there; licence CC BY 4.0 (pictures: their own on Flickr). Another place can be given as vqa_v2.load(folder)."
+    )
+    folder = folders.by_hand("vqa-v2", folder, (QUESTIONS, ANNOTATIONS, PICTURES), "VQA 2.0 validation", how)
     questions = _read(folder / QUESTIONS, "questions")
     annotations = {row["question_id"]: row for row in _read(folder / ANNOTATIONS, "annotations")}
     unanswered = [row["question_id"] for row in questions if row["question_id"] not in annotations]
     if unanswered or len(questions) != len(annotations):
-        raise ValueError(
-            f"vqa_v2.load: {QUESTIONS} has {len(questions)} questions, {ANNOTATIONS} {len(annotations)} annotations, and {len(unanswered)} "
-            "questions have none; expected the two files of one release"
-        )
+        counts = f"{len(questions)} questions, {len(annotations)} annotations; {len(unanswered)} questions have none"
+        raise ValueError(f"vqa_v2.load: got {counts}; expected {QUESTIONS} and {ANNOTATIONS} of one release")
     answered = [annotations[row["question_id"]] for row in questions]
     return VQAv2(
         question=tuple(row["question"] for row in questions),
@@ -138,16 +108,9 @@ def load(folder: Path | str | None = None) -> VQAv2:
 
 
 def vqa_accuracy(count: int, people: int = 10) -> float:
-    """Official accuracy of an answer that `count` of the ten people gave.
+    """Official accuracy, 0 to 1, of an answer that `count` of the ten `people` gave.
 
     Formula: mean over the ten ways to leave one person out of min(agreeing among the other nine / 3, 1).
-
-    Args:
-        count: From 0 to `people`.
-        people: How many answered.
-
-    Returns:
-        a number from 0 to 1.
 
     Example:
         >>> [round(vqa_accuracy(count), 4) for count in range(6)]
@@ -156,9 +119,7 @@ def vqa_accuracy(count: int, people: int = 10) -> float:
     Source: visualqa.org/evaluation; the shorter min(count/3, 1) of the paper gives .33, .67, 1 instead.
     """
     if not 0 <= count <= people or people < 1:
-        raise ValueError(
-            f"vqa_accuracy: got count={count}, people={people}; expected 0 <= count <= people, people >= 1"
-        )
+        raise ValueError(f"vqa_accuracy: got {count} of {people}; expected 0 <= count <= people, people >= 1")
     left_out_agreed, left_out_differed = min(max(count - 1, 0) / 3, 1.0), min(count / 3, 1.0)
     return (count * left_out_agreed + (people - count) * left_out_differed) / people
 
@@ -186,9 +147,8 @@ def _read(file: Path, field: str) -> list[dict]:
     try:
         return json.loads(file.read_text(encoding="utf-8"))[field]
     except (json.JSONDecodeError, KeyError) as error:
-        raise ValueError(
-            f"vqa_v2.load: {file} is not the official file ({type(error).__name__}: {error}); expected a JSON object with {field!r}"
-        ) from error
+        what = f"{file} is not the official file ({type(error).__name__}: {error})"
+        raise ValueError(f"vqa_v2.load: {what}; expected a JSON object with {field!r}") from error
 
 
 def _open(file: Path) -> Image.Image:
@@ -196,6 +156,5 @@ def _open(file: Path) -> Image.Image:
         with Image.open(file) as picture:
             return picture.convert("RGB")
     except FileNotFoundError as error:
-        raise DataUnavailable(
-            f"picture {file.name} of VQA 2.0 is missing in {file.parent}; unpack COCO's val2014.zip (6.6 GB) completely"
-        ) from error
+        how = "unpack COCO's val2014.zip (6.6 GB) completely"
+        raise DataUnavailable(f"picture {file.name} of VQA 2.0 is missing in {file.parent}; {how}") from error

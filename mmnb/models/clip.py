@@ -1,9 +1,9 @@
 """CLIP through open_clip: a small one to train on the spot, and public checkpoints for the profile `paper`."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,51 +11,27 @@ from torch import Tensor, nn
 from mmnb.errors import DataUnavailable
 from mmnb.models import need
 
-
-class PicturesWithTexts(Protocol):
-    """Pairs (PIL picture, text), such as `mmnb.data.coco.CocoPairs`."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, row: int) -> tuple[Any, str]: ...
+PicturesWithTexts = Sequence[tuple[Any, str]]  # pairs (PIL picture, text), such as `mmnb.data.coco.CocoPairs`
 
 
 class SmallClip(nn.Module):
     """open_clip's CLIP at the size of a laptop, for grey pictures and short rows of tokens.
 
-    Weights have open_clip's own initialisation, from torch's global generator. The buffer `rotation` is applied to text after the encoder; it is
-    the identity unless `set_rotation` is called, and never trained.
-
-    Args:
-        words: Size of the vocabulary, 0 being padding.
-        length: Tokens of the longest row.
-        size, patch: Pixels of a side of the picture, and of a patch (a divisor).
+    Weights have open_clip's own initialisation, from torch's global generator. The buffer `rotation` is applied to text
+    after the encoder; it is the identity unless `set_rotation` is called, and never trained. `words` is the size of the
+    vocabulary, 0 being padding; `length` counts the tokens of the longest row; `patch` divides `size`.
     """
 
-    def __init__(
-        self,
-        words: int,
-        length: int,
-        *,
-        size: int = 32,
-        patch: int = 16,
-        width: int = 64,
-        layers: int = 2,
-        dimensions: int = 64,
-    ) -> None:
+    def __init__(self, words: int, length: int, *, size: int = 32, patch: int = 16, width: int = 64, layers: int = 2, dimensions: int = 64) -> None:  # fmt: skip
         super().__init__()
         need("open_clip", "open_clip_torch")
         from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
-        head = min(width, 32)
+        both, head = {"width": width, "layers": layers}, min(width, 32)
+        vision = CLIPVisionCfg(**both, head_width=head, patch_size=patch, image_size=size)
+        text = CLIPTextCfg(**both, heads=width // head, context_length=length + 1, vocab_size=words + 1)
         self.end = words  # open_clip reads a text's embedding where its largest token stands
-        self.model = CLIP(
-            dimensions,
-            CLIPVisionCfg(layers=layers, width=width, head_width=head, patch_size=patch, image_size=size),
-            CLIPTextCfg(
-                context_length=length + 1, vocab_size=words + 1, width=width, heads=width // head, layers=layers
-            ),
-        )
+        self.model = CLIP(dimensions, vision, text)
         self.register_buffer("rotation", torch.eye(dimensions))
 
     def encode_image(self, images: Tensor) -> Tensor:
@@ -79,9 +55,8 @@ class SmallClip(nn.Module):
         rotation = rotation.to(self.rotation)
         identity = torch.eye(len(self.rotation)).to(self.rotation)
         if rotation.shape != identity.shape or (rotation @ rotation.T - identity).abs().max() > 1e-4:
-            raise ValueError(
-                f"SmallClip.set_rotation: got a matrix {tuple(rotation.shape)} that is not orthogonal; expected {tuple(identity.shape)}, R R^T = 1"
-            )
+            got = f"a matrix {tuple(rotation.shape)} that is not orthogonal"
+            raise ValueError(f"SmallClip.set_rotation: got {got}; expected {tuple(identity.shape)}, R R^T = 1")
         self.rotation.copy_(rotation)
 
 
@@ -94,27 +69,19 @@ class Loaded(NamedTuple):
 
 
 def load(name: str, pretrained: str | Path | None, device: str | torch.device = "cpu") -> Loaded:
-    """An open_clip model.
+    """An open_clip model, such as "ViT-B-32-quickgelu" (OpenAI's weights need QuickGELU).
 
-    Args:
-        name: Such as "ViT-B-32-quickgelu" (OpenAI's weights need QuickGELU).
-        pretrained: A tag of open_clip ("openai"), a checkpoint file, or None for random weights from torch's global generator.
-
-    Raises:
-        DataUnavailable: open_clip or the checkpoint is not available.
-        ValueError: An unknown name.
+    `pretrained` is a tag of open_clip ("openai"), a checkpoint file, or None for random weights from torch's global
+    generator. Raises DataUnavailable without open_clip or the checkpoint, ValueError on an unknown name.
     """
     open_clip = need("open_clip", "open_clip_torch")
     if name not in open_clip.list_models():
         raise ValueError(f"clip.load: got name {name!r}; expected one of open_clip.list_models()")
     if isinstance(pretrained, Path) and not pretrained.is_file():
-        raise DataUnavailable(
-            f"clip.load: there is no checkpoint {pretrained}; expected a file that open_clip can load"
-        )
+        raise DataUnavailable(f"clip.load: there is no checkpoint {pretrained}; expected a file for open_clip")
+    weights = None if pretrained is None else str(pretrained)
     try:
-        model, _, preprocess = open_clip.create_model_and_transforms(
-            name, pretrained=None if pretrained is None else str(pretrained), device=device
-        )
+        model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=weights, device=device)
     except (OSError, RuntimeError) as error:
         if pretrained is None or isinstance(pretrained, Path):
             raise
@@ -129,7 +96,7 @@ def load(name: str, pretrained: str | Path | None, device: str | torch.device = 
 def embed_pairs(
     loaded: Loaded, pairs: PicturesWithTexts, n: int | None = None, batch_size: int = 64
 ) -> tuple[Tensor, Tensor]:
-    """Unit rows of the first n pairs: images (n, d), texts (n, d), float64 on the CPU. n = None: all. Raises: ValueError on n out of range."""
+    """Unit rows of the first n pairs (None: all): images (n, d), texts (n, d), float64 on the CPU."""
     n = len(pairs) if n is None else n
     if not 1 <= n <= len(pairs):
         raise ValueError(f"embed_pairs: got n = {n}; expected 1 to {len(pairs)}")

@@ -52,14 +52,7 @@ class BagOfTokens(nn.Module):
 
 
 class Blind(nn.Module):
-    """Zeros for any input: (n, …) -> (n, features). For the modality that a one-sided head ignores.
-
-    Example:
-        >>> Blind(features=2)(torch.rand(3, 5))
-        tensor([[0., 0.],
-                [0., 0.],
-                [0., 0.]])
-    """
+    """Zeros for any input: (n, …) -> (n, features). For the modality that a one-sided head ignores."""
 
     def __init__(self, features: int) -> None:
         super().__init__()

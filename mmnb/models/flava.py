@@ -13,8 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmnb.errors import DataUnavailable
-from mmnb.models import listed, need
+from mmnb.models import from_hub, listed, need
 
 CHECKPOINT = "facebook/flava-full"
 
@@ -34,26 +33,23 @@ def grid_boxes(side: int) -> Tensor:
 class Flava(nn.Module):
     """FLAVA behind the call that the ablation expects: words and patches in, logits over words and over the codebook out.
 
-    The model, a `FlavaForPreTraining`, is put in eval mode, and its weights are frozen.
+    The model, a `FlavaForPreTraining`, is put in eval mode, and its weights are frozen. Raises ValueError when the
+    processor crops (boxes would no longer fit the grid), or its sizes are not those of the model.
 
-    Raises:
-        ValueError: The processor crops (boxes would no longer fit the grid), or its sizes are not those of the model.
-
-    Source:
-        Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; its other five losses are left out.
+    Source: Singh et al. 2022, through transformers. The logits are `mmm_text_logits` and `mmm_image_logits`; its other
+    five losses are left out.
     """
 
     def __init__(self, model: nn.Module, image_processor: Any) -> None:
         super().__init__()
         vision = model.config.image_config
         self.side, self.patch = vision.image_size // vision.patch_size, vision.patch_size
-        wanted_of = {"": vision.image_size, "codebook_": 8 * self.side}  # the codebook halves a picture three times
-        for name, wanted in wanted_of.items():
+        # the codebook halves a picture three times
+        for name, wanted in (("", vision.image_size), ("codebook_", 8 * self.side)):
             shown = [dict(getattr(image_processor, f"{name}{kind}")) for kind in ("size", "crop_size")]
             if any(extent != {"height": wanted, "width": wanted} for extent in shown):
                 raise ValueError(f"Flava: the processor's {name}size and {name}crop_size are {shown}; expected {wanted} × {wanted}, without cropping")  # fmt: skip
-        self.model = model.eval().requires_grad_(False)
-        self.image_processor = image_processor
+        self.model, self.image_processor = model.requires_grad_(False), image_processor
         self.eval()
 
     @property
@@ -63,9 +59,9 @@ class Flava(nn.Module):
 
     @torch.no_grad()
     def prepare(self, pictures: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
-        """Features (n, patches, 3 · p · p) float32, the normalised pixels of every patch, and codes (n, patches) int64, its entry of the codebook.
+        """Features (n, patches, 3 · p · p) float32, the normalised pixels of every patch, and codes (n, patches) int64.
 
-        Pictures are resized to a square, as in pretraining. Raises: TypeError, ValueError on no pictures or no codebook.
+        A code is a patch's entry of the codebook. Pictures are resized to a square, as in pretraining.
         """
         if self.model.image_codebook is None:
             raise ValueError("Flava.prepare: the checkpoint has no codebook; expected one")
@@ -83,14 +79,8 @@ class Flava(nn.Module):
     def forward(self, tokens: Tensor, token_mask: Tensor, feature: Tensor, box: Tensor, region_mask: Tensor) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Logits over words (b, L, V) and over the codebook (b, patches, entries).
 
-        Args:
-            tokens: (b, L) int64.
-            token_mask: (b, L) bool.
-            feature, box: (b, patches, 3 · p · p) and (b, patches, 4), as `prepare` and `box` give them.
-            region_mask: (b, patches) bool: where it is False FLAVA sees its mask token.
-
-        Raises:
-            ValueError: Train mode, or patches that are not those of the whole grid.
+        Takes tokens, token_mask (b, L); feature (b, patches, 3 · p · p) and box (b, patches, 4), as `prepare` and `box`
+        give them: those of the whole grid; region_mask (b, patches): where it is False FLAVA sees its mask token.
         """
         if self.training or self.model.training:
             raise ValueError("Flava: the model is in train mode; expected eval mode, call `.eval()`")
@@ -99,13 +89,9 @@ class Flava(nn.Module):
         extent = (self.side * self.patch, self.side * self.patch)
         pixels = functional.fold(feature.transpose(1, 2), extent, self.patch, stride=self.patch)
         device = self._device
-        seen = self.model.flava(
-            input_ids=tokens.to(device),
-            attention_mask=token_mask.to(device, torch.float32),
-            pixel_values=pixels.to(device),
-            bool_masked_pos=~region_mask.to(device),
-            return_dict=True,
-        ).multimodal_embeddings
+        shown = {"pixel_values": pixels.to(device), "bool_masked_pos": ~region_mask.to(device)}
+        said = {"input_ids": tokens.to(device), "attention_mask": token_mask.to(device, torch.float32)}
+        seen = self.model.flava(**said, **shown, return_dict=True).multimodal_embeddings
         # behind the class tokens, of all and of the picture
         first = 1 + self.model.flava.multimodal_model.use_cls_token
         return self.model.mmm_text_head(seen[:, -tokens.shape[1] :]), self.model.mmm_image_head(seen[:, first : first + self.side**2])  # fmt: skip
@@ -118,30 +104,14 @@ class Flava(nn.Module):
 def load(name: str | Path = CHECKPOINT) -> Flava:
     """FLAVA from the Hugging Face hub, its cache, or a folder written by `save_pretrained`.
 
-    Raises:
-        DataUnavailable: It is neither cached nor can be fetched.
-        ValueError: It is another model, or lacks weights.
+    Raises DataUnavailable when it can be had from none, ValueError when it is another model, or lacks weights.
 
-    Source:
-        `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192; about 1.4 GB, BSD-3-Clause.
+    Source: `facebook/flava-full`: ViT-B/16 for pictures and for text, six multimodal layers, a codebook of 8,192;
+    about 1.4 GB, BSD-3-Clause.
     """
     need("transformers")
-    from transformers import FlavaConfig, FlavaForPreTraining, FlavaImageProcessor
+    from transformers import FlavaForPreTraining, FlavaImageProcessor
 
-    try:
-        config, _ = FlavaConfig.get_config_dict(name)
-        if "model_type" not in config:
-            raise FileNotFoundError(f"no config.json in {name}")
-        if config["model_type"] != "flava":
-            raise ValueError(f"flava.load: {name} holds a model of type {config['model_type']!r}; expected 'flava'")
-        model, report = FlavaForPreTraining.from_pretrained(name, output_loading_info=True)
-        processor = FlavaImageProcessor.from_pretrained(name)
-    except OSError as missing:
-        raise DataUnavailable(
-            f"The weights {name} (about 1.4 GB, on the Hugging Face hub, BSD-3-Clause) are neither cached nor to be fetched: hf download {name}"
-        ) from missing
-    tied = "head.bias"  # the decoders' biases
-    absent = sorted(key for key in report["missing_keys"] if not key.endswith(tied))
-    if absent:
-        raise ValueError(f"flava.load: {name} lacks weights: {', '.join(absent[:3])} ({len(absent)} in all); expected a FLAVA with its pretraining heads")  # fmt: skip
-    return Flava(model, processor)
+    how = f"The weights {name} (about 1.4 GB, on the Hugging Face hub, BSD-3-Clause) are neither cached nor to be fetched: hf download {name}"
+    tied = ("head.bias",)  # the decoders' biases
+    return Flava(*from_hub(name, "flava.load", how, FlavaForPreTraining, FlavaImageProcessor, tied=tied))

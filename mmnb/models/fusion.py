@@ -1,8 +1,9 @@
 """Heads that turn two feature vectors into logits, from one that ignores a side to one that interacts freely; and a late-fusion model.
 
-Every head is `head(features_a, features_b) -> logits`, (n, d), (n, d) -> (n, classes). The first three are additive by construction: the
-effect of `a` on the logits never depends on `b`. `cross(a, b)`, (p, d), (q, d) -> (p, q, classes), scores all pairs at once;
-`split_head()` gives the linear layers at the ends of a head. `mmnb.emap` uses both to measure interactions without N^2 passes.
+Every head is `head(features_a, features_b) -> logits`, (n, d), (n, d) -> (n, classes). The first three are additive by
+construction: the effect of `a` on the logits never depends on `b`. `cross(a, b)`, (p, d), (q, d) -> (p, q, classes),
+scores all pairs at once; `split_head()` gives the linear layers at the ends of a head. `mmnb.emap` uses both to measure
+interactions without N^2 passes.
 """
 
 from typing import TYPE_CHECKING
@@ -92,16 +93,14 @@ class Multiplicative(nn.Module):
 
 
 class DotProduct(nn.Module):
-    """exp(s) <W a, V b> + c, one score a pair: how dual encoders compare two items, without their normalisation, which is not affine.
+    """exp(s) <W a, V b> + c, one score (n, 1) a pair: how dual encoders rank, or say yes and no.
 
-    Put normalisation into the encoders. The score is (n, 1): it ranks, or says yes and no.
+    Their normalisation is not affine: put it into the encoders.
     """
 
     def __init__(self, features: int, width: int | None = None) -> None:
         super().__init__()
-        width = features if width is None else width
-        self.linear_a = nn.Linear(features, width, bias=False)
-        self.linear_b = nn.Linear(features, width, bias=False)
+        self.linear_a, self.linear_b = (nn.Linear(features, width or features, bias=False) for _ in "ab")
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(()))
 
@@ -115,10 +114,7 @@ class DotProduct(nn.Module):
 
 
 class LateFusion(nn.Module):
-    """head(encode_a(a), encode_b(b)).
-
-    With `of_a` and `of_b`, pair k is (a[of_a[k]], b[of_b[k]]): an image with several questions is encoded once.
-    """
+    """head(encode_a(a), encode_b(b)); with `of_a` and `of_b`, pair k is (a[of_a[k]], b[of_b[k]]): items are encoded once."""
 
     def __init__(self, encode_a: nn.Module, encode_b: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -126,9 +122,8 @@ class LateFusion(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor, of_a: Tensor | None = None, of_b: Tensor | None = None) -> Tensor:
         features_a, features_b = self.encode_a(a), self.encode_b(b)
-        return self.head(
-            features_a if of_a is None else features_a[of_a], features_b if of_b is None else features_b[of_b]
-        )
+        features_a = features_a if of_a is None else features_a[of_a]
+        return self.head(features_a, features_b if of_b is None else features_b[of_b])
 
     def two_tower(self) -> "TwoTower":
         """Its encoders and its head apart, for instruments that cross all `a` with all `b`."""

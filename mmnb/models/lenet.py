@@ -13,8 +13,7 @@ class LeNet5(nn.Module):
         >>> LeNet5(classes=10)(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 10])
 
-    Source:
-        LeCun, Bottou, Bengio & Haffner 1998.
+    Source: LeCun, Bottou, Bengio & Haffner 1998.
     """
 
     def __init__(self, classes: int) -> None:

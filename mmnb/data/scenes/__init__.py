@@ -19,26 +19,6 @@ from mmnb.data.scenes.vocabulary import (
 from mmnb.data.scenes.world import Knobs, Scenes, make, recaption
 
 __all__ = [
-    "ARCS",
-    "BACKGROUND",
-    "CLASSES",
-    "CLS",
-    "CODE",
-    "COLOURS",
-    "MASK",
-    "N_CLASSES",
-    "PAD",
-    "SEP",
-    "SHAPES",
-    "SIZES",
-    "WORDS",
-    "Detector",
-    "Knobs",
-    "Regions",
-    "Scenes",
-    "codebook",
-    "detect",
-    "grammar",
-    "make",
-    "recaption",
-]
+    "ARCS", "BACKGROUND", "CLASSES", "CLS", "CODE", "COLOURS", "MASK", "N_CLASSES", "PAD", "SEP", "SHAPES", "SIZES", "WORDS",
+    "Detector", "Knobs", "Regions", "Scenes", "codebook", "detect", "grammar", "make", "recaption",
+]  # fmt: skip

@@ -65,7 +65,6 @@ def compose(mentions: list[tuple[int, int, int, int | None, int]], verb: int) ->
         nouns.append(caption.add(SHAPES[shape], noun_arc, noun_head))
         caption.phrases.append((start, noun + 1, thing))
         caption.add(PLACES[cell], "pobj", caption.add("in", "prep", noun))
-    caption.tokens.append(SEP)
-    caption.heads.append(-1)
-    caption.arcs.append(-1)
+    for row, end in ((caption.tokens, SEP), (caption.heads, -1), (caption.arcs, -1)):
+        row.append(end)
     return caption

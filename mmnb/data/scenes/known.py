@@ -1,10 +1,11 @@
-"""Scenes and questions whose information is known exactly: how much of an answer stands in the picture, in the caption, in both, or only between them.
+"""Scenes and questions whose information is known exactly: what of an answer stands in the picture, the caption, both, or only between.
 
 Every picture shows one large object and small ones; its caption names the large one and may be wrong about it. The answer to a question depends on nothing
 but what is *shown* (class of the large object, 16 values) and what is *told* (class in the caption, 16 values). Places and small objects are drawn
 independently of these, so the table of shown, told and answer holds all there is to know, and pixels and words hold as much.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -26,9 +27,10 @@ Rule = Callable[[int, int, int, int], str]
 
 @dataclass(frozen=True)
 class Question:
-    """name · text, what is asked · rule(shape shown, colour shown, shape told, colour told) -> answer · how often the caption is right about shape and colour.
+    """What is asked · rule(shape shown, colour shown, shape told, colour told) -> answer · how often the caption is right.
 
-    A caption that is wrong about a colour tells one of the three others, each equally often; shapes likewise. At 1/4 it says nothing about the picture.
+    A caption that is wrong about a colour tells one of the three others, each equally often; shapes likewise. At 1/4 it
+    says nothing about the picture.
     """
 
     name: str
@@ -45,9 +47,6 @@ class Question:
 
     def table(self) -> np.ndarray:
         """Joint probabilities (16, 16, answers) of the class shown, the class told and the answer; class = shape · 4 + colour.
-
-        Raises:
-            ValueError: a probability lies outside 0 to 1.
 
         Example:
             >>> QUESTIONS["caption right?"].table().sum((0, 1))
@@ -116,14 +115,9 @@ class Known:
 
 
 def largest_region(pictures: Tensor, side: int = 8) -> Tensor:
-    """What a detector hands over, from the pixels alone: the bounding box of the largest coloured patch, averaged down to side × side.
+    """What a detector hands over, from the pixels alone: the bounding box of the largest coloured patch, averaged down.
 
-    Args:
-        pictures: (n, 3, h, w) uint8 on the renderer's ground.
-        side: Pixels.
-
-    Returns:
-        (n, 3, side, side) float32, 0 to 255.
+    (n, 3, h, w) uint8 on the renderer's ground -> (n, 3, side, side) float32, 0 to 255.
     """
     if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3 or side < 1:
         raise ValueError(f"largest_region: got {tuple(pictures.shape)} {pictures.dtype}, side={side}; expected (n, 3, h, w) uint8, side >= 1")  # fmt: skip
@@ -133,21 +127,13 @@ def largest_region(pictures: Tensor, side: int = 8) -> Tensor:
         patches = ndimage.find_objects(ndimage.label(mask)[0])
         if not patches:
             raise ValueError(f"largest_region: picture {i} shows nothing but ground; expected an object")
-        rows, columns = max(
-            patches, key=lambda patch: (patch[0].stop - patch[0].start) * (patch[1].stop - patch[1].start)
-        )
+        rows, columns = max(patches, key=lambda patch: math.prod(edge.stop - edge.start for edge in patch))
         regions.append(adaptive_avg_pool2d(pictures[i, :, rows, columns].float(), side))
     return torch.stack(regions)
 
 
 def draw(question: Question, n: int, *, seed: int, objects: int = 3) -> Known:
-    """Draw n scenes with answers from `question.table()`.
-
-    Args:
-        question: One of `QUESTIONS` or your own.
-        n: Scenes.
-        seed: Of the draw.
-        objects: Of each, 3 to 8, the first of them large.
+    """Draw n scenes of 3 to 8 `objects` each, the first one large, with answers from `question.table()`.
 
     Example:
         >>> world = draw(QUESTIONS["caption right?"], 4, seed=0)
@@ -162,10 +148,8 @@ def draw(question: Question, n: int, *, seed: int, objects: int = 3) -> Known:
     reach = torch.tensor(RADIUS, dtype=torch.float64)[size][..., None]
     shape, colour = base.shape.clone(), base.colour.clone()
     shape[:, 0], colour[:, 0] = (torch.from_numpy(part) for part in divmod(shown, len(COLOURS)))
-    captions = [
-        compose([(0, *map(int, divmod(t, len(COLOURS))), LARGE, cell)], 0)
-        for t, cell in zip(told, base.cell[:, 0].tolist(), strict=True)
-    ]
+    named = zip(told, base.cell[:, 0].tolist(), strict=True)
+    captions = [compose([(0, *map(int, divmod(t, len(COLOURS))), LARGE, cell)], 0) for t, cell in named]
     scenes = replace(
         base,
         shape=shape,

@@ -23,11 +23,9 @@ def _distance(shape: int, x: Tensor, y: Tensor) -> Tensor:
 
 
 def render(scenes: Scenes, rows: Tensor | None = None, *, side: int = 64) -> Tensor:
-    """Pictures of some scenes (all, without `rows`): (n, 3, side, side) uint8.
+    """Pictures of some scenes (all, without `rows`): (n, 3, side, side) uint8, side at least 8.
 
     Each edge pixel mixes ground and colour by the distance to the edge. No randomness: the same scenes give the same bytes.
-
-    Raises ValueError when side is below 8.
     """
     if side < 8:
         raise ValueError(f"render: got side={side}; expected at least 8 pixels")
@@ -41,9 +39,8 @@ def render(scenes: Scenes, rows: Tensor | None = None, *, side: int = 64) -> Ten
         own = scenes.shape[rows[item], thing] == shape
         for i, k in zip(item[own].split(4096), thing[own].split(4096), strict=True):
             centre, reach = scenes.centre[rows[i], k].float() * side, torch.tensor(RADIUS)[scenes.size[rows[i], k]] * side  # fmt: skip
-            corner = (
-                (centre - window / 2).round().long().clamp(0, side - window)
-            )  # only a window around each object is drawn
+            # only a window around each object is drawn
+            corner = (centre - window / 2).round().long().clamp(0, side - window)
             at = corner[:, :, None] + offsets  # (m, 2, window): columns, rows
             place = (at + 0.5 - centre[:, :, None]) / reach[:, None, None]
             x, y = place[:, 0, None, :], place[:, 1, :, None]
@@ -59,12 +56,7 @@ def render(scenes: Scenes, rows: Tensor | None = None, *, side: int = 64) -> Ten
 
 
 def draw(ax, scenes: Scenes, number: int, *, boxes: Tensor | None = None, side: int = 256, links: bool = True) -> None:
-    """Show one scene on a matplotlib axis, its boxes (or other ones), and below it the caption; phrases carry the number of their box.
-
-    Args:
-        boxes: (m, 4) to draw instead of the true ones.
-        links: =False leaves the numbers out.
-    """
+    """Show one scene on a matplotlib axis with its boxes, or other ones (m, 4); `links` numbers those that a phrase names."""
     picture = render(scenes, torch.tensor([number]), side=side)[0].permute(1, 2, 0)
     ax.imshow(picture.numpy(), extent=(0, 1, 1, 0))
     present = (scenes.shape[number] >= 0).nonzero().squeeze(1)
@@ -72,9 +64,7 @@ def draw(ax, scenes: Scenes, number: int, *, boxes: Tensor | None = None, side: 
     for left, top, right, bottom in shown.tolist():
         ax.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="black", linewidth=0.8)
     if links:
-        for start, _, thing in scenes.phrase[number].tolist():
-            if start >= 0:
-                left, top = scenes.box[number, thing, :2].tolist()
-                order = [t for s, _, t in sorted(scenes.phrase[number].tolist()) if s >= 0].index(thing) + 1
-                ax.text(left, top - 0.015, str(order), fontsize=8, va="bottom")
+        named = [thing for start, _, thing in sorted(scenes.phrase[number].tolist()) if start >= 0]
+        for order, (left, top) in enumerate(scenes.box[number, named, :2].tolist(), start=1):
+            ax.text(left, top - 0.015, str(order), fontsize=8, va="bottom")
     ax.set(xticks=[], yticks=[])

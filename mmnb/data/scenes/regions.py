@@ -1,6 +1,7 @@
 """What a detector would hand over: boxes, features and class distributions, from the true objects through knobs of error.
 
-Two sources of features: vectors drawn here (cheap: a fixed code of shape, colour and size, plus noise), or an encoder that sees the pixels (`pixels.py`).
+Two sources of features: vectors drawn here (cheap: a fixed code of shape, colour and size, plus noise), or an encoder
+that sees the pixels (`pixels.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ CODE = 62  # width of the appearance part; with the four numbers of the box 66
 class Detector:
     """How good the detector is.
 
-    noise      standard deviation of the noise on each of the 62 numbers of a feature whose clean entries have standard deviation 1/2
+    noise      standard deviation of the noise on each of the 62 numbers of a feature, whose clean entries have 1/2
     soft       share of the class distribution that is spread evenly over all classes
     confused   how often the peak of the distribution is a wrong class (drawn at random among all others)
     jitter     standard deviation of a box's corners, in shares of the object's width or height
@@ -37,20 +38,19 @@ class Detector:
     background: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("soft", "confused", "missed"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"Detector: got {name}={getattr(self, name)}; expected a number from 0 to 1")
-        for name in ("noise", "jitter", "parts", "background"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"Detector: got {name}={getattr(self, name)}; expected 0 or more")
+        for name, value in vars(self).items():
+            share = name in ("soft", "confused", "missed")
+            if not 0 <= value <= (1 if share else np.inf):
+                raise ValueError(f"Detector: got {name}={value}; expected {'0 to 1' if share else '0 or more'}")
 
 
 @dataclass(frozen=True)
 class Regions:
     """Regions of n scenes, R in each, absent ones with mask False and zeros.
 
-    box (n, R, 4) float32 in shares of the picture · feature (n, R, d) float32 · label (n, R, 17) float32, the detector's distribution over classes, background last
-    · mask (n, R) bool · confidence (n, R) float32, the largest probability of an object class · thing (n, R) int64, the object it shows, -1 for none
+    box (n, R, 4) in shares of the picture · feature (n, R, d) · label (n, R, 17), the detector's distribution over
+    classes, background last · mask (n, R) bool · confidence (n, R), the largest probability of an object class · thing
+    (n, R) int64, the object it shows, -1 for none; float32 unless said otherwise
     """
 
     box: Tensor
@@ -69,20 +69,15 @@ class Regions:
 
 
 def codebook() -> Tensor:
-    """The fixed code (4 + 4 + 2, 62) whose rows add up to an object's clean feature, entries of standard deviation 0.29: the same everywhere."""
+    """The fixed code (4 + 4 + 2, 62) whose rows add up to an object's clean feature, entries of standard deviation 0.29."""
     return torch.randn(len(SHAPES) + len(COLOURS) + len(SIZES), CODE, generator=torch.Generator().manual_seed(7)) / 3**0.5 / 2  # fmt: skip
 
 
 def detect(scenes: Scenes, detector: Detector | None = None, *, seed: int) -> Regions:
-    """Regions of every scene, in random order within a scene. The same seed gives the same regions.
-
-    Raises ValueError as `Detector` does.
-    """
+    """Regions of every scene, in random order within a scene. The same seed gives the same regions."""
     detector, rng = detector or Detector(), np.random.default_rng([seed, 1])
-    n, k = scenes.shape.shape
-    kinds = 1 + detector.parts
-    thing = np.concatenate([np.tile(np.arange(k), kinds), np.full(detector.background, -1)])
-    thing = np.tile(thing, (n, 1))
+    (n, k), kinds = scenes.shape.shape, 1 + detector.parts
+    thing = np.tile(np.concatenate([np.tile(np.arange(k), kinds), np.full(detector.background, -1)]), (n, 1))
     real = thing >= 0
     of = np.maximum(thing, 0)
     present = np.take_along_axis(scenes.shape.numpy() >= 0, of, 1)

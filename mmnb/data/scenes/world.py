@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmnb.data.rows import padded
 from mmnb.data.scenes.grammar import compose
 from mmnb.data.scenes.vocabulary import COLOURS, SHAPES, SIZES, VERBS, WORDS
 
@@ -100,9 +101,7 @@ def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
     shape, colour = (np.where(themed, rng.integers(0, len(names), (n, 1)), drawn) for names, drawn in ((SHAPES, shape), (COLOURS, colour)))  # fmt: skip
     centre = np.stack([cell % 3, cell // 3], axis=-1) / 3 + 1 / 6 + rng.uniform(-0.03, 0.03, (n, high, 2))
     reach = np.array(RADIUS)[size][..., None]
-    box = np.concatenate(
-        [centre - reach, centre + reach], -1
-    )  # every shape fills its square: a box tells the size, not the shape
+    box = np.concatenate([centre - reach, centre + reach], -1)  # each shape fills its square: a box tells only the size
     padded = {"shape": shape, "colour": colour, "size": size, "cell": cell}
     return Scenes(
         **{name: torch.from_numpy(np.where(absent, -1, values)) for name, values in padded.items()},
@@ -114,7 +113,7 @@ def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
 
 
 def recaption(scenes: Scenes, *, seed: int) -> Scenes:
-    """The same scenes with other captions, drawn anew: several captions for a picture, as photographs have them. The same seed gives the same captions.
+    """The same scenes with other captions, drawn anew from the seed: several for a picture, as photographs have them.
 
     Example:
         >>> made = make(50, seed=0)
@@ -143,14 +142,9 @@ def _captions(shape: np.ndarray, colour: np.ndarray, size: np.ndarray, cell: np.
         captions.append(compose(mentions, int(verbs[i])))
         told.append([m[1] * len(COLOURS) + m[2] for m in mentions])
     return {
-        "tokens": _padded([c.tokens for c in captions], 0),
-        "phrase": _padded([c.phrases for c in captions], (-1, -1, -1)),
-        "head": _padded([c.heads for c in captions], -1),
-        "arc": _padded([c.arcs for c in captions], -1),
-        "told": _padded(told, -1),
+        "tokens": padded([c.tokens for c in captions]),
+        "phrase": padded([c.phrases for c in captions], (-1, -1, -1)),
+        "head": padded([c.heads for c in captions], -1),
+        "arc": padded([c.arcs for c in captions], -1),
+        "told": padded(told, -1),
     }
-
-
-def _padded(rows: list[list], value) -> Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
