@@ -53,78 +53,64 @@ def held_out(inputs: Mapping[str, Any], label: Tensor) -> HeldOut:
     """
 
     def losses(model: LateModel) -> dict[str, Tensor]:
-        found = {}
-        for name, logits in model.logits({name: inputs[name] for name in model.names}).items():
-            each = functional.cross_entropy(logits.double().flatten(0, -2), label.flatten(), reduction="none")
-            found[name] = each.view(label.shape).mean(-1)
-        return found
+        logits = model.logits({name: inputs[name] for name in model.names})
+        each = {
+            name: functional.cross_entropy(z.double().flatten(0, -2), label.flatten(), reduction="none")
+            for name, z in logits.items()
+        }
+        return {name: loss.view(label.shape).mean(-1) for name, loss in each.items()}
 
     return losses
 
 
 class BestWeights:
-    """The best weights so far of each unit, name -> module, and of each replica in it."""
+    """The best weights so far of each unit, name -> module, and of each replica in it; without a `stop` it keeps nothing.
 
-    def __init__(self, stop: EarlyStop, units: Mapping[str, nn.Module]) -> None:
-        self.stop, self.units = stop, units
-        self.loss: dict[str, Tensor] = {}
-        self.epoch: dict[str, Tensor] = {}
-        self.weights: dict[str, dict[str, Tensor]] = {}
+    They are in `kept` as a checkpoint holds them, on the CPU: "NAME.loss", "NAME.epoch" and "NAME.weights.KEY".
+    """
+
+    def __init__(self, stop: EarlyStop | None, units: Mapping[str, nn.Module]) -> None:
+        self.stop, self.units = stop, units if stop is not None else {}
+        self.kept: dict[str, Tensor] = {}
 
     def update(self, model: LateModel, epoch: int) -> dict[str, float]:
         """Measure after `epoch` and keep the weights that are better. Returns the mean held-out losses, for the curves."""
-        found = self.stop.held_out(model)
+        found = self.stop.held_out(model) if self.stop is not None else {}
         if not set(self.units) <= set(found):
             raise ValueError(
                 f"EarlyStop: held_out gave {sorted(found)}; expected a loss for each of {list(self.units)}"
             )
         curves = {}
         for name, unit in self.units.items():
-            loss = torch.as_tensor(found[name], dtype=torch.float64).cpu()
+            loss, weights = torch.as_tensor(found[name], dtype=torch.float64).cpu(), unit.state_dict()
             if loss.ndim > 1 or not loss.isfinite().all():
                 raise ValueError(f"EarlyStop: held_out gave {loss.tolist()} for {name}; expected finite, () or (r,)")
-            if loss.ndim and any(value.shape[:1] != loss.shape for value in unit.state_dict().values()):
+            if loss.ndim and any(value.shape[:1] != loss.shape for value in weights.values()):
                 raise ValueError(
                     f"EarlyStop: held_out gave {len(loss)} losses for {name}; expected one number for one model"
                 )
-            if name not in self.loss:
-                self.loss[name] = torch.full_like(loss, torch.inf)
-                self.epoch[name] = torch.zeros_like(loss, dtype=torch.int64)
-                self.weights[name] = {key: value.detach().clone() for key, value in unit.state_dict().items()}
-            better = (loss < self.loss[name]) & ~self._stopped(name, epoch)
-            self.loss[name] = torch.where(better, loss, self.loss[name])
-            self.epoch[name] = torch.where(better, epoch, self.epoch[name])
-            for key, value in unit.state_dict().items():
-                self.weights[name][key][better.to(value.device)] = value.detach()[better.to(value.device)]
+            now = {f"{name}.loss": loss, f"{name}.epoch": torch.full_like(loss, epoch, dtype=torch.int64)}
+            now |= {f"{name}.weights.{key}": value.detach().cpu() for key, value in weights.items()}
+            if f"{name}.loss" in self.kept:
+                better = (loss < self.kept[f"{name}.loss"]) & ~self._stopped(name, epoch)
+                for key, value in now.items():
+                    self.kept[key][better] = value[better]
+            else:
+                self.kept |= {key: value.clone() for key, value in now.items()}
             curves[f"held out {name}"] = loss.mean().item()
         return curves
 
     def _stopped(self, name: str, epoch: int) -> Tensor:
         """Whose patience had run out before `epoch`; such a unit or replica no longer changes."""
-        if self.stop.patience is None:
-            return torch.zeros_like(self.epoch[name], dtype=torch.bool)
-        return epoch - 1 - self.epoch[name] >= self.stop.patience
+        patience = torch.inf if self.stop.patience is None else self.stop.patience
+        return epoch - 1 - self.kept[f"{name}.epoch"] >= patience
 
     def finished(self, epoch: int) -> bool:
         """Whether nothing is left to train in `epoch`."""
-        return bool(self.epoch) and all(bool(self._stopped(name, epoch).all()) for name in self.units)
+        return bool(self.kept) and all(bool(self._stopped(name, epoch).all()) for name in self.units)
 
     def restore(self) -> None:
         """Put the best weights back."""
         for name, unit in self.units.items():
-            unit.load_state_dict(self.weights[name])
-        self.stop.found.update({name: epoch.clone() for name, epoch in self.epoch.items()})
-
-    def state(self) -> dict[str, Tensor]:
-        """The tensors that a checkpoint must hold."""
-        tensors = {}
-        for name, weights in self.weights.items():
-            tensors |= {f"{name}.loss": self.loss[name], f"{name}.epoch": self.epoch[name]}
-            tensors |= {f"{name}.weights.{key}": value for key, value in weights.items()}
-        return tensors
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """The inverse of `state`."""
-        for name, unit in self.units.items():
-            self.loss[name], self.epoch[name] = tensors[f"{name}.loss"], tensors[f"{name}.epoch"]
-            self.weights[name] = {key: tensors[f"{name}.weights.{key}"] for key in unit.state_dict()}
+            unit.load_state_dict({key: self.kept[f"{name}.weights.{key}"] for key in unit.state_dict()})
+            self.stop.found[name] = self.kept[f"{name}.epoch"].clone()
