@@ -12,6 +12,8 @@ from mmnb.data.scenes import MASK, PAD, Regions, Scenes
 from mmnb.models.vl import VisionLanguage, small
 from mmnb.recipes.fit import History, fit
 
+WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])  # the box of the whole picture
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -54,7 +56,7 @@ class Recipe:
 def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Feature, box and mask with one more region in front: the whole picture, its feature the mean of the regions seen."""
     mean = (feature * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    whole = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(box), 1, 4)
+    whole = WHOLE.expand(len(box), 1, 4)
     return torch.cat([mean[:, None], feature], 1), torch.cat([whole, box], 1), torch.cat([mask[:, :1] | True, mask], 1)
 
 
