@@ -22,32 +22,27 @@ from mmnb.instruments.checkpoint import Checkpoint, load_optimiser, optimiser_st
 from mmnb.instruments.identity import fingerprint
 from mmnb.models.clip import Loaded, PicturesWithTexts
 from mmnb.recipes.clip.contrast import symmetric_loss
+from mmnb.recipes.fit import step
 
 RUNNING, FINISHED = "running.safetensors", "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How `finetune` trains. The defaults are those of the released code.
-
-    Attributes:
-        tau: Temperature at the start; as in the released code it is trained with the rest and has no bound.
-        epochs: Passes through all pairs, each in a new order; a last short batch is left out.
-        batch_size, learning_rate, betas, eps, weight_decay: Of Adam, without a schedule; the decay is part of the gradient, not AdamW's.
-        seed: Of the orders.
+    """How `finetune` trains: Adam without a schedule. The defaults are those of the released code.
 
     Source:
         github.com/Weixin-Liang/Modality-Gap, Table_1_Implications_CLIP_Zero_Shot/training/utils.py.
     """
 
-    tau: float
-    epochs: int = 5
+    tau: float  # temperature at the start; it is trained with the rest and has no bound
+    epochs: int = 5  # passes through all pairs, each in a new order; a last short batch is left out
     batch_size: int = 64
     learning_rate: float = 1e-5
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-6
-    weight_decay: float = 0.2
-    seed: int = 1234
+    weight_decay: float = 0.2  # part of the gradient, not AdamW's
+    seed: int = 1234  # of the orders
 
     def __post_init__(self) -> None:
         if not self.tau > 0 or self.epochs < 1 or self.batch_size < 2:
@@ -96,13 +91,8 @@ def finetune(
         return finished["epochs"]
     with torch.no_grad():
         model.logit_scale.fill_(-math.log(settings.tau))
-    optimiser = torch.optim.Adam(
-        model.parameters(),
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        eps=settings.eps,
-        weight_decay=settings.weight_decay,
-    )
+    given = {name: getattr(settings, name) for name in ("betas", "eps", "weight_decay")}
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, **given)
     done = _load(running, model, optimiser) or {"steps": 0, "sum": 0.0, "epochs": []}
     total = steps * settings.epochs
     hidden = None if progress is None else not progress
@@ -111,7 +101,7 @@ def finetune(
             epoch = len(done["epochs"])
             batches = _order(len(pairs), epoch, settings)[done["steps"] - epoch * steps :]
             for pixels, tokens in DataLoader(_Ready(pairs, loaded), batch_sampler=batches, num_workers=workers):
-                done["sum"] += _step(model, optimiser, pixels, tokens)
+                done["sum"] += step(_loss(model, pixels, tokens), optimiser, "finetune")
                 done["steps"] += 1
                 bar.update()
                 if running.due():
@@ -127,17 +117,11 @@ def finetune(
     return done["epochs"]
 
 
-def _step(model: nn.Module, optimiser: Optimizer, pixels: Tensor, tokens: Tensor) -> float:
+def _loss(model: nn.Module, pixels: Tensor, tokens: Tensor) -> Tensor:
     device = model.logit_scale.device
     images, texts = model.encode_image(pixels.to(device)), model.encode_text(tokens.to(device))
     images, texts = functional.normalize(images, dim=1), functional.normalize(texts, dim=1)
-    loss = symmetric_loss(images, texts, (-model.logit_scale).exp())
-    if not loss.isfinite():
-        raise FloatingPointError(f"finetune: the loss is {loss.item()}; try a smaller learning_rate")
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
+    return symmetric_loss(images, texts, (-model.logit_scale).exp())
 
 
 def _order(n: int, epoch: int, settings: Settings) -> list[list[int]]:
@@ -172,8 +156,7 @@ def _save(file: Checkpoint, done: dict[str, Any], model: nn.Module, optimiser: O
 
 def _load(file: Checkpoint, model: nn.Module, optimiser: Optimizer | None = None) -> dict[str, Any] | None:
     """How far the run got, with its state put into model and optimiser; None where there is no such file."""
-    saved = file.load()
-    if saved is None:
+    if (saved := file.load()) is None:
         return None
     tensors, progress = saved
     model.load_state_dict({name: value for name, value in tensors.items() if not name.startswith("optimiser.")})
