@@ -121,16 +121,8 @@ def fit_pairs(
         rows = pairs.validation
         return (pair_logits(model, pairs, rows).argmax(1) == pairs.label[rows]).float().mean().item()
 
-    return fit(
-        model,
-        loss,
-        len(units),
-        epochs=epochs,
-        batch_size=items_per_batch,
-        generator=torch.Generator().manual_seed(seed),
-        validate=validation_accuracy,
-        **options,
-    )
+    options |= {"generator": torch.Generator().manual_seed(seed), "validate": validation_accuracy}
+    return fit(model, loss, len(units), epochs=epochs, batch_size=items_per_batch, **options)
 
 
 def pair_logits(model: LateFusion, pairs: Pairs, rows: Tensor) -> Tensor:

@@ -23,21 +23,13 @@ CHECKPOINTS = (  # name, token type of the regions: VisualBERT's sources disagre
 
 @dataclass(frozen=True)
 class Phrases:
-    """One row per phrase with a gold box, whether a region matches it or not.
+    """One row per phrase with a gold box, whether a region matches it or not."""
 
-    Attributes:
-        inputs: As a model takes them, without a region of the whole picture.
-        query: (n,) int64, last wordpiece of the phrase.
-        match: (n, R) bool, IoU >= .5 with any gold box.
-        confidence: (n, R), of the class that the detector found, or None.
-        picture: (n,) int64.
-    """
-
-    inputs: Inputs
-    query: Tensor
-    match: Tensor
-    confidence: Tensor | None
-    picture: Tensor
+    inputs: Inputs  # as a model takes them, without a region of the whole picture
+    query: Tensor  # (n,) int64, last wordpiece of the phrase
+    match: Tensor  # (n, R) bool, IoU >= .5 with any gold box
+    confidence: Tensor | None  # (n, R), of the class that the detector found
+    picture: Tensor  # (n,) int64
 
     def __len__(self) -> int:
         return len(self.query)
@@ -46,10 +38,7 @@ class Phrases:
 def phrases(
     tokenizer: Any, folder: Path | None = None, *, split: str = "val", most: int | None = None, limit: int = 38
 ) -> Phrases:
-    """All phrases with a gold box of the first pictures of a split.
-
-    Args, Raises: as `mmnb.recipes.flickr.items.flickr_items`.
-    """
+    """All phrases with a gold box of the first pictures of a split; arguments and errors as `flickr_items`."""
     rows = list(islice(with_regions(tokenizer, folder, split, limit), most))
     if not rows:
         raise ValueError(f"phrases: split {split} has no phrase with a box; expected some")

@@ -48,13 +48,10 @@ def patch_items(
     limit: int = 38,
     pictures: int = 16,
 ) -> Iterator[Items]:
-    """Items of Flickr30k Entities for FLAVA, some pictures at a time (the pixels of all would not fit in memory): every phrase with a gold box.
+    """Items of Flickr30k Entities for FLAVA, `pictures` at a time (the pixels of all would not fit in memory): every phrase with a gold box.
 
-    Args as in `flickr_items`; the pictures are `flickr30k-images/36979.jpg` in the folder; `pictures` of them are read at a time.
-
-    Yields:
-        `Items` without a region of the whole picture; `label` is one-hot at the patch's entry of the codebook; `mean` is zero, the mean of
-        normalised pixels.
+    Args as in `flickr_items`; the pictures are `flickr30k-images/36979.jpg` in the folder. `Items` have no region of the whole picture; `label`
+    is one-hot at the patch's entry of the codebook; `mean` is zero, the mean of normalised pixels.
     """
     folder = default(folder)
     named = f30k.load(folder, split)
@@ -92,10 +89,7 @@ def patch_bits(
 ) -> dict[str, dict[str, Tensor]]:
     """Both directions on FLAVA, its own mask token in place of patches: "words" and "regions", each condition -> (n,) bits.
 
-    The generator draws the seeds of the condition random; options go to `patch_items`.
-
-    Raises:
-        ValueError: No item, or as `patch_items`.
+    The generator draws the seeds of the condition random; options go to `patch_items`. Raises: ValueError where there is no item.
     """
     found: dict[str, list[dict[str, Tensor]]] = {"words": [], "regions": []}
     common = {"mask_id": tokenizer.mask_token_id, "replacement": "drop", "batch_size": 16}

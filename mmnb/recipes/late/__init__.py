@@ -4,6 +4,8 @@
 stopping on held-out data, `blending` Gradient-Blending.
 """
 
+# ruff: noqa: F401 - what is imported here is what the room offers
+
 from mmnb import aliases
 from mmnb.recipes.late.blending import estimate, fit_online, mean_losses
 from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, build, stack_models, unstack
@@ -23,39 +25,6 @@ from mmnb.recipes.late.objectives import (
 )
 from mmnb.recipes.late.stopping import EarlyStop, held_out
 from mmnb.recipes.late.training import Batches, Curves, adam, fit, shuffled, shuffled_stacked
-
-__all__ = [
-    "JOINT",
-    "Batches",
-    "Concat",
-    "Curves",
-    "EarlyStop",
-    "GradientBlending",
-    "Hidden",
-    "Joint",
-    "LateModel",
-    "LinearHead",
-    "ModalityDropout",
-    "Objective",
-    "OgmGe",
-    "Unimodal",
-    "UnimodalTeachers",
-    "adam",
-    "build",
-    "coefficients",
-    "confidence",
-    "cross_entropy",
-    "estimate",
-    "fit",
-    "fit_online",
-    "held_out",
-    "mean_losses",
-    "scale_gradients",
-    "shuffled",
-    "shuffled_stacked",
-    "stack_models",
-    "unstack",
-]
 
 _RENAMED = {
     "Alone": "Unimodal",

@@ -78,18 +78,14 @@ def train(
     epochs: int,
     seed: int,
     drop_at: float = 0.7,
-    checkpoint: Any = None,
+    **options,
 ) -> late.LateModel:
-    """Build and train one model; every objective starts from the same weights.
+    """Build and train one model on the `batches`; every objective starts from the same weights. Options go to `late.fit`.
 
-    Args:
-        read: The training batches, see `batches`.
-        seed: Of the weights and of what the objective draws.
-        drop_at: Share of the epochs after which the learning rate falls to a tenth (published: 70 of 100).
-        checkpoint: File from which a killed training continues.
+    `drop_at` is the share of the epochs after which the learning rate falls to a tenth (published: 70 of 100).
     """
     model, schedule = build(classes, seed), step_down(epochs, drop_at)
-    late.fit(model, read, objective, epochs=epochs, seed=seed, optimiser=sgd, schedule=schedule, checkpoint=checkpoint)
+    late.fit(model, read, objective, epochs=epochs, seed=seed, optimiser=sgd, schedule=schedule, **options)
     return model
 
 

@@ -21,15 +21,11 @@ HeldOut = Callable[[LateModel], Mapping[str, Tensor | float]]
 class EarlyStop:
     """Option `stop` of `fit`: the model comes back with the weights of its best epoch, the earliest of equals.
 
-    After `fit`, `found` holds name -> best epoch, counted from 0, int64, () or (r,).
-
     Args:
         held_out: Called after every epoch in eval mode without gradient; name -> loss, lower is better, one number or (r,) with r
             replicas. Needs "joint", or the modalities' names for `Unimodal`. See `held_out`.
         patience: Epochs without a lower loss after which a unit stops; None trains all epochs and keeps the best one.
-
-    Raises:
-        ValueError: Patience below 1.
+        found: After `fit`, name -> best epoch, counted from 0, int64, () or (r,).
     """
 
     held_out: HeldOut = field(repr=False)

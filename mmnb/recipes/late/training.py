@@ -4,6 +4,7 @@ Whatever is random in epoch e (order of examples, dropout, noise) is drawn from 
 and started again continues with the numbers that an unbroken one would have drawn; torch's global generator is left as it was.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -128,8 +129,7 @@ def _epoch(
     model: LateModel, batches: Batches, objective: Objective, stepper: torch.optim.Optimizer, epoch: int, seed: int
 ) -> dict[str, float]:
     """Train for one epoch; mean of the loss and of its parts over the epoch's examples."""
-    totals: dict[str, float] = {}
-    count = 0
+    totals, count = defaultdict(float), 0
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(_stream(seed, epoch))
         objective.mode(model)
@@ -146,7 +146,7 @@ def _epoch(
             examples = label.shape[-1]  # with replicas the losses are sums over them
             replicas = label.numel() // examples
             for name, value in ({"loss": loss} | parts).items():
-                totals[name] = totals.get(name, 0.0) + value.item() / replicas * examples
+                totals[name] += value.item() / replicas * examples
             count += examples
     if not count:
         raise ValueError(f"fit: batches({epoch}) gave no example; expected at least one batch")
@@ -166,10 +166,10 @@ def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: in
         >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
         ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    lengths = {name: length(batch, name) for name, batch in inputs.items()}
-    if set(lengths.values()) != {len(label)} or batch_size < 1:
+    sizes = {name: length(batch, name) for name, batch in inputs.items()}
+    if set(sizes.values()) != {len(label)} or batch_size < 1:
         raise ValueError(
-            f"shuffled: got lengths {lengths}, {len(label)} labels, batch_size={batch_size}; expected one length, batch_size >= 1"
+            f"shuffled: got lengths {sizes}, {len(label)} labels, {batch_size=}; expected one length, batch_size >= 1"
         )
 
     def batches(epoch: int) -> Iterable[tuple[dict[str, Any], Tensor]]:
