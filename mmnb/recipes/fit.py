@@ -52,10 +52,6 @@ def fit(
         largest_gradient: Norm to which a step's gradient is clipped; None leaves it.
         undecayed: A parameter without weight decay, such as a temperature.
         progress: True shows a bar, False never does, None does on a terminal.
-
-    Raises:
-        ValueError: Counts below 1.
-        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
     """
     for name, value in {"n": n, "epochs": epochs, "batch_size": batch_size}.items():
         if value < 1:

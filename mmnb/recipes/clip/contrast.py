@@ -38,17 +38,9 @@ def fit_contrastive(
 ) -> History:
     """Train `model` in place on pairs (images[i], tokens[i]); the last weights are kept, in eval mode.
 
-    Args:
-        model: Carries its temperature as `model.temperature`.
-        images: (n, size, size) uint8.
-        tokens: (n, length) int64.
-        tau: The temperature, above 0.
-        seed: Of the order of the pairs.
-        learn_tau: Whether -ln tau is trained with the rest, from `tau` on, as in CLIP (no weight decay, no bound).
-        options: Of `fit`; here learning_rate is 3e-3, weight_decay 0.1 and largest_gradient 1.0 unless given.
-
-    Raises:
-        ValueError: Different numbers of images and texts, n no multiple of batch_size (a short batch has an easier task), or tau <= 0.
+    It carries its temperature as `model.temperature`; with `learn_tau` -ln tau is trained with the rest, from `tau` on, as in CLIP (no weight
+    decay, no bound). The seed is that of the order of the pairs. Options go to `fit`; learning_rate is 3e-3, weight_decay 0.1 and
+    largest_gradient 1.0 unless given. n must be a multiple of batch_size: a short batch has an easier task.
     """
     if len(images) != len(tokens) or len(images) % batch_size or not tau > 0:
         raise ValueError(

@@ -86,20 +86,12 @@ def gathered(rows: Iterable[tuple], mean: Tensor | None = None) -> Items:
 def flickr_items(
     tokenizer: Any, folder: Path | None = None, *, split: str = "val", most: int | None = None, limit: int = 38
 ) -> Items:
-    """Every phrase of every caption that has a gold box and an aligned region; region 0 shows the whole picture.
+    """Every phrase of every caption that has a gold box and an aligned region, `most` of them; region 0 shows the whole picture.
 
-    Args:
-        tokenizer: Of bert-base-uncased.
-        folder: As in `flickr30k_entities.load`, with `regions.h5` or `regions/` in it.
-        most: Stop after this number of items.
-        limit: Wordpieces that the model sees.
+    The tokenizer is that of bert-base-uncased, `limit` the wordpieces that the model sees; the folder, as in `flickr30k_entities.load`, has
+    `regions.h5` or `regions/` in it. `label` is the detector's distribution, or one column of ones where the features have none; `scene` counts pictures.
 
-    Returns:
-        `Items` whose label is the detector's distribution, or one column of ones where the features have none; `scene` counts pictures.
-
-    Raises:
-        DataUnavailable: Missing files.
-        ValueError: Damaged files, a phrase behind the limit, or no item.
+    Raises: DataUnavailable on missing files; ValueError on damaged ones, a phrase behind the limit, or no item.
     """
     rows, regions = [], None
     for number, own, phrase in with_regions(tokenizer, folder, split, limit):
@@ -125,12 +117,8 @@ def without_background(label: Tensor, n_classes: int) -> Tensor:
     VOLTA's detector gives 1,601 classes, background first; LXMERT's public head names the 1,600 others in the same order (our reading
     of both codes).
 
-    Raises:
-        ValueError: Another number of classes, or a row that is background alone.
-
-    Example:
-        >>> without_background(torch.tensor([[0.5, 0.25, 0.25]]), 2).tolist()
-        [[0.5, 0.5]]
+    >>> without_background(torch.tensor([[0.5, 0.25, 0.25]]), 2).tolist()
+    [[0.5, 0.5]]
     """
     if label.shape[1] == n_classes:
         return label

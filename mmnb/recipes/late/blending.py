@@ -49,15 +49,8 @@ def estimate(
 ) -> dict[str, tuple[Losses, Losses]]:
     """Algorithm 1: from the present weights, train every modality by itself and the joint model, and measure the losses before and after.
 
-    Args:
-        model: Not changed.
-        batches: `batches(epoch)`, the training batches; also used to measure the training loss in eval mode.
-        held_out: () -> iterable of (inputs, label).
-        first_epoch: Added to the epoch that `batches` is called with.
-        options: Of `fit`.
-
-    Returns:
-        Points for `mmnb.blending.weights`: (before, after) of every modality and of "joint".
+    The training losses are measured on `batches`, too, called with `first_epoch` and on; `held_out()` gives (inputs, label) one after another; options
+    are those of `fit`. The model is not changed. Returns points for `mmnb.blending.weights`: (before, after) of every modality and of "joint".
     """
 
     def measure(net: LateModel) -> dict[str, Losses]:
@@ -85,13 +78,8 @@ def fit_online(
 ) -> list[dict[str, float]]:
     """Algorithm 3: estimate the weights before every super-epoch and train with them. The model comes back in eval mode.
 
-    Args:
-        batches, held_out: As in `estimate`.
-        super_epochs: Lengths in epochs (published: 10, then 5 each). Each super-epoch starts a new optimiser.
-        floor: As in `mmnb.blending.weights`.
-
-    Returns:
-        The weights of every super-epoch. Where no loss generalised, the previous weights are used again, in the first one equal weights.
+    `super_epochs` are lengths in epochs (published: 10, then 5 each), each with a new optimiser; `floor` is as in `mmnb.blending.weights`. Returns the
+    weights of every super-epoch. Where no loss generalised, the previous weights are used again, in the first one equal weights.
     """
     if not super_epochs or min(super_epochs) < 1:
         raise ValueError(f"fit_online: got super_epochs={super_epochs}; expected one length or more, each at least 1")

@@ -15,11 +15,10 @@ class Concat(nn.Module):
 
     `alone(k, features)` is modality k's part of the logits, W_k phi_k + c / M: over all modalities the parts sum to the logits.
 
-    Example:
-        >>> head = Concat([3, 5], classes=2)
-        >>> a, b = torch.rand(4, 3), torch.rand(4, 5)
-        >>> torch.allclose(head(a, b), head.alone(0, a) + head.alone(1, b), rtol=0, atol=1e-6)
-        True
+    >>> head = Concat([3, 5], classes=2)
+    >>> a, b = torch.rand(4, 3), torch.rand(4, 5)
+    >>> torch.allclose(head(a, b), head.alone(0, a) + head.alone(1, b), rtol=0, atol=1e-6)
+    True
     """
 
     def __init__(self, widths: Sequence[int], classes: int) -> None:
@@ -53,16 +52,12 @@ class Hidden(nn.Module):
 
 
 class LateModel(nn.Module):
-    """head(phi_1(x_1), …, phi_M(x_M)), with the encoders under their modalities' names.
+    """head(phi_1(x_1), …, phi_M(x_M)), with the encoders under their modalities' names, none of them "joint".
 
     Args:
         encoders: Name -> module, one or more; x_m -> (N, d_m).
         head: `head(*features) -> (N, classes)`, features in the order of `encoders`. `Concat` also gives each modality's part.
         heads: Name -> module (N, d_m) -> (N, classes), a classifier for every modality; objectives that train them need it.
-
-    Raises:
-        ValueError: A name is missing in `heads`, or a modality is called "joint".
-        TypeError: A part is no torch module.
     """
 
     def __init__(
@@ -146,14 +141,10 @@ def stack_models(models: Sequence[nn.Module]) -> nn.Module:
     (SGD with momentum, Adam) move it as if it were trained alone, up to rounding. Of a `LateModel` every encoder and head is stacked by
     itself, so that it works with every objective but `OgmGe`.
 
-    Raises:
-        ValueError: No models, or weights of different shapes.
-
-    Example:
-        >>> one, two = nn.Linear(3, 2), nn.Linear(3, 2)
-        >>> x = torch.rand(2, 5, 3)
-        >>> torch.allclose(stack_models([one, two])(x)[1], two(x[1]), rtol=0, atol=1e-6)
-        True
+    >>> one, two = nn.Linear(3, 2), nn.Linear(3, 2)
+    >>> x = torch.rand(2, 5, 3)
+    >>> torch.allclose(stack_models([one, two])(x)[1], two(x[1]), rtol=0, atol=1e-6)
+    True
     """
     models = list(models)
     if len({str([(name, p.shape) for name, p in model.named_parameters()]) for model in models}) != 1:

@@ -78,9 +78,8 @@ class Unimodal(Objective):
 class UnimodalTeachers(Objective):
     """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features.
 
-    Args:
-        teachers: Name to encoder in eval mode; no gradient reaches them.
-        lam: Weight of the distance, one number or name to number; 0 gives joint training, bit for bit.
+    `teachers` are encoders in eval mode by name; no gradient reaches them. `lam`, one number or name to number, is the weight of the distance;
+    0 gives joint training, bit for bit.
 
     Source:
         Du et al., ICML 2023, our reading of the abstract: features before fusion, frozen teachers, students from scratch. The exact
@@ -197,21 +196,17 @@ class OgmGe(Objective):
 
     def after_backward(self, model: LateModel, epoch: int) -> None:
         if self.epochs[0] <= epoch < self.epochs[1]:
-            self.found["tensors"] = {
-                name: scale_gradients(model.encoders[name].parameters(), k, noise=self.noise)
-                for name, k in self.found["k"].items()
-            }
+            for name, k in self.found["k"].items():
+                changed = scale_gradients(model.encoders[name].parameters(), k, noise=self.noise)
+                self.found.setdefault("tensors", {})[name] = changed
 
 
 @dataclass(frozen=True)
 class GradientBlending(Objective):
     """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i. All weights are trained.
 
-    Args:
-        weights: "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
-
-    Source:
-        Wang, Tran & Feiszli, CVPR 2020, section 3.3.
+    `weights` maps "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
+    Source: Wang, Tran & Feiszli, CVPR 2020, section 3.3.
     """
 
     weights: Mapping[str, float]
@@ -252,18 +247,12 @@ def _need_heads(model: LateModel, objective: str) -> None:
 
 
 def coefficients(scores: Mapping[str, float], alpha: float) -> dict[str, float]:
-    """k_u of `OgmGe` for every modality, above 0 and at most 1.
+    """k_u of `OgmGe` for every modality, above 0 and at most 1, from s_u above 0 of two or more.
 
-    Args:
-        scores: Name -> s_u above 0, for two or more modalities.
-        alpha: 0 or above (published: 0.1 for VGGSound, 0.8 for CREMA-D).
+    The strength alpha is 0 or above (published: 0.1 for VGGSound, 0.8 for CREMA-D).
 
-    Raises:
-        ValueError: Fewer than two scores, a score that is not above 0, alpha below 0.
-
-    Example:
-        >>> {name: round(k, 3) for name, k in coefficients({"audio": 3.0, "video": 2.0}, alpha=0.8).items()}
-        {'audio': 0.166, 'video': 1}
+    >>> {name: round(k, 3) for name, k in coefficients({"audio": 3.0, "video": 2.0}, alpha=0.8).items()}
+    {'audio': 0.166, 'video': 1}
     """
     if len(scores) < 2 or not all(math.isfinite(s) and s > 0 for s in scores.values()):
         raise ValueError(f"coefficients: got scores {dict(scores)}; expected two or more, all above 0")
@@ -286,17 +275,12 @@ def scale_gradients(
 ) -> int:
     """Replace every gradient g by k g, plus N(0, std(g)^2) with `noise`, from `generator` or torch's global one.
 
-    Returns:
-        The number of tensors changed; those without a gradient are left out.
+    Returns the number of tensors changed: those without a gradient are left out, but if none has one, that is an error.
 
-    Raises:
-        ValueError: No parameter has a gradient: the modulation would have no effect.
-
-    Example:
-        >>> layer = nn.Linear(2, 1)
-        >>> layer(torch.ones(1, 2)).sum().backward()
-        >>> scale_gradients(layer.parameters(), 0.5, noise=False), layer.weight.grad.tolist()
-        (2, [[0.5, 0.5]])
+    >>> layer = nn.Linear(2, 1)
+    >>> layer(torch.ones(1, 2)).sum().backward()
+    >>> scale_gradients(layer.parameters(), 0.5, noise=False), layer.weight.grad.tolist()
+    (2, [[0.5, 0.5]])
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:

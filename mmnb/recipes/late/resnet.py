@@ -1,5 +1,6 @@
 """ResNet-18 late fusion on clips: sound as a log-mel picture, and a few frames. For the profile `paper`."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -92,11 +93,11 @@ def train(
 @torch.no_grad()
 def accuracies(model: late.LateModel, read: late.Batches) -> dict[str, float]:
     """Accuracy of the joint head ("joint"), of each modality's own head, and of the average of the latter ("UME")."""
-    right: dict[str, int] = {}
-    count = 0
+    right, count = defaultdict(int), 0
     for inputs, label in read(0):
         logits = model.logits(inputs)
         logits["UME"] = laziness.average([logits[name] for name in model.names])
-        right = {name: right.get(name, 0) + int((z.argmax(1) == label).sum()) for name, z in logits.items()}
+        for name, z in logits.items():
+            right[name] += int((z.argmax(1) == label).sum())
         count += len(label)
     return {name: hits / count for name, hits in right.items()}

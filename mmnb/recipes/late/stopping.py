@@ -40,12 +40,11 @@ class EarlyStop:
 def held_out(inputs: Mapping[str, Any], label: Tensor) -> HeldOut:
     """Mean held-out cross-entropy of all heads, for `EarlyStop`: label (n,), or (r, n) with replicas.
 
-    Example:
-        >>> from mmnb.recipes.late import Concat
-        >>> blank = LateModel({"a": nn.Flatten()}, Concat([2], classes=4))
-        >>> _ = [nn.init.zeros_(parameter) for parameter in blank.parameters()]
-        >>> round(held_out({"a": torch.ones(3, 2)}, torch.tensor([0, 1, 2]))(blank)["joint"].item(), 4)  # log 4
-        1.3863
+    >>> from mmnb.recipes.late import Concat
+    >>> blank = LateModel({"a": nn.Flatten()}, Concat([2], classes=4))
+    >>> _ = [nn.init.zeros_(parameter) for parameter in blank.parameters()]
+    >>> round(held_out({"a": torch.ones(3, 2)}, torch.tensor([0, 1, 2]))(blank)["joint"].item(), 4)  # log 4
+    1.3863
     """
 
     def losses(model: LateModel) -> dict[str, Tensor]:

@@ -60,9 +60,8 @@ def fit(
     Returns:
         Curves: name -> one number an epoch, the mean over the examples (and replicas) of "loss" and of its parts, and the callback's numbers.
 
-    Raises:
-        ValueError: Counts out of range, no batches, a model without a part that the objective needs, a checkpoint of another training.
-        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
+    Raises: ValueError on a model without a part that the objective needs, or a checkpoint of another training; FloatingPointError before a loss
+    that is not finite reaches the weights.
     """
     objective = Joint() if objective is None else objective
     if epochs < 1 or save_every < 1 or seed < 0:
@@ -154,17 +153,13 @@ def _epoch(
 
 
 def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: int = 0) -> Batches:
-    """Batches of examples in an order that is new in every epoch and depends on (seed, epoch) alone; the last batch may be smaller.
+    """Batches of n examples in an order that is new in every epoch and depends on (seed, epoch) alone; the last batch may be smaller.
 
-    `inputs` has n examples (tensor, array, list, or dict or tuple of those) under each name, `label` is (n,).
+    `inputs` has a tensor, array, list, or dict or tuple of those, under each name.
 
-    Raises:
-        ValueError: Different lengths, or batch_size below 1.
-
-    Example:
-        >>> batches = shuffled({"a": torch.arange(5)}, torch.arange(5), batch_size=2)
-        >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
-        ([2, 2, 1], [0, 1, 2, 3, 4])
+    >>> batches = shuffled({"a": torch.arange(5)}, torch.arange(5), batch_size=2)
+    >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
+    ([2, 2, 1], [0, 1, 2, 3, 4])
     """
     sizes = {name: length(batch, name) for name, batch in inputs.items()}
     if set(sizes.values()) != {len(label)} or batch_size < 1:

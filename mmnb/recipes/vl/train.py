@@ -68,13 +68,8 @@ def fit_vl(
 ) -> tuple[VisionLanguage, History]:
     """A model trained on a world. The same seed, of weights and batches, gives the same model, with a callback or without.
 
-    Args:
-        start: A model of the same shape whose weights the training starts from, instead of random ones.
-        callback: Called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at
-            the end.
-
-    Raises:
-        ValueError: Unknown inputs or global_, every below 1, or as `fit` does.
+    `start` is a model of the same shape whose weights the training starts from, instead of random ones. `callback` is called with the model in eval
+    mode and the number of steps done, before the first step, after each `every` of them, and at the end. Options go to `fit`.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
         raise ValueError(
