@@ -39,13 +39,7 @@ def _later(batches: Batches, epochs: int) -> Batches:
 
 
 def estimate(
-    model: LateModel,
-    batches: Batches,
-    held_out: Callable[[], Any],
-    epochs: int,
-    *,
-    first_epoch: int = 0,
-    **options: Any,
+    model: LateModel, batches: Batches, held_out: Callable[[], Any], epochs: int, *, first_epoch: int = 0, **options
 ) -> dict[str, tuple[Losses, Losses]]:
     """Algorithm 1: from the present weights, train every modality by itself and the joint model, and measure the losses before and after.
 
@@ -68,13 +62,7 @@ def estimate(
 
 
 def fit_online(
-    model: LateModel,
-    batches: Batches,
-    held_out: Callable[[], Any],
-    *,
-    super_epochs: list[int],
-    floor: float = FLOOR,
-    **options: Any,
+    model: LateModel, batches: Batches, held_out: Callable, *, super_epochs: list[int], floor: float = FLOOR, **options
 ) -> list[dict[str, float]]:
     """Algorithm 3: estimate the weights before every super-epoch and train with them. The model comes back in eval mode.
 

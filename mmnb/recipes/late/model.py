@@ -98,12 +98,7 @@ class LateModel(nn.Module):
 
 
 def build(
-    encoders: Callable[[], Mapping[str, nn.Module]],
-    features: int,
-    classes: int,
-    *,
-    seed: int,
-    head: type[nn.Module] = Concat,
+    encoders: Callable[[], Mapping[str, nn.Module]], features: int, classes: int, *, seed: int, head: type = Concat
 ) -> LateModel:
     """An untrained model in eval mode; its weights depend on the seed alone, and torch's global generator is left as it was.
 

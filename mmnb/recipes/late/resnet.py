@@ -72,14 +72,7 @@ def step_down(epochs: int, drop_at: float) -> Callable[[torch.optim.Optimizer], 
 
 
 def train(
-    read: late.Batches,
-    objective: late.Objective,
-    *,
-    classes: int,
-    epochs: int,
-    seed: int,
-    drop_at: float = 0.7,
-    **options,
+    read: late.Batches, objective: late.Objective, *, classes: int, epochs: int, seed: int, drop_at=0.7, **options
 ) -> late.LateModel:
     """Build and train one model on the `batches`; every objective starts from the same weights. Options go to `late.fit`.
 

@@ -78,7 +78,6 @@ def train(
     return model, late.fit(model, batches, objective, epochs=epochs, progress=False, **options)
 
 
-@torch.no_grad()
 def accuracy(logits: Tensor, label: Tensor) -> Tensor:
     """Share of correct predictions of each seed: logits (r, n, classes), label (r, n) -> (r,) float64."""
     return (logits.argmax(-1) == label).double().mean(-1)

@@ -48,12 +48,11 @@ def held_out(inputs: Mapping[str, Any], label: Tensor) -> HeldOut:
     """
 
     def losses(model: LateModel) -> dict[str, Tensor]:
-        logits = model.logits({name: inputs[name] for name in model.names})
-        each = {
-            name: functional.cross_entropy(z.double().flatten(0, -2), label.flatten(), reduction="none")
-            for name, z in logits.items()
-        }
-        return {name: loss.view(label.shape).mean(-1) for name, loss in each.items()}
+        found = model.logits({name: inputs[name] for name in model.names})
+        for name, logits in found.items():
+            each = functional.cross_entropy(logits.double().flatten(0, -2), label.flatten(), reduction="none")
+            found[name] = each.view(label.shape).mean(-1)
+        return found
 
     return losses
 

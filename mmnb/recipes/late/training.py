@@ -92,19 +92,21 @@ def fit(
             curves.setdefault(name, []).append(float(value))
         last = epoch + 1 == epochs or best.finished(epoch + 1)
         if file is not None and (last or (epoch + 1) % save_every == 0):
-            _save(file, model, stepper, plan, best, curves, epoch + 1)
+            _save(file, model, stepper, plan, best, curves)
     best.restore()
     model.eval()
     return curves
 
 
-def _save(
-    file: Checkpoint, model: LateModel, stepper: Any, plan: Any, best: BestWeights, curves: Curves, done: int
-) -> None:
+def _save(file: Checkpoint, model: LateModel, stepper: Any, plan: Any, best: BestWeights, curves: Curves) -> None:
     tensors, rest = optimiser_state(stepper)
     tensors |= {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"kept.{name}": value for name, value in best.kept.items()}
-    progress = {"epochs": done, "curves": curves, "plan": plan.state_dict() if plan is not None else None}
+    progress = {
+        "epochs": len(curves["loss"]),
+        "curves": curves,
+        "plan": plan.state_dict() if plan is not None else None,
+    }
     file.save(tensors, {"progress": progress, "optimiser": rest})
 
 
