@@ -3,10 +3,13 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from mmnb.data.pairs import Pairs
@@ -40,21 +43,15 @@ def fit(
     """Train `model` in place with AdamW and a one-cycle learning rate; it comes back in eval mode.
 
     Args:
-        loss: `loss(index)` of a batch of units, index (b,) int64 on the CPU. A unit is what is drawn: an example, or an image with all its
-            questions.
-        n: Number of units.
+        loss: `loss(index)` of a batch of units, index (b,) int64 on the CPU. A unit is what is drawn: one of n examples, or an image with all
+            its questions.
         generator: Draws the order of the units; the model's own randomness comes from torch's global seed.
         validate: Called after each epoch in eval mode, without gradient; higher is better. The weights of the best epoch are restored, the
             earliest where several are equal. None keeps the last.
-        batch_size: Units in a batch.
         learning_rate: Its peak.
         largest_gradient: Norm to which a step's gradient is clipped; None leaves it.
         undecayed: A parameter without weight decay, such as a temperature.
         progress: True shows a bar, False never does, None does on a terminal.
-
-    Raises:
-        ValueError: Counts below 1.
-        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
     """
     for name, value in {"n": n, "epochs": epochs, "batch_size": batch_size}.items():
         if value < 1:
@@ -66,39 +63,39 @@ def fit(
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
     losses, scores = [], []
-    best, weights = -1, None
-    with tqdm(
-        total=steps, desc="fit", unit="step", disable=None if progress is None else not progress, leave=False
-    ) as bar:
+    best, weights = epochs - 1, None
+    hidden = None if progress is None else not progress
+    clip = None if largest_gradient is None else lambda: clip_grad_norm_(model.parameters(), largest_gradient)
+    with tqdm(total=steps, desc="fit", unit="step", disable=hidden, leave=False) as bar:
         for epoch in range(epochs):
             model.train()
             total = 0.0
             for index in torch.randperm(n, generator=generator).split(batch_size):
-                value = loss(index)
-                if not value.isfinite():
-                    raise FloatingPointError(
-                        f"fit: the loss is {value.item()} in epoch {epoch}; try a smaller learning_rate"
-                    )
-                optimiser.zero_grad()
-                value.backward()
-                if largest_gradient is not None:
-                    nn.utils.clip_grad_norm_(model.parameters(), largest_gradient)
-                optimiser.step()
+                total += step(loss(index), optimiser, f"fit, epoch {epoch}", clip) * len(index)
                 schedule.step()
-                total += value.item() * len(index)
                 bar.update()
             losses.append(total / n)
             model.eval()
-            if validate is None:
-                best = epoch
-                continue
-            with torch.no_grad():
-                scores.append(validate())
-            if best < 0 or scores[-1] > scores[best]:
-                best, weights = epoch, copy.deepcopy(model.state_dict())
+            if validate is not None:
+                with torch.no_grad():
+                    scores.append(validate())
+                if weights is None or scores[-1] > scores[best]:
+                    best, weights = epoch, copy.deepcopy(model.state_dict())
     if weights is not None:
         model.load_state_dict(weights)
     return History(losses, scores, best)
+
+
+def step(loss: Tensor, optimiser: Optimizer, caller: str, clip: Callable[[], Any] | None = None) -> float:
+    """One step of the optimiser; the loss as a number. Raises: FloatingPointError before a loss that is not finite reaches the weights."""
+    if not loss.isfinite():
+        raise FloatingPointError(f"{caller}: the loss is {loss.item()}; try a smaller learning_rate")
+    optimiser.zero_grad()
+    loss.backward()
+    if clip is not None:
+        clip()
+    optimiser.step()
+    return loss.item()
 
 
 def fit_pairs(
@@ -120,16 +117,8 @@ def fit_pairs(
         rows = pairs.validation
         return (pair_logits(model, pairs, rows).argmax(1) == pairs.label[rows]).float().mean().item()
 
-    return fit(
-        model,
-        loss,
-        len(units),
-        epochs=epochs,
-        batch_size=items_per_batch,
-        generator=torch.Generator().manual_seed(seed),
-        validate=validation_accuracy,
-        **options,
-    )
+    options |= {"generator": torch.Generator().manual_seed(seed), "validate": validation_accuracy}
+    return fit(model, loss, len(units), epochs=epochs, batch_size=items_per_batch, **options)
 
 
 def pair_logits(model: LateFusion, pairs: Pairs, rows: Tensor) -> Tensor:

@@ -442,9 +442,6 @@ def test_old_names_give_the_new_things_with_a_warning():
         for home in (late, laziness):
             with pytest.warns(DeprecationWarning, match=f"{old} is now"):
                 assert getattr(home, old) is new
-    with pytest.warns(DeprecationWarning, match="watch is now callback"):
-        curves = late.fit(model(), batches(), epochs=1, progress=False, watch=lambda net: {"one": 1.0})
-    assert curves["one"] == [1.0]
 
 
 def test_order_is_new_every_epoch_and_complete():

@@ -1,6 +1,7 @@
 """Contrastive training: the symmetric loss of CLIP, at a fixed or a learnt temperature."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,12 +13,7 @@ from mmnb.recipes.fit import History, fit
 
 
 def symmetric_loss(image_features: Tensor, text_features: Tensor, tau: float | Tensor) -> Tensor:
-    """The symmetric InfoNCE loss of a batch, in nats, with gradient; the float64 instrument is `mmnb.gap.contrastive_loss`.
-
-    Args:
-        image_features: Unit rows (b, d).
-        text_features: Unit rows (b, d), in the same order.
-        tau: The temperature, a number or a tensor () with gradient.
+    """The symmetric InfoNCE loss of unit rows (b, d), in nats, with gradient; the float64 instrument is `mmnb.gap.contrastive_loss`.
 
     Example:
         >>> round(symmetric_loss(torch.eye(2), torch.eye(2), 1.0).item(), 4)  # ln(1 + 1/e)
@@ -37,26 +33,14 @@ def fit_contrastive(
     seed: int,
     epochs: int,
     batch_size: int = 100,
-    learning_rate: float = 3e-3,
-    weight_decay: float = 0.1,
-    largest_gradient: float | None = 1.0,
     learn_tau: bool = False,
-    progress: bool | None = None,
+    **options: Any,
 ) -> History:
     """Train `model` in place on pairs (images[i], tokens[i]); the last weights are kept, in eval mode.
 
-    Args:
-        model: Carries its temperature as `model.temperature`.
-        images: (n, size, size) uint8.
-        tokens: (n, length) int64.
-        tau: The temperature, above 0.
-        seed: Of the order of the pairs.
-        learn_tau: Whether -ln tau is trained with the rest, from `tau` on, as in CLIP (no weight decay, no bound).
-
-    The other arguments are those of `fit`.
-
-    Raises:
-        ValueError: Different numbers of images and texts, n no multiple of batch_size (a short batch has an easier task), or tau <= 0.
+    It carries its temperature as `model.temperature`; with `learn_tau` -ln tau is trained with the rest, from `tau` on, as in CLIP (no weight
+    decay, no bound). The seed is that of the order of the pairs. Options go to `fit`; learning_rate is 3e-3, weight_decay 0.1 and
+    largest_gradient 1.0 unless given. n must be a multiple of batch_size: a short batch has an easier task.
     """
     if len(images) != len(tokens) or len(images) % batch_size or not tau > 0:
         raise ValueError(
@@ -72,19 +56,10 @@ def fit_contrastive(
         now = (-scale).exp() if learn_tau else tau
         return symmetric_loss(model.encode_image(images[rows]), model.encode_text(tokens[rows]), now)
 
-    return fit(
-        model,
-        loss,
-        len(images),
-        epochs=epochs,
-        generator=torch.Generator().manual_seed(seed),
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        undecayed=scale if learn_tau else None,
-        largest_gradient=largest_gradient,  # at a low temperature early gradients are a hundred times larger
-        progress=progress,
-    )
+    # at a low temperature early gradients are a hundred times larger
+    options = {"learning_rate": 3e-3, "weight_decay": 0.1, "largest_gradient": 1.0} | options
+    options |= {"batch_size": batch_size, "undecayed": scale if learn_tau else None}
+    return fit(model, loss, len(images), epochs=epochs, generator=torch.Generator().manual_seed(seed), **options)
 
 
 @torch.no_grad()

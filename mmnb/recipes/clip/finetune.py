@@ -7,6 +7,7 @@ seed and the epoch alone, and the optimiser's moments are kept. A finished run i
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +16,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from mmnb.instruments.checkpoint import Checkpoint, load_optimiser, optimiser_state
 from mmnb.instruments.identity import fingerprint
 from mmnb.models.clip import Loaded, PicturesWithTexts
 from mmnb.recipes.clip.contrast import symmetric_loss
+from mmnb.recipes.fit import step
 
 RUNNING, FINISHED = "running.safetensors", "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How `finetune` trains. The defaults are those of the released code.
-
-    Attributes:
-        tau: Temperature at the start; as in the released code it is trained with the rest and has no bound.
-        epochs: Passes through all pairs, each in a new order; a last short batch is left out.
-        batch_size, learning_rate, betas, eps, weight_decay: Of Adam, without a schedule; the decay is part of the gradient, not AdamW's.
-        seed: Of the orders.
+    """How `finetune` trains: Adam without a schedule. The defaults are those of the released code.
 
     Source:
         github.com/Weixin-Liang/Modality-Gap, Table_1_Implications_CLIP_Zero_Shot/training/utils.py.
     """
 
-    tau: float
-    epochs: int = 5
+    tau: float  # temperature at the start; it is trained with the rest and has no bound
+    epochs: int = 5  # passes through all pairs, each in a new order; a last short batch is left out
     batch_size: int = 64
     learning_rate: float = 1e-5
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-6
-    weight_decay: float = 0.2
-    seed: int = 1234
+    weight_decay: float = 0.2  # part of the gradient, not AdamW's
+    seed: int = 1234  # of the orders
 
     def __post_init__(self) -> None:
         if not self.tau > 0 or self.epochs < 1 or self.batch_size < 2:
@@ -75,19 +71,18 @@ def finetune(
         every: Seconds between two saves.
         workers: Processes that read pictures.
 
-    Returns:
-        One dict per epoch: "epoch" from 1, "loss" (mean over its batches, in nats), "tau" at its end, and what `measure` gave.
-
-    Raises:
-        ValueError: The folder belongs to another run, or there is not one full batch.
-        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
+    Returns one dict per epoch: "epoch" from 1, "loss" (mean over its batches, in nats), "tau" at its end, and what `measure` gave.
     """
     folder, loaded = Path(folder), load()
     steps = len(pairs) // settings.batch_size
     if not steps:
         raise ValueError(f"finetune: got {len(pairs)} pairs; expected at least one batch of {settings.batch_size}")
     model = loaded.model.eval()  # as in the released code: CLIP has nothing that training mode would change
-    identity = _identity(model, pairs, settings)
+    identity = asdict(settings) | {
+        "pairs": len(pairs),
+        "first and last text": [pairs[row][1] for row in (0, len(pairs) - 1)],
+    }
+    identity["starting weights"] = fingerprint(dict(sorted(model.state_dict().items())))
     running, whole = (
         Checkpoint(folder / name, identity, save_every=every, caller="finetune") for name in (RUNNING, FINISHED)
     )
@@ -96,22 +91,17 @@ def finetune(
         return finished["epochs"]
     with torch.no_grad():
         model.logit_scale.fill_(-math.log(settings.tau))
-    optimiser = torch.optim.Adam(
-        model.parameters(),
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        eps=settings.eps,
-        weight_decay=settings.weight_decay,
-    )
+    given = {name: getattr(settings, name) for name in ("betas", "eps", "weight_decay")}
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, **given)
     done = _load(running, model, optimiser) or {"steps": 0, "sum": 0.0, "epochs": []}
-    total = steps * settings.epochs
-    hidden = None if progress is None else not progress
+    ready = partial(_ready, loaded.preprocess, loaded.tokenize)
+    hidden, total = None if progress is None else not progress, steps * settings.epochs
     with tqdm(total=total, initial=done["steps"], desc=f"1/tau = {1 / settings.tau:g}", disable=hidden) as bar:
         while len(done["epochs"]) < settings.epochs:
             epoch = len(done["epochs"])
             batches = _order(len(pairs), epoch, settings)[done["steps"] - epoch * steps :]
-            for pixels, tokens in DataLoader(_Ready(pairs, loaded), batch_sampler=batches, num_workers=workers):
-                done["sum"] += _step(model, optimiser, pixels, tokens)
+            for pixels, tokens in DataLoader(pairs, batch_sampler=batches, num_workers=workers, collate_fn=ready):
+                done["sum"] += step(_loss(model, pixels, tokens), optimiser, "finetune")
                 done["steps"] += 1
                 bar.update()
                 if running.due():
@@ -127,17 +117,11 @@ def finetune(
     return done["epochs"]
 
 
-def _step(model: nn.Module, optimiser: Optimizer, pixels: Tensor, tokens: Tensor) -> float:
+def _loss(model: nn.Module, pixels: Tensor, tokens: Tensor) -> Tensor:
     device = model.logit_scale.device
     images, texts = model.encode_image(pixels.to(device)), model.encode_text(tokens.to(device))
     images, texts = functional.normalize(images, dim=1), functional.normalize(texts, dim=1)
-    loss = symmetric_loss(images, texts, (-model.logit_scale).exp())
-    if not loss.isfinite():
-        raise FloatingPointError(f"finetune: the loss is {loss.item()}; try a smaller learning_rate")
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
+    return symmetric_loss(images, texts, (-model.logit_scale).exp())
 
 
 def _order(n: int, epoch: int, settings: Settings) -> list[list[int]]:
@@ -147,22 +131,10 @@ def _order(n: int, epoch: int, settings: Settings) -> list[list[int]]:
     return order[:whole].reshape(-1, settings.batch_size).tolist()
 
 
-class _Ready(Dataset):
+def _ready(preprocess: Callable, tokenize: Callable, some: list[tuple[Any, str]]) -> tuple[Tensor, Tensor]:
     """Pairs as tensors: pixels, tokens."""
-
-    def __init__(self, pairs: PicturesWithTexts, loaded: Loaded) -> None:
-        self.pairs, self.preprocess, self.tokenize = pairs, loaded.preprocess, loaded.tokenize
-
-    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
-        image, text = self.pairs[row]
-        return self.preprocess(image), self.tokenize([text])[0]
-
-
-def _identity(model: nn.Module, pairs: PicturesWithTexts, settings: Settings) -> dict[str, Any]:
-    """What two runs must share for one to continue the other."""
-    texts = [pairs[row][1] for row in (0, len(pairs) - 1)]
-    weights = fingerprint(dict(sorted(model.state_dict().items())))
-    return asdict(settings) | {"pairs": len(pairs), "first and last text": texts, "starting weights": weights}
+    images, texts = zip(*some, strict=True)
+    return torch.stack([preprocess(image) for image in images]), tokenize(list(texts))
 
 
 def _save(file: Checkpoint, done: dict[str, Any], model: nn.Module, optimiser: Optimizer | None = None) -> None:
@@ -172,8 +144,7 @@ def _save(file: Checkpoint, done: dict[str, Any], model: nn.Module, optimiser: O
 
 def _load(file: Checkpoint, model: nn.Module, optimiser: Optimizer | None = None) -> dict[str, Any] | None:
     """How far the run got, with its state put into model and optimiser; None where there is no such file."""
-    saved = file.load()
-    if saved is None:
+    if (saved := file.load()) is None:
         return None
     tensors, progress = saved
     model.load_state_dict({name: value for name, value in tensors.items() if not name.startswith("optimiser.")})

@@ -12,7 +12,7 @@ from mmnb.instruments import grounding
 from mmnb.instruments.ablation import Inputs, aligned
 from mmnb.models import vl
 from mmnb.models.vl_attention import word_to_regions
-from mmnb.recipes.flickr.reader import inputs_of, padded, with_regions
+from mmnb.recipes.flickr.items import inputs_of, padded, with_regions
 
 CHECKPOINTS = (  # name, token type of the regions: VisualBERT's sources disagree on it, LXMERT has none
     ("uclanlp/visualbert-vqa-coco-pre", 0),
@@ -23,21 +23,13 @@ CHECKPOINTS = (  # name, token type of the regions: VisualBERT's sources disagre
 
 @dataclass(frozen=True)
 class Phrases:
-    """One row per phrase with a gold box, whether a region matches it or not.
+    """One row per phrase with a gold box, whether a region matches it or not."""
 
-    Attributes:
-        inputs: As a model takes them, without a region of the whole picture.
-        query: (n,) int64, last wordpiece of the phrase.
-        match: (n, R) bool, IoU >= .5 with any gold box.
-        confidence: (n, R), of the class that the detector found, or None.
-        picture: (n,) int64.
-    """
-
-    inputs: Inputs
-    query: Tensor
-    match: Tensor
-    confidence: Tensor | None
-    picture: Tensor
+    inputs: Inputs  # as a model takes them, without a region of the whole picture
+    query: Tensor  # (n,) int64, last wordpiece of the phrase
+    match: Tensor  # (n, R) bool, IoU >= .5 with any gold box
+    confidence: Tensor | None  # (n, R), of the class that the detector found
+    picture: Tensor  # (n,) int64
 
     def __len__(self) -> int:
         return len(self.query)
@@ -46,23 +38,19 @@ class Phrases:
 def phrases(
     tokenizer: Any, folder: Path | None = None, *, split: str = "val", most: int | None = None, limit: int = 38
 ) -> Phrases:
-    """All phrases with a gold box of the first pictures of a split.
-
-    Args, Raises: as `mmnb.recipes.flickr.items.flickr_items`.
-    """
+    """All phrases with a gold box of the first pictures of a split; arguments and errors as `flickr_items`."""
     rows = list(islice(with_regions(tokenizer, folder, split, limit), most))
     if not rows:
         raise ValueError(f"phrases: split {split} has no phrase with a box; expected some")
-    box = [torch.from_numpy(own.boxes) for _, own, _ in rows]
-    feature = [torch.from_numpy(own.features) for _, own, _ in rows]
-    match = [aligned(own, phrase.gold, measure="iou") for own, (_, _, phrase) in zip(box, rows, strict=True)]
-    known = all(own.confidence is not None for _, own, _ in rows)
+    numbers, regions, named = zip(*rows, strict=True)
+    feature, box = ([torch.from_numpy(getattr(own, part)) for own in regions] for part in ("features", "boxes"))
+    known = all(own.confidence is not None for own in regions)
     return Phrases(
-        inputs=inputs_of([phrase.tokens for *_, phrase in rows], feature, [own.float() for own in box]),
-        query=torch.tensor([phrase.span[1] - 1 for *_, phrase in rows]),
-        match=padded(match),
-        confidence=padded([torch.from_numpy(own.confidence) for _, own, _ in rows]) if known else None,
-        picture=torch.tensor([number for number, *_ in rows]),
+        inputs=inputs_of([phrase.tokens for phrase in named], feature, box),
+        query=torch.tensor([phrase.span[1] - 1 for phrase in named]),
+        match=padded([aligned(own, phrase.gold, measure="iou") for own, phrase in zip(box, named, strict=True)]),
+        confidence=padded([torch.from_numpy(own.confidence) for own in regions]) if known else None,
+        picture=torch.tensor(numbers),
     )
 
 
@@ -77,16 +65,9 @@ def baselines(own: Phrases) -> dict[str, float]:
 
 
 def heads(name: str | Path, own: Phrases, *, visual_type: int = 1, batch_size: int = 32) -> grounding.Grounding:
-    """Grounding of every head of a checkpoint: accuracy (layers, heads) and the attention to regions.
+    """Grounding of every head of a checkpoint, on the Hugging Face hub or in a folder; `visual_type` is VisualBERT's token type of regions.
 
-    Args:
-        name: On the Hugging Face hub, or a folder.
-        own: The phrases.
-        visual_type: Token type of the regions (VisualBERT only).
-
-    Raises:
-        DataUnavailable: The weights are not available.
-        ValueError: The features are not as wide as the checkpoint wants.
+    Raises: DataUnavailable without the weights; ValueError where the features are not as wide as the checkpoint wants.
     """
     model = vl.load(name, visual_type=visual_type)
     config = model.backbone.config
@@ -102,21 +83,24 @@ def heads(name: str | Path, own: Phrases, *, visual_type: int = 1, batch_size: i
 
 def by_layer(name: str, kind: int, found: grounding.Grounding, own: Phrases) -> list[dict[str, Any]]:
     """Rows for a table: the best head of each layer, then the best of all heads, chosen on every second picture and tested on the others."""
-    rows: list[dict[str, Any]] = []
-
-    def add(layer: str, row: int, head: int, accuracy: float, mean: Tensor) -> None:
-        cells = {"model": name, "type of regions": str(kind), "layer": layer, "best head": str(head + 1)}
-        mass = float(found.attention_to_regions[row, head])
-        rows.append(cells | {"accuracy": accuracy, "attention to regions": mass, "mean of heads": float(mean)})
-
-    for layer, accuracy in enumerate(found.accuracy):
-        top = int(accuracy.argmax())
-        add(str(layer + 1), layer, top, float(accuracy[top]), accuracy.mean())
+    tops = [(str(layer + 1), layer, int(row.argmax()), row) for layer, row in enumerate(found.accuracy)]
+    rows = [(label, layer, head, float(row[head]), row) for label, layer, head, row in tops]
     first = own.picture % 2 == 0
     if first.any() and not first.all():
         best = grounding.best_head(found.correct, first)
-        add(f"held out: {best.layer + 1}", best.layer, best.head, best.value, found.accuracy.mean())
-    return rows
+        rows.append((f"held out: {best.layer + 1}", best.layer, best.head, best.value, found.accuracy))
+    return [
+        {
+            "model": name,
+            "type of regions": str(kind),
+            "layer": label,
+            "best head": str(head + 1),
+            "accuracy": accuracy,
+            "attention to regions": float(found.attention_to_regions[layer, head]),
+            "mean of heads": float(others.mean()),
+        }
+        for label, layer, head, accuracy, others in rows
+    ]
 
 
 def public(own: Phrases, checkpoints: tuple[tuple[str | Path, int], ...] = CHECKPOINTS) -> list[dict[str, Any]]:

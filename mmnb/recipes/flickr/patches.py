@@ -11,9 +11,9 @@ from torch import Tensor
 
 from mmnb.data import flickr30k_entities as f30k
 from mmnb.errors import DataUnavailable
-from mmnb.instruments.ablation import CONDITIONS, iot, language_for_vision, span_mask, vision_for_language
+from mmnb.instruments.ablation import CONDITIONS, iot, language_for_vision, vision_for_language
 from mmnb.models.flava import Flava
-from mmnb.recipes.flickr.reader import Phrase, default, inputs_of, phrases_of
+from mmnb.recipes.flickr.items import default, gathered, phrases_of
 from mmnb.recipes.vl.items import Items
 
 
@@ -23,12 +23,7 @@ def covered(grid: Tensor, gold: Tensor, threshold: float = 0.5) -> tuple[Tensor,
     A patch is far smaller than most gold boxes and never covers half of one. So a patch counts when gold boxes cover more than `threshold` of
     *it*; the patch covered most always counts. That patch is scored; of several covered whole, the one nearest to the middle of a gold box.
 
-    Args:
-        grid: (P, 4), boxes of the patches in shares of the picture.
-        gold: (G, 4), gold boxes.
-
-    Returns:
-        (P,) bool, and the number of a patch.
+    Boxes of the P patches (P, 4) and gold boxes (G, 4) are in shares of the picture. Returns (P,) bool, and the number of a patch.
 
     Example:
         >>> grid = torch.tensor([[0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]])
@@ -53,13 +48,10 @@ def patch_items(
     limit: int = 38,
     pictures: int = 16,
 ) -> Iterator[Items]:
-    """Items of Flickr30k Entities for FLAVA, some pictures at a time (the pixels of all would not fit in memory): every phrase with a gold box.
+    """Items of Flickr30k Entities for FLAVA, `pictures` at a time (the pixels of all would not fit in memory): every phrase with a gold box.
 
-    Args as in `flickr_items`; the pictures are `flickr30k-images/36979.jpg` in the folder; `pictures` of them are read at a time.
-
-    Yields:
-        `Items` without a region of the whole picture; `label` is one-hot at the patch's entry of the codebook; `mean` is zero, the mean of
-        normalised pixels.
+    Args as in `flickr_items`; the pictures are `flickr30k-images/36979.jpg` in the folder. `Items` have no region of the whole picture; `label`
+    is one-hot at the patch's entry of the codebook; `mean` is zero, the mean of normalised pixels.
     """
     folder = default(folder)
     named = f30k.load(folder, split)
@@ -81,26 +73,15 @@ def patch_items(
                     shown.append(picture.convert("RGB"))
                 left = None if left is None else left - len(own)
         if rows:
-            yield _items(flava, rows, shown)
+            feature, codes = flava.prepare(shown)
+            items = []
+            for phrase, picture, number in rows:
+                show, target = covered(flava.box.double(), phrase.gold.clamp(0, 1))
+                label = flava.one_hot(codes[picture, target])
+                items.append((phrase, feature[picture], flava.box, show, target, label, number))
+            yield gathered(items, mean=torch.zeros(feature.shape[2]))
         if left == 0:
             return
-
-
-def _items(flava: Flava, rows: list[tuple[Phrase, int, int]], shown: list[Image.Image]) -> Items:
-    feature, codes = flava.prepare(shown)
-    phrases, pictures, numbers = zip(*rows, strict=True)
-    shows, targets = zip(*(covered(flava.box.double(), phrase.gold.clamp(0, 1)) for phrase in phrases), strict=True)
-    picture, target = torch.tensor(pictures), torch.tensor(targets)
-    inputs = inputs_of([phrase.tokens for phrase in phrases], list(feature[picture]), [flava.box] * len(rows))
-    return Items(
-        inputs=inputs,
-        phrase=span_mask(torch.tensor([phrase.span for phrase in phrases]), inputs.tokens.shape[1]),
-        aligned=torch.stack(shows),
-        target=target,
-        label=flava.one_hot(codes[picture, target]),
-        mean=torch.zeros(feature.shape[2]),
-        scene=torch.tensor(numbers),
-    )
 
 
 def patch_bits(
@@ -108,10 +89,7 @@ def patch_bits(
 ) -> dict[str, dict[str, Tensor]]:
     """Both directions on FLAVA, its own mask token in place of patches: "words" and "regions", each condition -> (n,) bits.
 
-    The generator draws the seeds of the condition random; options go to `patch_items`.
-
-    Raises:
-        ValueError: No item, or as `patch_items`.
+    The generator draws the seeds of the condition random; options go to `patch_items`. Raises: ValueError where there is no item.
     """
     found: dict[str, list[dict[str, Tensor]]] = {"words": [], "regions": []}
     common = {"mask_id": tokenizer.mask_token_id, "replacement": "drop", "batch_size": 16}

@@ -1,13 +1,14 @@
 """Late-fusion models and their training: `late.fit(model, batches, objective, …)`.
 
-`model` has the model, `objectives` what is minimised, `training` the loop, `stopping` early stopping on held-out data, `stacked` several
-seeds in one pass, `blending` Gradient-Blending.
+`model` has the model, alone and stacked for several seeds in one pass, `objectives` what is minimised, `training` the loop, `stopping` early
+stopping on held-out data, `blending` Gradient-Blending.
 """
+
+# ruff: noqa: F401 - what is imported here is what the room offers
 
 from mmnb import aliases
 from mmnb.recipes.late.blending import estimate, fit_online, mean_losses
-from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, build
-from mmnb.recipes.late.modulation import coefficients, confidence, scale_gradients
+from mmnb.recipes.late.model import JOINT, Concat, Hidden, LateModel, build, stack_models, unstack
 from mmnb.recipes.late.objectives import (
     GradientBlending,
     Joint,
@@ -17,44 +18,13 @@ from mmnb.recipes.late.objectives import (
     OgmGe,
     Unimodal,
     UnimodalTeachers,
+    coefficients,
+    confidence,
     cross_entropy,
+    scale_gradients,
 )
-from mmnb.recipes.late.stacked import stack_models, unstack
 from mmnb.recipes.late.stopping import EarlyStop, held_out
 from mmnb.recipes.late.training import Batches, Curves, adam, fit, shuffled, shuffled_stacked
-
-__all__ = [
-    "JOINT",
-    "Batches",
-    "Concat",
-    "Curves",
-    "EarlyStop",
-    "GradientBlending",
-    "Hidden",
-    "Joint",
-    "LateModel",
-    "LinearHead",
-    "ModalityDropout",
-    "Objective",
-    "OgmGe",
-    "Unimodal",
-    "UnimodalTeachers",
-    "adam",
-    "build",
-    "coefficients",
-    "confidence",
-    "cross_entropy",
-    "estimate",
-    "fit",
-    "fit_online",
-    "held_out",
-    "mean_losses",
-    "scale_gradients",
-    "shuffled",
-    "shuffled_stacked",
-    "stack_models",
-    "unstack",
-]
 
 _RENAMED = {
     "Alone": "Unimodal",

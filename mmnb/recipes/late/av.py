@@ -14,38 +14,28 @@ FEATURES = 64
 
 def encoders() -> dict[str, nn.Module]:
     """Two strided convolutions and a linear layer for pictures of 8 x 8 and log-mel pictures of 16 x 16, each to 64 features."""
-    image = [
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    ]
-    audio = [nn.Conv2d(1, 12, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(12, 24, 3, stride=2, padding=1), nn.ReLU()]
+
+    def layer(given: int, made: int, stride: int = 1) -> list[nn.Module]:
+        return [nn.Conv2d(given, made, 3, stride=stride, padding=1), nn.ReLU()]
+
+    image, audio = [*layer(1, 16), *layer(16, 32, 2), nn.MaxPool2d(2)], [*layer(1, 12, 2), *layer(12, 24, 2)]
     return {
         "image": nn.Sequential(*image, nn.Flatten(), nn.Linear(32 * 2 * 2, FEATURES), nn.ReLU()),
         "audio": nn.Sequential(*audio, nn.Flatten(), nn.Linear(24 * 4 * 4, FEATURES), nn.ReLU()),
     }
 
 
-def build(seed: int, classes: int = 10, head: type[nn.Module] = late.Concat) -> late.LateModel:
+def build(seed: int, classes: int = 10) -> late.LateModel:
     """An untrained model; its weights depend on the seed alone."""
-    return late.build(encoders, FEATURES, classes, seed=seed, head=head)
+    return late.build(encoders, FEATURES, classes, seed=seed)
 
 
 def train(
-    data: AvDigits,
-    objective: late.Objective | None,
-    seed: int,
-    *,
-    epochs: int,
-    batch_size: int = 50,
-    head: type[nn.Module] = late.Concat,
-    **options,
+    data: AvDigits, objective: late.Objective | None, seed: int, *, epochs: int, **options
 ) -> tuple[late.LateModel, late.Curves]:
     """Build and train one model; every objective starts from the same weights and sees the same batches. Options go to `late.fit`."""
-    model = build(seed, data.classes, head)
-    batches = late.shuffled(data.train.inputs, data.train.label, batch_size, seed)
+    model = build(seed, data.classes)
+    batches = late.shuffled(data.train.inputs, data.train.label, 50, seed)
     return model, late.fit(model, batches, objective, epochs=epochs, seed=seed, progress=False, **options)
 
 

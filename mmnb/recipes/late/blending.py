@@ -4,6 +4,7 @@ Source: Wang, Tran & Feiszli, CVPR 2020, algorithms 1 and 3; the weights themsel
 """
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,101 +19,65 @@ from mmnb.recipes.late.training import Batches, fit
 def mean_losses(model: LateModel, batches: Any) -> dict[str, float]:
     """Mean cross-entropy per example of the joint head and of every modality's head; it does not depend on the batch sizes.
 
-    Raises:
-        ValueError: A model in train mode, or no example.
+    Raises: ValueError on a model in train mode, or no example.
     """
     if any(part.training for part in model.modules()):
         raise ValueError("mean_losses: the model is in train mode; expected eval mode, call .eval() first")
-    totals: dict[str, float] = {}
-    count = 0
+    totals, count = defaultdict(float), 0
     with torch.no_grad():
         for inputs, label in batches:
             for name, logits in model.logits(inputs).items():
-                loss = torch.nn.functional.cross_entropy(logits.double(), label, reduction="sum").item()
-                totals[name] = totals.get(name, 0.0) + loss
+                totals[name] += torch.nn.functional.cross_entropy(logits.double(), label, reduction="sum").item()
             count += len(label)
     if not count:
         raise ValueError("mean_losses: got no example; expected at least one")
     return {name: total / count for name, total in totals.items()}
 
 
+def _later(batches: Batches, epochs: int) -> Batches:
+    return lambda epoch: batches(epochs + epoch)
+
+
 def estimate(
-    model: LateModel,
-    batches: Batches,
-    held_out: Callable[[], Any],
-    epochs: int,
-    *,
-    first_epoch: int = 0,
-    **options: Any,
+    model: LateModel, batches: Batches, held_out: Callable[[], Any], epochs: int, *, first_epoch: int = 0, **options
 ) -> dict[str, tuple[Losses, Losses]]:
     """Algorithm 1: from the present weights, train every modality by itself and the joint model, and measure the losses before and after.
 
-    Args:
-        model: Not changed.
-        batches: `batches(epoch)`, the training batches; also used to measure the training loss in eval mode.
-        held_out: () -> iterable of (inputs, label).
-        first_epoch: Added to the epoch that `batches` is called with.
-        options: Of `fit`.
-
-    Returns:
-        Points for `mmnb.blending.weights`: (before, after) of every modality and of "joint".
+    The training losses are measured on `batches`, too, called with `first_epoch` and on; `held_out()` gives (inputs, label) one after another; options
+    are those of `fit`. The model is not changed. Returns points for `mmnb.blending.weights`: (before, after) of every modality and of "joint".
     """
-    later: Batches = lambda epoch: batches(first_epoch + epoch)  # noqa: E731 (a partial of one argument)
 
     def measure(net: LateModel) -> dict[str, Losses]:
         train, valid = mean_losses(net, batches(first_epoch)), mean_losses(net, held_out())
         return {name: Losses(train[name], valid[name]) for name in train}
 
     present = copy.deepcopy(model).eval()
-    before = measure(present)
-    after = {}
+    before, after = measure(present), {}
     for objective, names in ((Unimodal(), model.names), (Joint(), [JOINT])):
         net = copy.deepcopy(present)
-        fit(net, later, objective, epochs=epochs, **options)
+        fit(net, _later(batches, first_epoch), objective, epochs=epochs, **options)
         losses = measure(net)
         after |= {name: losses[name] for name in names}
-    return {name: (before[name], after[name]) for name in [*model.names, JOINT]}
+    return {name: (before[name], losses) for name, losses in after.items()}
 
 
 def fit_online(
-    model: LateModel,
-    batches: Batches,
-    held_out: Callable[[], Any],
-    *,
-    super_epochs: list[int],
-    floor: float = FLOOR,
-    **options: Any,
+    model: LateModel, batches: Batches, held_out: Callable, *, super_epochs: list[int], floor: float = FLOOR, **options
 ) -> list[dict[str, float]]:
     """Algorithm 3: estimate the weights before every super-epoch and train with them. The model comes back in eval mode.
 
-    Args:
-        batches, held_out: As in `estimate`.
-        super_epochs: Lengths in epochs (published: 10, then 5 each). Each super-epoch starts a new optimiser.
-        floor: As in `mmnb.blending.weights`.
-
-    Returns:
-        The weights of every super-epoch. Where no loss generalised, the previous weights are used again, in the first one equal weights.
-
-    Raises:
-        ValueError: No super-epochs, or a length below 1.
+    `super_epochs` are lengths in epochs (published: 10, then 5 each), each with a new optimiser; `floor` is as in `mmnb.blending.weights`. Returns the
+    weights of every super-epoch. Where no loss generalised, the previous weights are used again, in the first one equal weights.
     """
     if not super_epochs or min(super_epochs) < 1:
         raise ValueError(f"fit_online: got super_epochs={super_epochs}; expected one length or more, each at least 1")
-    used: list[dict[str, float]] = []
-    done = 0
+    used, done = [], 0
     for length in super_epochs:
         points = estimate(model, batches, held_out, length, first_epoch=done, **options)
         if any(ogr(*pair).generalising > 0 for pair in points.values()):
             used.append(weights(points, floor=floor))
         else:
             used.append(used[-1] if used else {name: 1 / len(points) for name in points})
-        start = done
-        fit(
-            model,
-            lambda epoch, start=start: batches(start + epoch),
-            GradientBlending(used[-1]),
-            epochs=length,
-            **options,
-        )
+        fit(model, _later(batches, done), GradientBlending(used[-1]), epochs=length, **options)
         done += length
     return used

@@ -4,14 +4,14 @@ All losses are means over the batch. With a leading axis of replicas (see `stack
 gets its own gradient. N is the batch size, r the number of replicas, C of classes.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmnb.recipes.late import modulation
 from mmnb.recipes.late.model import JOINT, LateModel
 
 Parts = dict[str, Tensor]
@@ -56,10 +56,7 @@ Joint = Objective
 
 @dataclass(frozen=True)
 class Unimodal(Objective):
-    """Every modality by itself: encoder m and its own head minimise the cross-entropy of that head. The joint head is not trained.
-
-    One pass trains all modalities; they share no weight, so none influences another.
-    """
+    """Every modality by itself: encoder m and its own head minimise the cross-entropy of that head, in one pass. They share no weight."""
 
     def check(self, model: LateModel) -> None:
         _need_heads(model, "Unimodal")
@@ -81,9 +78,8 @@ class Unimodal(Objective):
 class UnimodalTeachers(Objective):
     """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features.
 
-    Args:
-        teachers: Name to encoder in eval mode; no gradient reaches them.
-        lam: Weight of the distance, one number or name to number; 0 gives joint training, bit for bit.
+    `teachers` are encoders in eval mode by name; no gradient reaches them. `lam`, one number or name to number, is the weight of the distance;
+    0 gives joint training, bit for bit.
 
     Source:
         Du et al., ICML 2023, our reading of the abstract: features before fusion, frozen teachers, students from scratch. The exact
@@ -151,8 +147,7 @@ class ModalityDropout(Objective):
         features = model.features(inputs)
         kept = self.draw(len(features), label.shape).to(label.device)
         masked = {name: feature * kept[k][..., None] for k, (name, feature) in enumerate(features.items())}
-        task = cross_entropy(model.fuse(masked), label)
-        return task, {JOINT: task} | _modality_losses(model, features, label)
+        return _joint_loss(model, features, label, masked)
 
     def draw(self, modalities: int, shape: torch.Size) -> Tensor:
         """1 where a modality stays: (modalities, *shape), never all 0 along the first axis; from torch's global generator."""
@@ -163,12 +158,22 @@ class ModalityDropout(Objective):
 
 @dataclass(frozen=True)
 class OgmGe(Objective):
-    """OGM-GE: joint loss; every encoder's gradient is scaled by k_u and, with `noise`, gets Gaussian noise (see `modulation`).
+    """OGM-GE: joint loss, but the gradient of the modality that is ahead is scaled down, and every encoder's gets noise.
+
+        s_u = sum over the batch of softmax(out_u)[label],   rho_u = mean over v != u of s_u / s_v,
+        k_u = 1 - tanh(alpha rho_u) where rho_u > 1, else 1;   gradient of encoder u: g -> k_u g + N(0, std(g)^2)
+
+    With two modalities rho_u is the plain ratio of the paper. k_u jumps at rho = 1, from 1 to 1 - tanh(alpha). Every parameter of an
+    encoder is modulated; the published code changes 4-D tensors only, so that an MLP stays as it is.
 
     Args:
         alpha: Strength of the modulation, 0 or above.
-        noise: Whether to add the noise (the "GE").
+        noise: Whether to add the noise (the "GE"), with the standard deviation of each tensor's unscaled gradient.
         epochs: First epoch that is modulated, and one past the last (published: 0 to 50 of 100).
+
+    Source:
+        Peng et al., CVPR 2022, equation 10 and the description of the released code; written anew from the formulas. More than two
+        modalities: the mean of the pairwise ratios, as the authors advise.
     """
 
     alpha: float = 0.3
@@ -185,30 +190,23 @@ class OgmGe(Objective):
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
         features = model.features(inputs)
-        task = cross_entropy(model.fuse(features), label)
-        with torch.no_grad():
-            alone = {name: model.head.alone(k, features[name]) for k, name in enumerate(model.names)}
-        scores = {name: modulation.confidence(logits, label) for name, logits in alone.items()}
-        self.found["k"] = modulation.coefficients(scores, self.alpha)
-        return task, {JOINT: task} | {name: cross_entropy(logits, label) for name, logits in alone.items()}
+        scores = {name: confidence(logits, label) for name, logits in _alone(model, features).items()}
+        self.found["k"] = coefficients(scores, self.alpha)
+        return _joint_loss(model, features, label)
 
     def after_backward(self, model: LateModel, epoch: int) -> None:
         if self.epochs[0] <= epoch < self.epochs[1]:
-            self.found["tensors"] = {
-                name: modulation.scale_gradients(model.encoders[name].parameters(), k, noise=self.noise)
-                for name, k in self.found["k"].items()
-            }
+            for name, k in self.found["k"].items():
+                changed = scale_gradients(model.encoders[name].parameters(), k, noise=self.noise)
+                self.found.setdefault("tensors", {})[name] = changed
 
 
 @dataclass(frozen=True)
 class GradientBlending(Objective):
     """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i. All weights are trained.
 
-    Args:
-        weights: "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
-
-    Source:
-        Wang, Tran & Feiszli, CVPR 2020, section 3.3.
+    `weights` maps "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
+    Source: Wang, Tran & Feiszli, CVPR 2020, section 3.3.
     """
 
     weights: Mapping[str, float]
@@ -229,19 +227,67 @@ class GradientBlending(Objective):
         return sum(self.weights[name] * part for name, part in parts.items()), parts
 
 
-def _joint_loss(model: LateModel, features: Mapping[str, Tensor], label: Tensor) -> tuple[Tensor, Parts]:
-    task = cross_entropy(model.fuse(features), label)
-    return task, {JOINT: task} | _modality_losses(model, features, label)
-
-
-def _modality_losses(model: LateModel, features: Mapping[str, Tensor], label: Tensor) -> Parts:
-    """Cross-entropy of each modality's part of the fused logits, without gradient, where the head has parts."""
+def _alone(model: LateModel, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each modality's part of the fused logits, without gradient; nothing where the head has no parts."""
     if not hasattr(model.head, "alone"):
         return {}
     with torch.no_grad():
-        return {name: cross_entropy(model.head.alone(k, features[name]), label) for k, name in enumerate(model.names)}
+        return {name: model.head.alone(k, features[name]) for k, name in enumerate(model.names)}
+
+
+def _joint_loss(model: LateModel, features: Parts, label: Tensor, masked: Parts | None = None) -> tuple[Tensor, Parts]:
+    task = cross_entropy(model.fuse(features if masked is None else masked), label)
+    parts = {name: cross_entropy(logits, label) for name, logits in _alone(model, features).items()}
+    return task, {JOINT: task} | parts
 
 
 def _need_heads(model: LateModel, objective: str) -> None:
     if not model.heads:
         raise ValueError(f"{objective}: the model has no heads for single modalities; expected LateModel(…, heads=…)")
+
+
+def coefficients(scores: Mapping[str, float], alpha: float) -> dict[str, float]:
+    """k_u of `OgmGe` for every modality, above 0 and at most 1, from s_u above 0 of two or more.
+
+    The strength alpha is 0 or above (published: 0.1 for VGGSound, 0.8 for CREMA-D).
+
+    >>> {name: round(k, 3) for name, k in coefficients({"audio": 3.0, "video": 2.0}, alpha=0.8).items()}
+    {'audio': 0.166, 'video': 1}
+    """
+    if len(scores) < 2 or not all(math.isfinite(s) and s > 0 for s in scores.values()):
+        raise ValueError(f"coefficients: got scores {dict(scores)}; expected two or more, all above 0")
+    if not (math.isfinite(alpha) and alpha >= 0):
+        raise ValueError(f"coefficients: got alpha={alpha}; expected 0 or above")
+    found = {}
+    for name, score in scores.items():
+        rho = sum(score / other for v, other in scores.items() if v != name) / (len(scores) - 1)
+        found[name] = 1 - math.tanh(alpha * rho) if rho > 1 else 1
+    return found
+
+
+def confidence(logits: Tensor, label: Tensor) -> float:
+    """s_u, the batch's sum of the probability of the true class; logits (b, classes), label (b,) int64."""
+    return logits.detach().softmax(-1).gather(-1, label[:, None]).sum().item()
+
+
+def scale_gradients(
+    parameters: Iterable[nn.Parameter], k: float, *, noise: bool, generator: torch.Generator | None = None
+) -> int:
+    """Replace every gradient g by k g, plus N(0, std(g)^2) with `noise`, from `generator` or torch's global one.
+
+    Returns the number of tensors changed: those without a gradient are left out, but if none has one, that is an error.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> layer(torch.ones(1, 2)).sum().backward()
+    >>> scale_gradients(layer.parameters(), 0.5, noise=False), layer.weight.grad.tolist()
+    (2, [[0.5, 0.5]])
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        raise ValueError("scale_gradients: no parameter has a gradient; expected at least one, after backward()")
+    for gradient in gradients:
+        spread = gradient.std().item() if noise and gradient.numel() > 1 else 0.0
+        gradient.mul_(k)
+        if spread > 0:
+            gradient.add_(torch.randn(gradient.shape, generator=generator).to(gradient), alpha=spread)
+    return len(gradients)

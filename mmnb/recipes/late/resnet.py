@@ -1,5 +1,6 @@
 """ResNet-18 late fusion on clips: sound as a log-mel picture, and a few frames. For the profile `paper`."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,36 +72,25 @@ def step_down(epochs: int, drop_at: float) -> Callable[[torch.optim.Optimizer], 
 
 
 def train(
-    read: late.Batches,
-    objective: late.Objective,
-    *,
-    classes: int,
-    epochs: int,
-    seed: int,
-    drop_at: float = 0.7,
-    checkpoint: Any = None,
+    read: late.Batches, objective: late.Objective, *, classes: int, epochs: int, seed: int, drop_at=0.7, **options
 ) -> late.LateModel:
-    """Build and train one model; every objective starts from the same weights.
+    """Build and train one model on the `batches`; every objective starts from the same weights. Options go to `late.fit`.
 
-    Args:
-        read: The training batches, see `batches`.
-        seed: Of the weights and of what the objective draws.
-        drop_at: Share of the epochs after which the learning rate falls to a tenth (published: 70 of 100).
-        checkpoint: File from which a killed training continues.
+    `drop_at` is the share of the epochs after which the learning rate falls to a tenth (published: 70 of 100).
     """
     model, schedule = build(classes, seed), step_down(epochs, drop_at)
-    late.fit(model, read, objective, epochs=epochs, seed=seed, optimiser=sgd, schedule=schedule, checkpoint=checkpoint)
+    late.fit(model, read, objective, epochs=epochs, seed=seed, optimiser=sgd, schedule=schedule, **options)
     return model
 
 
 @torch.no_grad()
 def accuracies(model: late.LateModel, read: late.Batches) -> dict[str, float]:
     """Accuracy of the joint head ("joint"), of each modality's own head, and of the average of the latter ("UME")."""
-    right: dict[str, int] = {}
-    count = 0
+    right, count = defaultdict(int), 0
     for inputs, label in read(0):
         logits = model.logits(inputs)
         logits["UME"] = laziness.average([logits[name] for name in model.names])
-        right = {name: right.get(name, 0) + int((z.argmax(1) == label).sum()) for name, z in logits.items()}
+        for name, z in logits.items():
+            right[name] += int((z.argmax(1) == label).sum())
         count += len(label)
     return {name: hits / count for name, hits in right.items()}

@@ -50,20 +50,16 @@ def mlp(width: int, features: int = 64) -> nn.Module:
 
 
 def plain(
-    data: Replicas,
-    names: Sequence[str],
-    seed: int,
-    *,
-    features: int = 64,
-    head: type[nn.Module] = late.Concat,
-    stream: int = 0,
+    data: Replicas, names: Sequence[str], seed: int, *, features: int = 64, head: type = late.Concat, stream: int = 0
 ) -> late.LateModel:
     """An untrained model of one seed: an `mlp` for every name, a joint head, and a linear head for each modality.
 
     The weights depend on the seed, `stream` and the sizes of the layers only: every objective starts from the same.
     """
-    widths = {name: data.train[0][name].shape[2] for name in names}
-    encoders = lambda: {name: mlp(width, features) for name, width in widths.items()}  # noqa: E731
+
+    def encoders() -> dict[str, nn.Module]:
+        return {name: mlp(data.train[0][name].shape[2], features) for name in names}
+
     return late.build(encoders, features, data.classes, seed=1000 * seed + stream, head=head)
 
 
@@ -73,22 +69,15 @@ def build(data: Replicas, names: Sequence[str], **options) -> late.LateModel:
 
 
 def train(
-    model: late.LateModel,
-    data: Replicas,
-    objective: late.Objective | None = None,
-    *,
-    epochs: int,
-    batch_size: int = 60,
-    **options,
+    model: late.LateModel, data: Replicas, objective: late.Objective | None = None, *, epochs: int, **options
 ) -> tuple[late.LateModel, late.Curves]:
     """Train a copy of `model` on all seeds at once; options go to `late.fit`. Returns the trained copy and its curves."""
     model = copy.deepcopy(model)
     inputs = {name: data.train[0][name] for name in model.names}
-    batches = late.shuffled_stacked(inputs, data.train[1], batch_size, data.seeds)
+    batches = late.shuffled_stacked(inputs, data.train[1], 60, data.seeds)
     return model, late.fit(model, batches, objective, epochs=epochs, progress=False, **options)
 
 
-@torch.no_grad()
 def accuracy(logits: Tensor, label: Tensor) -> Tensor:
     """Share of correct predictions of each seed: logits (r, n, classes), label (r, n) -> (r,) float64."""
     return (logits.argmax(-1) == label).double().mean(-1)
@@ -113,25 +102,17 @@ def predict(model: late.LateModel, inputs: Mapping[str, Tensor]) -> dict[str, Te
 def choices(
     model: late.LateModel, data: Replicas, together: late.LateModel | None = None, **options
 ) -> list[laziness.Choice]:
-    """`laziness.choose` for each seed, from encoders trained by themselves; judged on the test split.
+    """`laziness.choose` for each seed, from encoders trained by themselves with `Unimodal`; judged on the test split.
 
-    Args:
-        model: Stacked, trained with `Unimodal`.
-        together: The jointly trained model that the average is also compared with, if given.
+    The average is also compared with the jointly trained model `together`, if given.
     """
     inputs, inputs_test = ({n: part[0][n] for n in model.names} for part in (data.train, data.test))
     features, test = model.features(inputs), model.features(inputs_test)
     logits = {name: model.heads[name](test[name]) for name in model.names}
-    joint = None if together is None else together(inputs_test)
-    return [
-        laziness.choose(
-            {n: f[k] for n, f in features.items()},
-            data.train[1][k],
-            {n: f[k] for n, f in test.items()},
-            data.test[1][k],
-            {n: z[k] for n, z in logits.items()},
-            joint=None if joint is None else joint[k],
-            **options,
-        )
-        for k in range(len(data.seeds))
-    ]
+    joint = [None] * len(data.seeds) if together is None else together(inputs_test)
+
+    def one(k: int) -> laziness.Choice:
+        x, x_test, z = ({name: value[k] for name, value in part.items()} for part in (features, test, logits))
+        return laziness.choose(x, data.train[1][k], x_test, data.test[1][k], z, joint=joint[k], **options)
+
+    return [one(k) for k in range(len(data.seeds))]

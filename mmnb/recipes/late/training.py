@@ -4,7 +4,7 @@ Whatever is random in epoch e (order of examples, dropout, noise) is drawn from 
 and started again continues with the numbers that an unbroken one would have drawn; torch's global generator is left as it was.
 """
 
-import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mmnb.instruments.batches import length, take
-from mmnb.recipes.late import checkpoint as on_disk
+from mmnb.instruments.checkpoint import Checkpoint, load_optimiser, optimiser_state
 from mmnb.recipes.late.model import LateModel
 from mmnb.recipes.late.objectives import Joint, Objective
 from mmnb.recipes.late.stopping import BestWeights, EarlyStop
@@ -42,15 +42,13 @@ def fit(
     checkpoint: Any = None,
     save_every: int = 1,
     progress: bool | None = None,
-    watch: Callable[[LateModel], Mapping[str, float]] | None = None,
 ) -> Curves:
     """Train `model` in place; it comes back in eval mode.
 
     Args:
-        model: The model; a stacked one (see `stack_models`) trains all its replicas at once.
+        model: A stacked one (see `stack_models`) trains all its replicas at once.
         batches: `batches(epoch)` gives (inputs, label) one after another: inputs name -> batch, label (N,) int64. See `shuffled`.
         objective: What is minimised; None is `Joint()`. See `objectives` for the others.
-        epochs: At least 1.
         seed: Of dropout and noise, 0 or above; the order of the examples belongs to `batches`.
         optimiser: Parameters -> optimiser.
         schedule: Optimiser -> learning-rate schedule, stepped after every epoch.
@@ -58,21 +56,13 @@ def fit(
         stop: Early stopping: the best epoch's weights come back, and training may end before `epochs`; "held out NAME" joins the curves.
         checkpoint: Path of a safetensors file, written every `save_every` epochs and at the end; if it exists, training continues from it.
         progress: True shows a bar, False never does, None does on a terminal.
-        watch: Old name of `callback`.
 
     Returns:
         Curves: name -> one number an epoch, the mean over the examples (and replicas) of "loss" and of its parts, and the callback's numbers.
 
-    Raises:
-        ValueError: Counts out of range, no batches, a model without a part that the objective needs, a checkpoint of another training.
-        FloatingPointError: The loss is no longer finite; raised before it reaches the weights.
-
-    Source:
-        The training of Du et al. 2023, Wang et al. 2020 and Peng et al. 2022 in one loop; each objective says how it differs.
+    Raises: ValueError on a model without a part that the objective needs, or a checkpoint of another training; FloatingPointError before a loss
+    that is not finite reaches the weights.
     """
-    if watch is not None:
-        warnings.warn("fit: watch is now callback; the old name goes with the next release", DeprecationWarning, 2)
-        callback = watch
     objective = Joint() if objective is None else objective
     if epochs < 1 or save_every < 1 or seed < 0:
         raise ValueError(
@@ -81,53 +71,66 @@ def fit(
     objective.check(model)
     stepper = optimiser(list(objective.parameters(model)))
     plan = schedule(stepper) if schedule else None
+    best = BestWeights(stop, objective.units(model))
     shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
-    identity = {"objective": repr(objective), "seed": seed, "epochs": epochs, "shapes": shapes}
-    identity["optimiser"] = type(stepper).__name__
-    best = None if stop is None else BestWeights(stop, objective.units(model))
-    if stop is not None:
-        identity["stop"] = repr(stop)
-    file = None if checkpoint is None else on_disk.file(checkpoint)
-    curves: Curves = {}
-    start = 0
-    if file is not None and (done := on_disk.load(file, identity, model, stepper)) is not None:
-        start, curves = done["epochs"], done["curves"]
-        if plan is not None:
-            plan.load_state_dict(done["plan"])
-        if best is not None:
-            best.load(done["kept"])
+    identity = {"training": "fit", "objective": repr(objective), "seed": seed, "epochs": epochs, "shapes": shapes}
+    identity |= {"optimiser": type(stepper).__name__} | ({} if stop is None else {"stop": repr(stop)})
+    file = None if checkpoint is None else Checkpoint(checkpoint, identity, caller="fit")
+    start, curves = (0, {}) if file is None else _load(file, model, stepper, plan, best)
     hidden = None if progress is None else not progress
-    for epoch in tqdm(
-        range(start, epochs), initial=start, total=epochs, desc="fit", unit="epoch", disable=hidden, leave=False
-    ):
-        if best is not None and best.finished(epoch):
+    left = range(start, epochs)
+    for epoch in tqdm(left, initial=start, total=epochs, desc="fit", unit="epoch", disable=hidden, leave=False):
+        if best.finished(epoch):
             break
-        for name, value in _epoch(model, batches, objective, stepper, epoch, seed).items():
-            curves.setdefault(name, []).append(value)
+        found = _epoch(model, batches, objective, stepper, epoch, seed)
         if plan is not None:
             plan.step()
         model.eval()
         with torch.no_grad():
-            measured = best.update(model, epoch) if best is not None else {}
-            measured |= callback(model) if callback is not None else {}
-        for name, value in measured.items():
+            found |= best.update(model, epoch) | (callback(model) if callback is not None else {})
+        for name, value in found.items():
             curves.setdefault(name, []).append(float(value))
-        last = epoch + 1 == epochs or (best is not None and best.finished(epoch + 1))
+        last = epoch + 1 == epochs or best.finished(epoch + 1)
         if file is not None and (last or (epoch + 1) % save_every == 0):
-            state = {"epochs": epoch + 1, "curves": curves, "plan": plan.state_dict() if plan is not None else None}
-            on_disk.save(file, identity, model, stepper, state, best.state() if best is not None else {})
-    if best is not None:
-        best.restore()
+            _save(file, model, stepper, plan, best, curves)
+    best.restore()
     model.eval()
     return curves
+
+
+def _save(file: Checkpoint, model: LateModel, stepper: Any, plan: Any, best: BestWeights, curves: Curves) -> None:
+    tensors, rest = optimiser_state(stepper)
+    tensors |= {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"kept.{name}": value for name, value in best.kept.items()}
+    progress = {
+        "epochs": len(curves["loss"]),
+        "curves": curves,
+        "plan": plan.state_dict() if plan is not None else None,
+    }
+    file.save(tensors, {"progress": progress, "optimiser": rest})
+
+
+def _load(file: Checkpoint, model: LateModel, stepper: Any, plan: Any, best: BestWeights) -> tuple[int, Curves]:
+    """Restore all that `_save` was given; epochs done and curves, (0, {}) where there is no file yet."""
+    if (saved := file.load()) is None:
+        return 0, {}
+    tensors, found = saved
+    own, best.kept = (
+        {name.removeprefix(of): value for name, value in tensors.items() if name.startswith(of)}
+        for of in ("model.", "kept.")
+    )
+    model.load_state_dict(own)
+    load_optimiser(stepper, tensors, found["optimiser"])
+    if plan is not None:
+        plan.load_state_dict(found["progress"]["plan"])
+    return found["progress"]["epochs"], found["progress"]["curves"]
 
 
 def _epoch(
     model: LateModel, batches: Batches, objective: Objective, stepper: torch.optim.Optimizer, epoch: int, seed: int
 ) -> dict[str, float]:
     """Train for one epoch; mean of the loss and of its parts over the epoch's examples."""
-    totals: dict[str, float] = {}
-    count = 0
+    totals, count = defaultdict(float), 0
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(_stream(seed, epoch))
         objective.mode(model)
@@ -144,7 +147,7 @@ def _epoch(
             examples = label.shape[-1]  # with replicas the losses are sums over them
             replicas = label.numel() // examples
             for name, value in ({"loss": loss} | parts).items():
-                totals[name] = totals.get(name, 0.0) + value.item() / replicas * examples
+                totals[name] += value.item() / replicas * examples
             count += examples
     if not count:
         raise ValueError(f"fit: batches({epoch}) gave no example; expected at least one batch")
@@ -152,24 +155,18 @@ def _epoch(
 
 
 def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: int = 0) -> Batches:
-    """Batches of examples in an order that is new in every epoch and depends on (seed, epoch) alone; the last batch may be smaller.
+    """Batches of n examples in an order that is new in every epoch and depends on (seed, epoch) alone; the last batch may be smaller.
 
-    Args:
-        inputs: Name -> n examples (tensor, array, list, or dict or tuple of those).
-        label: (n,).
+    `inputs` has a tensor, array, list, or dict or tuple of those, under each name.
 
-    Raises:
-        ValueError: Different lengths, or batch_size below 1.
-
-    Example:
-        >>> batches = shuffled({"a": torch.arange(5)}, torch.arange(5), batch_size=2)
-        >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
-        ([2, 2, 1], [0, 1, 2, 3, 4])
+    >>> batches = shuffled({"a": torch.arange(5)}, torch.arange(5), batch_size=2)
+    >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
+    ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    lengths = {name: length(batch, name) for name, batch in inputs.items()}
-    if set(lengths.values()) != {len(label)} or batch_size < 1:
+    sizes = {name: length(batch, name) for name, batch in inputs.items()}
+    if set(sizes.values()) != {len(label)} or batch_size < 1:
         raise ValueError(
-            f"shuffled: got lengths {lengths}, {len(label)} labels, batch_size={batch_size}; expected one length, batch_size >= 1"
+            f"shuffled: got lengths {sizes}, {len(label)} labels, {batch_size=}; expected one length, batch_size >= 1"
         )
 
     def batches(epoch: int) -> Iterable[tuple[dict[str, Any], Tensor]]:

@@ -59,21 +59,14 @@ def build(data: EasyVQA, seed: int, width: int = 8) -> late.LateModel:
 
 
 def train(
-    data: EasyVQA,
-    pictures: Tensor,
-    objective: late.Objective,
-    seed: int,
-    *,
-    epochs: int,
-    per_batch: int = 25,
-    **options,
+    data: EasyVQA, pictures: Tensor, objective: late.Objective, seed: int, *, epochs: int, **options
 ) -> late.LateModel:
-    """Build and train one model on all training questions about `pictures`; a batch holds `per_batch` pictures with their questions."""
+    """Build and train one model on all training questions about `pictures`; a batch holds 25 pictures with their questions."""
     model = build(data, seed)
 
     def batches(epoch: int) -> Iterator[Asked]:
         order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
-        for some in torch.from_numpy(order.copy()).split(per_batch):
+        for some in torch.from_numpy(order.copy()).split(25):
             yield asked(data, data.train, pictures[some])
 
     late.fit(model, batches, objective, epochs=epochs, seed=seed, progress=False, **options)
@@ -88,7 +81,7 @@ def probe_picture(model: late.LateModel, data: EasyVQA, train: Tensor, test: Ten
     accuracy = {}
     for name in ABOUT:
         y, y_test = answers[name], answers_test[name]
-        rows, rows_test = y >= 0, y_test >= 0
-        probe = laziness.probe_features(x[rows], y[rows], x_test[rows_test], y_test[rows_test])
+        known, known_test = y >= 0, y_test >= 0
+        probe = laziness.probe_features(x[known], y[known], x_test[known_test], y_test[known_test])
         accuracy[name] = probe.accuracy
     return accuracy

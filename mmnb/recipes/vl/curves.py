@@ -1,10 +1,9 @@
 """How grounding develops while a small model trains: best head of each layer, and bits of a masked phrase, from step to step.
 
-Trainings that would take a notebook too long are kept in `data/models/curves.json`, each with what it was trained on, its recipe and its seed;
-`record(name)` makes any of them again, `keep(name)` writes it there, `watch` follows a new one.
+Trainings that would take a notebook too long are kept in `data/models/curves.json`, each with what makes it again: `record(name)` does so,
+`keep(name)` writes it there, `watch` follows a new one.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import torch
 
-from mmnb import paths
 from mmnb.data.scenes import MASK, Detector
 from mmnb.errors import DataUnavailable
 from mmnb.instruments import ablation, grounding
@@ -27,15 +25,13 @@ PROBE = 300  # scenes of a measurement
 Curve = list[dict[str, Any]]
 
 
-def follow(
-    entry: zoo.Entry, n: int = PROBE, seed: int = 2_000_000
-) -> tuple[Callable[[VisionLanguage, int], None], Curve]:
+def follow(entry: zoo.Entry, n: int = PROBE) -> tuple[Callable[[VisionLanguage, int], None], Curve]:
     """A callback for `fit_vl`, and the curve that it fills.
 
     Each call appends {step, heads: accuracy of each layer's best head, bits of the masked phrase}, on new scenes of the entry's own
     world, except that their captions are true.
     """
-    own = items(*replace(entry, knobs=replace(entry.knobs, wrong=0.0)).world(n, seed), measure="iou")
+    own = items(*replace(entry, knobs=replace(entry.knobs, wrong=0.0)).world(n, 2_000_000), measure="iou")
     valid = own.inputs.region_mask.clone()
     valid[:, 0] = False  # the region of the whole picture names nothing
     query = own.phrase.shape[1] - 1 - own.phrase.flip(1).int().argmax(1)
@@ -90,31 +86,26 @@ def recipes() -> dict[str, zoo.Entry]:
 
 def file() -> Path:
     """Where the curves are kept."""
-    return paths.root() / "data" / "models" / "curves.json"
+    return zoo.file("curves", "json")
 
 
 def record(name: str, **options: Any) -> dict[str, Any]:
-    """Train `name` (of `recipes`) again and return what `curves.json` holds of it: settings and curve; `options` as for `watch`.
-
-    Raises: ValueError on an unknown name.
-    """
+    """Train `name` (of `recipes`) again and return what `curves.json` holds of it: settings and curve; `options` as for `watch`."""
     known = recipes()
     if name not in known:
         raise ValueError(f"curves: got {name!r}; expected one of {', '.join(known)}")
-    curve, _ = watch(known[name], **options)
-    return known[name].settings() | {"curve": curve}
+    return known[name].settings() | {"curve": watch(known[name], **options)[0]}
 
 
 def keep(name: str, **options: Any) -> None:
-    """Train `name` again and write its curve to `curves.json`, with the others. Arguments and errors as `record`."""
-    content = json.loads(file().read_text(encoding="utf-8")) if file().is_file() else {}
-    content[name] = record(name, **options)
+    """Train `name` again and write its curve to `curves.json`, with the others. Arguments as `record`."""
+    content = zoo.read_lines(file()) | {name: record(name, **options)}
     zoo.write_lines(file(), [(known, content[known]) for known in recipes() if known in content])
 
 
 def load(*needed: str) -> dict[str, dict[str, Any]]:
     """Name to what `record` returned for it. Raises: DataUnavailable when the file is not there, or lacks one that is needed."""
-    content = json.loads(file().read_text(encoding="utf-8")) if file().is_file() else {}
+    content = zoo.read_lines(file())
     missing = [name for name in needed if name not in content] if content else ["everything"]
     if missing:
         raise DataUnavailable(

@@ -12,25 +12,15 @@ from mmnb.recipes.vl.train import with_global
 
 @dataclass(frozen=True)
 class Items:
-    """One item per scene that has an aligned region; region 0 shows the whole picture.
+    """One item per scene that has an aligned region; region 0 shows the whole picture."""
 
-    Attributes:
-        inputs: What a model is given.
-        phrase: (n, L) bool, the first phrase.
-        aligned: (n, R) bool, IoT > .5 with the gold box.
-        target: (n,) int64, the aligned region with the largest IoT.
-        label: (n, C), its class distribution.
-        mean: (d,), mean feature of all regions.
-        scene: (n,) int64, number of the scene.
-    """
-
-    inputs: Inputs
-    phrase: Tensor
-    aligned: Tensor
-    target: Tensor
-    label: Tensor
-    mean: Tensor
-    scene: Tensor
+    inputs: Inputs  # what a model is given
+    phrase: Tensor  # (n, L) bool, the first phrase
+    aligned: Tensor  # (n, R) bool, IoT > .5 with the gold box
+    target: Tensor  # (n,) int64, the aligned region with the largest IoT
+    label: Tensor  # (n, C), its class distribution
+    mean: Tensor  # (d,), mean feature of all regions
+    scene: Tensor  # (n,) int64, number of the scene
 
     def __len__(self) -> int:
         return len(self.scene)
@@ -39,15 +29,9 @@ class Items:
 def items(
     world: Scenes, regions: Regions, *, blind: bool = False, threshold: float = 0.5, measure: str = "iot"
 ) -> Items:
-    """Items of a world, of every scene whose first phrase has an aligned region.
+    """Items of every scene whose first phrase has an aligned region, `threshold` and `measure` as in `mmnb.ablation.aligned`.
 
-    Args:
-        world, regions: Of the same scenes.
-        blind: Whether the model gets all boxes as zeros; alignment is still judged by the true ones.
-        threshold, measure: As in `mmnb.ablation.aligned`.
-
-    Raises:
-        ValueError: No scene has an aligned region.
+    `blind` gives the model all boxes as zeros; alignment is still judged by the true ones. Raises: ValueError where no scene has such a region.
     """
     n, r = regions.mask.shape
     show, best = torch.zeros(n, r, dtype=torch.bool), torch.zeros(n, dtype=torch.long)

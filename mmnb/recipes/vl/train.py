@@ -12,40 +12,31 @@ from mmnb.data.scenes import MASK, PAD, Regions, Scenes
 from mmnb.models.vl import VisionLanguage, small
 from mmnb.recipes.fit import History, fit
 
+WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])  # the box of the whole picture
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained.
+    """How a model is trained: its sizes as in `mmnb.models.vl.small`, what is masked, and the options of `mmnb.recipes.fit.fit`."""
 
-    Attributes:
-        kind: "visualbert" or "lxmert".
-        width, layers, heads: As in `mmnb.models.vl.small`.
-        inputs: "both", "text" (no region is seen) or "vision" (no word is seen).
-        phrases, words, regions: Probability that a whole phrase is masked, a single word, a region's feature (zeroed).
-        mismatch: Share of captions exchanged within a batch, to be detected; they take no part in the masked losses.
-        shuffled: Whether all captions are exchanged once, before training.
-        global_: The first region shows the whole picture, its feature the mean of the others: "recomputed" after masking, "stale" from
-            before, or None.
-        blind: Whether all boxes are withheld.
-        together: Whether all regions of an object are masked together.
-        beside: Weight of the losses of masked regions and of matching, relative to that of masked words.
-        epochs, batch_size, learning_rate: As in `mmnb.recipes.fit.fit`.
-    """
-
-    kind: str = "visualbert"
+    kind: str = "visualbert"  # or "lxmert"
     width: int = 48
     layers: int = 3
     heads: int = 4
-    inputs: str = "both"
-    phrases: float = 0.1
-    words: float = 0.25
-    regions: float = 0.1
-    mismatch: float = 0.03
-    shuffled: bool = False
-    global_: str | None = "recomputed"
-    blind: bool = False
-    together: bool = False
-    beside: float = 0.3
+    inputs: str = "both"  # or "text" (no region is seen) or "vision" (no word is seen)
+    phrases: float = 0.1  # probability that a whole phrase is masked,
+    words: float = 0.25  # a single word,
+    regions: float = 0.1  # a region's feature (zeroed)
+    mismatch: float = (
+        0.03  # share of captions exchanged in a batch, to be detected; they take no part in the masked losses
+    )
+    shuffled: bool = False  # whether all captions are exchanged once, before training
+    global_: str | None = (
+        "recomputed"  # region 0, the whole picture, has the mean of the others after masking; "stale": before
+    )
+    blind: bool = False  # whether all boxes are withheld
+    together: bool = False  # whether all regions of an object are masked together
+    beside: float = 0.3  # weight of the losses of masked regions and of matching, relative to that of masked words
     epochs: int = 5
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -54,7 +45,7 @@ class Recipe:
 def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Feature, box and mask with one more region in front: the whole picture, its feature the mean of the regions seen."""
     mean = (feature * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    whole = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(box), 1, 4)
+    whole = WHOLE.expand(len(box), 1, 4)
     return torch.cat([mean[:, None], feature], 1), torch.cat([whole, box], 1), torch.cat([mask[:, :1] | True, mask], 1)
 
 
@@ -75,17 +66,10 @@ def fit_vl(
     every: int = 100,
     **options,
 ) -> tuple[VisionLanguage, History]:
-    """A model trained on a world. The same seed gives the same model, with a callback or without.
+    """A model trained on a world. The same seed, of weights and batches, gives the same model, with a callback or without.
 
-    Args:
-        world, regions: Of the same scenes.
-        seed: Of weights and batches.
-        start: A model of the same shape whose weights the training starts from, instead of random ones.
-        callback: Called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at
-            the end.
-
-    Raises:
-        ValueError: Unknown inputs or global_, every below 1, or as `fit` does.
+    `start` is a model of the same shape whose weights the training starts from, instead of random ones. `callback` is called with the model in eval
+    mode and the number of steps done, before the first step, after each `every` of them, and at the end. Options go to `fit`.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
         raise ValueError(
@@ -97,9 +81,8 @@ def fit_vl(
     model, draw = new(recipe, regions.feature.shape[2]), torch.Generator().manual_seed(seed)
     if start is not None:
         model.load_state_dict(start.state_dict())
-    steps = 0
+    steps, captions = 0, phrases_of(world)
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
-    captions = phrases_of(world)
 
     def call_back(last: bool = False) -> None:
         if callback is not None and (last or steps % every == 0):
@@ -113,9 +96,8 @@ def fit_vl(
         steps += 1
         batch = masked_batch(recipe, world.tokens, captions, regions, index, order, draw)
         out = model(*batch.inputs)
-        words = (
-            functional.cross_entropy(out.words[batch.word_at], batch.word) if len(batch.word) else out.words.sum() * 0
-        )
+        asked = out.words[batch.word_at]
+        words = functional.cross_entropy(asked, batch.word) if len(asked) else out.words.sum() * 0
         region = -(batch.label * out.regions[batch.region_at].log_softmax(-1)).sum(-1)
         rest = region.sum() / max(len(region), 1) + functional.cross_entropy(out.match, batch.match)
         return words + recipe.beside * rest
@@ -146,15 +128,7 @@ def phrases_of(world: Scenes) -> Tensor:
     return torch.where(inside.any(1), inside.float().argmax(1), -1)
 
 
-def masked_batch(
-    recipe: Recipe,
-    tokens: Tensor,
-    captions: Tensor,
-    regions: Regions,
-    index: Tensor,
-    order: Tensor,
-    draw: torch.Generator,
-) -> Batch:
+def masked_batch(recipe: Recipe, tokens: Tensor, captions: Tensor, regions: Regions, index: Tensor, order: Tensor, draw: torch.Generator) -> Batch:  # fmt: skip
     """One batch with words, phrases and regions masked at random."""
     b, rand = len(index), lambda *shape: torch.rand(*shape, generator=draw)
     text, other = order[index], rand(b) < recipe.mismatch
@@ -166,19 +140,19 @@ def masked_batch(
     mask, feature, box = regions.mask[index], regions.feature[index], regions.box[index]
     gone = (rand(mask.shape) < recipe.regions) & mask
     if recipe.together:
-        same = (regions.thing[index][:, :, None] == regions.thing[index][:, None]) & (regions.thing[index] >= 0)[:, None]  # fmt: skip
+        thing = regions.thing[index]
+        same = (thing[:, :, None] == thing[:, None]) & (thing >= 0)[:, None]
         gone = (same & gone[:, None]).any(-1) | gone
     zeroed = feature.masked_fill(gone[..., None], 0)
+    label = regions.label[index]
     if recipe.global_ is not None:
         average = with_global(zeroed if recipe.global_ == "recomputed" else feature, box, mask)
         zeroed, box, mask = torch.cat([average[0][:, :1], zeroed], 1), average[1], average[2]
-        gone = torch.cat([gone[:, :1] & False, gone], 1)
+        gone, label = torch.cat([gone[:, :1] & False, gone], 1), torch.cat([label[:, :1], label], 1)
     sees_words, sees_regions = recipe.inputs != "vision", recipe.inputs != "text"
-    token_mask = (words != PAD) if sees_words else torch.zeros_like(words, dtype=torch.bool).index_fill(1, torch.tensor([0]), True)  # fmt: skip
+    token_mask = (words != PAD) if sees_words else (torch.arange(words.shape[1]) == 0).expand_as(words)
     box = box * 0 if recipe.blind else box
     word_at = (hidden & ~other[:, None] & sees_words).nonzero(as_tuple=True)
     region_at = (gone & ~other[:, None] & sees_regions).nonzero(as_tuple=True)
-    shift = 0 if recipe.global_ is None else 1
-    label = regions.label[index][region_at[0], region_at[1] - shift]
     inputs = (seen, token_mask, zeroed, box, mask & sees_regions)
-    return Batch(inputs, word_at, words[word_at], region_at, label, other.long())
+    return Batch(inputs, word_at, words[word_at], region_at, label[region_at], other.long())

@@ -1,11 +1,7 @@
 """The small trained models of the notebooks on scenes: what each was trained on, its weights, and how to train it again.
 
-A name is a kind, a dash and a seed: `visualbert-0`. Four groups of kinds:
-
-- `visualbert`, `lxmert`: true boxes and codes with a little noise as features.
-- `parts`, `theme`, `confused`, `unreadable`, `sparse`, `stale`: variants that differ in one thing, trained from the first step.
-- `later`, `blind`: variants that start from the trained `visualbert` of their seed.
-- `codes`, `pixels`: a detector's proposals instead of true boxes; features are codes, or EfficientNet-Lite0's from the rendered picture.
+A name is a kind, a dash and a seed: `visualbert-0`. `visualbert` and `lxmert` see true boxes, and codes with a little noise as features; the
+variants differ from them in one thing; `codes` and `pixels` see a detector's proposals.
 """
 
 import json
@@ -36,30 +32,18 @@ PROPOSALS = Detector(parts=1, jitter=0.1, missed=0.1, background=2)
 
 @dataclass(frozen=True)
 class Entry:
-    """What a model is trained on, and how.
-
-    Attributes:
-        recipe: Sizes of the model and settings of its training.
-        knobs, detector: The scenes, and what is seen of them.
-        n: Number of training scenes.
-        seed: Of weights and batches.
-        stream: Training scenes have the seed `stream + seed`, or `stream` alone with `captions` above 1.
-        start: Kind of the model whose weights the training starts from.
-        captions: How many captions each scene gets.
-        pixels: Whether features come from the rendered pictures.
-        weights: File in `data/models`.
-    """
+    """What a model is trained on, and how."""
 
     recipe: Recipe = field(default_factory=Recipe)
     knobs: Knobs = PLAIN
     detector: Detector = field(default_factory=Detector)
-    n: int = 32_768
-    seed: int = 0
-    stream: int = 1000
-    start: str | None = None
-    captions: int = 1
-    pixels: bool = False
-    weights: str = "scenes"
+    n: int = 32_768  # training scenes
+    seed: int = 0  # of weights and batches
+    stream: int = 1000  # training scenes have the seed `stream + seed`, or `stream` alone with `captions` above 1
+    start: str | None = None  # kind of the model whose weights the training starts from
+    captions: int = 1  # of each scene
+    pixels: bool = False  # whether features are EfficientNet-Lite0's from the rendered pictures, instead of codes
+    weights: str = "scenes"  # file in `data/models`
 
     def world(self, n: int, seed: int) -> tuple[Scenes, Regions]:
         """n scenes of this entry's world with their regions, for tests: choose a seed far from the training's. Pixels cost 70 ms a scene, once."""
@@ -111,16 +95,7 @@ def entry(name: str) -> Entry:
 
 
 def train(name: str, *, n: int | None = None, captions: int | None = None, **options: Any) -> VisionLanguage:
-    """Train a model.
-
-    Args:
-        name: Such as "visualbert-0".
-        n, captions: Another number of scenes, of captions each.
-        **options: Parts of the recipe to replace, such as `epochs=1`.
-
-    Raises:
-        ValueError: On an unknown name.
-    """
+    """Train a model, perhaps on another number of scenes, of captions each; `options` replace parts of its recipe, such as `epochs=1`."""
     own = entry(name)
     own = replace(own, captions=captions or own.captions, recipe=replace(own.recipe, **options))
     start = load(f"{own.start}-{own.seed}") if own.start else None
@@ -130,9 +105,7 @@ def train(name: str, *, n: int | None = None, captions: int | None = None, **opt
 def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
     """A trained model: from the weights that come with the repository, or trained where there are none or `retrain` is True.
 
-    Raises:
-        ValueError: On an unknown name.
-        DataUnavailable: When its weights should be here and are not.
+    Raises: ValueError on an unknown name; DataUnavailable when its weights should be here and are not.
     """
     own = entry(name)
     if retrain or name not in STORED:
@@ -151,15 +124,15 @@ def keep(name: str, model: VisionLanguage) -> None:
     """Write one model's weights, in half precision, into its file, with those of the others. Raises: ValueError on an unknown name."""
     target = file(entry(name).weights)
     content = load_file(target) if target.is_file() else {}
+    others = {key: value for key, value in content.items() if not key.startswith(f"{name}/")}
     with paths.replace(target) as temporary:
         save_weights({name: model}, temporary)
-        others = {key: value for key, value in content.items() if not key.startswith(f"{name}/")}
         save_file(others | load_file(temporary), temporary)
 
 
-def file(weights: str) -> Path:
-    """A file of weights in `data/models`."""
-    return paths.root() / "data" / "models" / f"{weights}.safetensors"
+def file(name: str, kind: str = "safetensors") -> Path:
+    """A file in `data/models`, of weights or of what was measured."""
+    return paths.root() / "data" / "models" / f"{name}.{kind}"
 
 
 def stored(weights: str) -> list[str]:
@@ -188,22 +161,17 @@ def captioned(made: Scenes, regions: Regions, captions: int) -> tuple[Scenes, Re
     several = [made, *(scenes.recaption(made, seed=number) for number in range(1, captions))]
     longest = max(part.tokens.shape[1] for part in several)
     joined = {}
-    for name, value in vars(made).items():
-        if isinstance(value, torch.Tensor):
+    for name in [name for name, value in vars(made).items() if isinstance(value, torch.Tensor)]:
+        parts = [getattr(part, name) for part in several]
+        if name in ("tokens", "head", "arc"):
             fill = 0 if name == "tokens" else -1
-            parts = [getattr(part, name) for part in several]
-            if name in ("tokens", "head", "arc"):
-                parts = [torch.nn.functional.pad(part, (0, longest - part.shape[1]), value=fill) for part in parts]
-            joined[name] = torch.cat(parts)
+            parts = [torch.nn.functional.pad(part, (0, longest - part.shape[1]), value=fill) for part in parts]
+        joined[name] = torch.cat(parts)
     return replace(made, **joined), regions.rows(torch.arange(len(made)).repeat(captions))
 
 
 def measure(name: str, model: VisionLanguage, n: int = 1000, seed: int = 3) -> dict[str, float]:
-    """Normalised drop of each loss when all of the other modality is removed, over n new scenes of the model's own world.
-
-    Returns:
-        {"words": …, "regions": …}, see `mmnb.ablation.normalized_drop`.
-    """
+    """`mmnb.ablation.normalized_drop` of "words" and "regions" without the other modality, over n new scenes of the model's own world."""
     own = entry(name)
     test = items(*own.world(n, seed=seed), blind=own.recipe.blind)
     options = {"mask_id": MASK, "global_index": 0, "recompute": own.recipe.global_ != "stale"}
@@ -211,17 +179,17 @@ def measure(name: str, model: VisionLanguage, n: int = 1000, seed: int = 3) -> d
     parts = model.predict, test.inputs, test.phrase, test.aligned
     words = ablation.vision_for_language(*parts, mean=test.mean, **options)
     regions = ablation.language_for_vision(*parts, test.target, test.label, special=range(4), **options)
-    top = {
-        "words": ablation.unigram_entropy(test.inputs.tokens, test.phrase, len(scenes.WORDS)),
-        "regions": ablation.marginal_kl(test.label),
-    }
-    found = {"words": words, "regions": regions}
-    return {side: float((bits["all"] - bits["none"]).mean()) / top[side] for side, bits in found.items()}
+    tops = (
+        ablation.unigram_entropy(test.inputs.tokens, test.phrase, len(scenes.WORDS)),
+        ablation.marginal_kl(test.label),
+    )
+    found = {"words": (words, tops[0]), "regions": (regions, tops[1])}
+    return {side: float((bits["all"] - bits["none"]).mean()) / top for side, (bits, top) in found.items()}
 
 
 def seeds_file() -> Path:
     """Where the measurements of further seeds are kept."""
-    return paths.root() / "data" / "models" / "worlds.json"
+    return file("worlds", "json")
 
 
 def further(kind: str) -> dict[str, dict[str, Any]]:
@@ -230,15 +198,19 @@ def further(kind: str) -> dict[str, dict[str, Any]]:
         raise DataUnavailable(
             f"{seeds_file().name} is not in data/models (a few kB, MIT); zoo.measure_seed(name) makes it, two minutes a model"
         )
-    content = json.loads(seeds_file().read_text(encoding="utf-8"))
-    return {name: found for name, found in content.items() if name.rpartition("-")[0] == kind}
+    return {name: found for name, found in read_lines(seeds_file()).items() if name.rpartition("-")[0] == kind}
 
 
 def measure_seed(name: str, model: VisionLanguage | None = None, **options: Any) -> None:
     """Train a model (unless it is given), measure it, and write the result with its settings to `worlds.json`."""
     found = {side: round(value, 4) for side, value in measure(name, model or train(name, **options)).items()}
-    content = json.loads(seeds_file().read_text(encoding="utf-8")) if seeds_file().is_file() else {}
-    write_lines(seeds_file(), sorted((content | {name: entry(name).settings() | found}).items()))
+    content = read_lines(seeds_file()) | {name: entry(name).settings() | found}
+    write_lines(seeds_file(), sorted(content.items()))
+
+
+def read_lines(target: Path) -> dict[str, Any]:
+    """What `write_lines` wrote; {} where there is no such file."""
+    return json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
 
 
 def write_lines(target: Path, content: Iterable[tuple[str, Any]]) -> None:
