@@ -70,16 +70,11 @@ def _averages_logs(true, shuffled, log_average, rate):
     return bound, float((1 - rate) * log_average + rate * (true.mean() - bound))
 
 
-@exercise(
-    "05a",
-    title="The metric from a table",
-    reference=complementarity,
-    wrong=[
-        _unconditional,  # I(a; y) instead of I(a; y | b)
-        lambda p: complementarity(p) / 2,  # scaled to [0, 1]
-        lambda p: 2 - complementarity(p),  # redundancy instead
-    ],
-    atol=1e-9,  # sums of a few dozen float64 terms, divided by at least 0.01
+# tolerance: sums of a few dozen float64 terms, divided by at least 0.01
+@exercise("05a", "The metric from a table", complementarity, atol=1e-9).against(
+    _unconditional,  # I(a; y) instead of I(a; y | b)
+    lambda p: complementarity(p) / 2,  # scaled to [0, 1]
+    lambda p: 2 - complementarity(p),  # redundancy instead
 )
 def _cases_05a(rng):
     xor = np.zeros((2, 2, 2))
@@ -95,12 +90,9 @@ def _cases_05a(rng):
         yield f"a random table {shape}", (rng.dirichlet(np.full(int(np.prod(shape)), 0.3)).reshape(shape),)
 
 
-@exercise(
-    "05b",
-    title="The metric from losses, with a refusal",
-    reference=estimate,
-    wrong=[_never_refuses, _equal_shares, _over_labels],
-    atol=1e-9,  # means of at most 200 numbers, divided by at least 0.02
+# tolerance: means of at most 200 numbers, divided by at least 0.02
+@exercise("05b", "The metric from losses, with a refusal", estimate, atol=1e-9).against(
+    _never_refuses, _equal_shares, _over_labels
 )
 def _cases_05b(rng):
     y = np.array([0, 1] * 20)
@@ -112,13 +104,8 @@ def _cases_05b(rng):
         yield f"{classes} classes, unequal", (y, *(rng.exponential(scale, size=n) for scale in (0.3, 0.25, 0.1)))
 
 
-@exercise(
-    "05c",
-    title="MINE's bound, and its average",
-    reference=mine,
-    wrong=[_overflows, _sum_for_mean, _averages_logs],
-    atol=1e-9,  # sums of at most 64 float64 numbers up to 1,000: rounding below 1e-11
-)
+# tolerance: sums of at most 64 float64 numbers up to 1,000, rounding below 1e-11
+@exercise("05c", "MINE's bound, and its average", mine, atol=1e-9).against(_overflows, _sum_for_mean, _averages_logs)
 def _cases_05c(rng):
     yield "all scores equal", (np.full(4, 2.0), np.full(4, 2.0), 2.5, 0.5)
     yield "one pair", (np.array([1.0]), np.array([0.5]), 0.1, 0.01)
