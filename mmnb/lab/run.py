@@ -1,11 +1,14 @@
 """One run of one notebook: seeds, sizes, records, figures, and the table of verdicts at its end."""
 
 import hashlib
+import importlib.metadata
 import json
 import operator
 import os
+import platform
 import random
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,13 +22,18 @@ from mmnb import paths
 from mmnb.errors import DataUnavailable
 from mmnb.instruments.estimate import Estimate
 from mmnb.lab import claims as claim_files
-from mmnb.lab import environment, plot, rules, show, tables, verdicts
+from mmnb.lab import plot, rules, show, tables, verdicts
 from mmnb.lab.rules import is_text, require
 from mmnb.lab.show import Figure, Markdown
 from mmnb.lab.sizes import BUDGETS, Sizes, check_profile
 from mmnb.lab.tables import Table
 
 T = TypeVar("T")
+_PACKAGES = (  # that can change a result, by the name they are imported under
+    *("torch", "torchvision", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "seaborn"),
+    *("PIL", "transformers", "open_clip", "timm", "cvxpy"),
+)
+_INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "open_clip": "open_clip_torch"}  # where the names differ
 _AGAIN = "(to run a cell again, start from mmnb.start)"
 
 
@@ -233,14 +241,20 @@ class Run:
             "seed": self.seed,
             "records": {claim.id: self._records[claim.id] for claim in self.claims},
             "figures": self._figures,
-            "modules": environment.modules(),
+            "modules": sorted(name for name, module in sys.modules.items() if module and name.split(".")[0] == "mmnb"),
             "data_files": list(self.claims.files),
-            "versions": environment.versions(),
-            "cpu_seconds": round(environment.cpu_seconds(), 2),
+            "versions": _versions(),
+            "cpu_seconds": round(sum(os.times()[:4]), 2),  # of this process and its finished children
             "complete": complete,
         }
         _write_json(self.out / "records.json", content)
         return content
+
+
+def _versions() -> dict[str, str]:
+    """Python and every imported package that can change a result, by the name it is installed by."""
+    imported = (_INSTALLED_AS.get(name, name) for name in _PACKAGES if name in sys.modules)
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in imported}
 
 
 def _write_json(path: Path, content: Any) -> None:
