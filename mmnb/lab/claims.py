@@ -95,11 +95,7 @@ def slugs(root: Path | None = None) -> list[str]:
 
 
 def load(slug: str, root: Path | None = None) -> ClaimSet:
-    """The claims of a notebook, checked.
-
-    Args:
-        slug: The notebook, such as "01_emap".
-        root: The checkout; by default the one in use.
+    """The claims of a notebook such as "01_emap", checked; `root` is the checkout, by default the one in use.
 
     Raises:
         ValueError: There is no such file, its form is wrong, or as `parse`.
@@ -125,12 +121,7 @@ def load(slug: str, root: Path | None = None) -> ClaimSet:
 
 
 def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
-    """The claim that one entry of a file describes.
-
-    Args:
-        raw: The entry, a mapping.
-        where: Name of the entry for error messages.
-        root: The checkout that holds data/published; by default the one in use.
+    """The claim that one entry of a file describes; `where` names it in errors, `root` is the checkout as in `load`.
 
     Raises:
         ValueError: An unknown or missing key, a number that is unverified or missing in data/published, a random
@@ -148,18 +139,17 @@ def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
     number = source.value if source else None
     rule = rules.parse(raw["rule"], f"{where}, rule", number)
     partly = rules.parse(raw["partly"], f"{where}, partly", number) if "partly" in raw else None
-    texts = {"text": raw["claim"].strip(), "place": raw["place"].strip()}
-    texts |= {key: raw.get(key) for key in ("tolerance", "differs")}
-    nulls, excused = _nulls(raw, where), _profiles(raw.get("profiles", {}), where)
-    random = _random(raw, rule, where)
+    nulls = _nulls(raw, where)
+    judged = {"rule": rule, "partly": partly, "nulls": nulls, "random": _random(raw, rule, where)}
+    judged["profiles"] = _profiles(raw.get("profiles", {}), where)
     for name, judging in (("rule", rule), ("partly", partly)):
         for null in nulls:
             if judging is not None and judging.accepts(null.value, null.ci):
                 problem = f"the {name} ({judging}) accepts its own null, {null.value!r}"
                 raise ValueError(f"{where}: {problem}; expected a rule that rejects it")
-    return Claim(
-        raw["id"], published=source, rule=rule, partly=partly, nulls=nulls, profiles=excused, random=random, **texts
-    )
+    said = {"text": raw["claim"].strip(), "place": raw["place"].strip()}
+    said |= {key: raw.get(key) for key in ("tolerance", "differs")}
+    return Claim(raw["id"], published=source, **said, **judged)
 
 
 def _nulls(raw: Mapping[str, Any], where: str) -> tuple[Null, ...]:
@@ -193,22 +183,14 @@ def _random(raw: Mapping[str, Any], rule: Rule, where: str) -> bool:
     if rule.kind == "identity" and "tolerance" not in raw:
         raise ValueError(f"{where}: an identity without `tolerance`; expected how its bound follows from rounding")
     if random and rule.kind in _MEASURED and "tolerance" not in raw:
-        raise ValueError(
-            f"{where}: a random quantity without `tolerance`; expected why it is that wide (seeds, mean, sd)"
-        )
+        raise ValueError(f"{where}: a random quantity without `tolerance`; expected a reason (seeds, mean, sd)")
     return random
 
 
 def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, str | None]:
-    """The verdict on one recorded number.
+    """The verdict on one recorded number, one of `VERDICTS`, and its reason (None for "reproduced").
 
-    Args:
-        claim: The claim to judge.
-        record: Holds `value` and perhaps `ci`, or `unavailable`, the reason why nothing could be measured.
-        profile: The size of the run.
-
-    Returns:
-        One of `VERDICTS`, and its reason (None for "reproduced").
+    The record holds `value` and perhaps `ci`, or `unavailable`, the reason why nothing could be measured.
 
     Raises:
         ValueError: The value is not finite, not of the form that the rule judges, or lacks its interval.
@@ -231,13 +213,9 @@ def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, s
 
 
 def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> list[Change]:
-    """The verdicts that changed between two runs of a notebook at the same profile.
+    """The verdicts that changed from data/results/<slug>.json to a run's records.json.
 
     A claim that only one side has is a change; a claim whose data is missing now (see `unavailable`) is none.
-
-    Args:
-        old_results: Content of data/results/<slug>.json.
-        new_records: Content of a run's records.json.
 
     Raises:
         ValueError: The two come from different notebooks or profiles.

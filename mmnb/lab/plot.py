@@ -31,21 +31,15 @@ UNSEEN = 12  # of 255: a difference in one colour channel that nobody sees at an
 
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs on every computer
-    "font.size": 9,
     "axes.titlesize": 9.5,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    **dict.fromkeys(("font.size", "axes.labelsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 8),
     "legend.frameon": False,
-    "figure.dpi": DPI,
-    "figure.facecolor": "white",
-    "savefig.dpi": DPI,
-    "savefig.facecolor": "white",
+    **dict.fromkeys(("figure.dpi", "savefig.dpi"), DPI),
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor"), "white"),
     "savefig.bbox": None,  # "tight" would give every figure a width of its own
     "svg.hashsalt": "mmnb",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "axes.titlelocation": "left",
     "axes.prop_cycle": mpl.cycler(color=[COLOURS[k] for k in ("image", "text", "audio", "fused", "third", "other")]),
     "axes.axisbelow": True,

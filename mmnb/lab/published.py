@@ -80,12 +80,9 @@ def _leaves(node: Any, key: str, where: str) -> Iterator[tuple[str, Published]]:
 
 
 def look_up(key: str, where: str = "published", root: Path | None = None) -> Published:
-    """The published number with this key.
+    """The published number with a key: the file's name, then the path inside it, such as "emap.lxmert.vqa.gap".
 
-    Args:
-        key: The file's name, then the path inside it, such as "emap.lxmert.vqa.gap".
-        where: Who asks, for error messages.
-        root: The checkout; by default the one in use.
+    `where` says in errors who asks; `root` is the checkout, by default the one in use.
 
     Raises:
         ValueError: The file or key does not exist, or the number is marked as unverified.

@@ -27,13 +27,7 @@ def results(root: Path) -> list[dict[str, Any]]:
 
 
 def render_summary(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "notebooks") -> str:
-    """The number of verdicts of each kind, by notebook, as a Markdown table. Raises ValueError as `claims.load`.
-
-    Args:
-        results: Contents of data/results/<slug>.json.
-        root: The checkout.
-        notebooks: The folder that the links lead to.
-    """
+    """The number of verdicts of each kind, by notebook, as a Markdown table; its links lead to the folder `notebooks`."""
     if not results:
         return _NOTHING
     counted = {}
@@ -49,20 +43,19 @@ def render_summary(results: Sequence[Mapping[str, Any]], root: Path, notebooks: 
 
 
 def render_verdicts(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "../notebooks") -> str:
-    """A page with the counts, what did not reproduce, and every claim of every notebook, folded. Arguments as in `render_summary`."""
+    """A page with the counts, what did not reproduce, and every claim of every notebook, folded."""
     parts, failed = [], []
     for result in results:
         slug, records = result["notebook"], result["records"]
         known = claims.load(slug, root)
         rows = [verdicts.row(claim, records.get(claim.id)) for claim in known]
-        failed += [
-            (one.name, one.published, one.ours, one.rule) for one in rows if one.verdict == claims.NOT_REPRODUCED
-        ]
+        missed = (one for one in rows if one.verdict == claims.NOT_REPRODUCED)
+        failed += [(one.name, one.published, one.ours, one.rule) for one in missed]
         table, count = verdicts.table(known, records).markdown(), verdicts.count(one.verdict for one in rows)
         folded = f"<details><summary>The {len(known)} claims</summary>\n\n{table}\n\n</details>"
         parts += [f"## {_link(slug, root, notebooks)}", answer(slug, root), count, folded]
-    missed = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Nothing."
-    head = ["# Verdicts", _MEANING, render_summary(results, root, notebooks), "## What did not reproduce", missed]
+    negative = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Nothing."
+    head = ["# Verdicts", _MEANING, render_summary(results, root, notebooks), "## What did not reproduce", negative]
     return "\n\n".join(part for part in head + parts if part) + "\n"
 
 

@@ -77,9 +77,8 @@ class Rule:
             case "identity" | "value":
                 target = options["target"]
                 pairs = zip(value, target, strict=True) if isinstance(target, list) else [(value, target)]
-                return all(
-                    abs(ours - aim) <= options.get("abs", options.get("rel", 0) * abs(aim)) for ours, aim in pairs
-                )
+                rel = options.get("rel", 0.0)
+                return all(abs(ours - aim) <= options.get("abs", rel * abs(aim)) for ours, aim in pairs)
             case "at-least":
                 return low >= options["bound"]
             case "at-most":
@@ -121,12 +120,7 @@ class Rule:
 
 
 def parse(raw: Any, where: str, published: Value | None = None) -> Rule:
-    """The rule that a claim file describes.
-
-    Args:
-        raw: The mapping of the file.
-        where: Its name for error messages.
-        published: The number that `target: published` means.
+    """The rule that a claim file describes; `where` names it in errors, `published` is what `target: published` means.
 
     Raises:
         ValueError: An unknown kind or key, a missing key, both or none of rel and abs, or a number out of range.
@@ -178,9 +172,8 @@ def _option(kind: str, key: str, value: Any, where: str, published: Value | None
     right = isinstance(number, float) or (key == "target" and isinstance(number, list))
     require(right, where, repr(value), f"a single number{' or a list of numbers' if key == 'target' else ''}")
     if key in ("abs", "margin"):
-        require(
-            number > 0 or (number == 0 and not (key == "abs" and kind == "value")), where, number, "a number above 0"
-        )
+        zero_is_fine = (kind, key) != ("value", "abs")
+        require(number > 0 or (number == 0 and zero_is_fine), where, number, "a number above 0")
     if key == "rel":
         require(0 < number < 1, where, number, "a number between 0 and 1, as a width of 1 would accept 0")
     return number

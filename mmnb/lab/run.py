@@ -58,8 +58,8 @@ def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
         ValueError: got profile 'huge'; expected one of smoke, laptop, paper
     """
     check_profile(profile)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ValueError(f"start: got seed {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    right = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**32
+    require(right, "start", f"seed {seed!r}", "a whole number from 0 to 2**32 - 1")
     claims = claim_files.load(slug)
     out = Path(os.environ.get("MMNB_OUT") or paths.root() / "build" / "runs" / profile / slug).resolve()
     random.seed(seed)
@@ -159,9 +159,8 @@ class Run:
             value, ci, n = value.value, value.interval, value.n
         value, ci = self.claims[name].check(rules.unwrap(value), rules.unwrap(ci))
         if n is not None:
-            require(
-                not isinstance(n, bool) and operator.index(n) >= 1, f"record {name}", f"n = {n!r}", "a count above 0"
-            )
+            right = not isinstance(n, bool) and operator.index(n) >= 1
+            require(right, f"record {name}", f"n = {n!r}", "a count above 0")
             n = operator.index(n)
         self._store(name, value=value, ci=None if ci is None else list(ci), n=n, note=note)
 
@@ -231,9 +230,9 @@ class Run:
         return Table(["what", "this run"], rows)
 
     def _write(self, complete: bool) -> dict[str, Any]:
-        missing = [claim.id for claim in self.claims if claim.id not in self._records]
+        missing = ", ".join(claim.id for claim in self.claims if claim.id not in self._records)
         if missing:
-            raise ValueError(f"neither recorded nor marked as not testable: {', '.join(missing)}")
+            raise ValueError(f"neither recorded nor marked as not testable: {missing}")
         content = {
             "schema": 1,
             "notebook": self.slug,

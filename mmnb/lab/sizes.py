@@ -42,9 +42,7 @@ class Sizes:
                 raise ValueError(f"sizes: {got}; expected the same names in all three profiles")
         taken = ", ".join(name for name in names if name.startswith("_") or hasattr(type(self), name))
         if taken:
-            raise ValueError(
-                f"sizes: {taken} cannot be the name of a size; expected a word without a leading underscore"
-            )
+            raise ValueError(f"sizes: {taken} cannot be the name of a size; expected a word without a first underscore")
         self._profile = profile
         self._choices = {name: {other: choices[other][name] for other in PROFILES} for name in names}
 

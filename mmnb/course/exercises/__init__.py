@@ -58,11 +58,9 @@ class Exercise:
             raise ValueError(f"exercise {self.id}: got {len(wrong)} wrong answers; expected two or more")
 
         def register(cases: Cases) -> Cases:
-            known = _registry.get(self.id)
-            if known and known.cases.__module__ != cases.__module__:  # the same module again is a reload
-                raise ValueError(
-                    f"exercise {self.id} is already registered by {known.cases.__module__}; expected a new id"
-                )
+            home = _registry[self.id].cases.__module__ if self.id in _registry else None
+            if home not in (None, cases.__module__):  # the same module again is a reload
+                raise ValueError(f"exercise {self.id} is already registered by {home}; expected a new id")
             _registry[self.id] = replace(self, cases=cases, wrong=wrong)
             return cases
 

@@ -43,9 +43,8 @@ def _equal_shares(y, loss_a, loss_b, loss_ab):
 
 def _over_labels(y, loss_a, loss_b, loss_ab):
     total = _h(np.unique(y, return_counts=True)[1] / len(y))
-    return (
-        float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total) if total - loss_ab.mean() > 0.02 else None
-    )
+    metric = float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total)
+    return metric if total - loss_ab.mean() > 0.02 else None
 
 
 def mine(true: np.ndarray, shuffled: np.ndarray, log_average: float, rate: float) -> tuple[float, float]:
@@ -112,7 +111,5 @@ def _cases_05c(rng):
     yield "huge scores", (rng.normal(1000, 5, size=16), rng.normal(990, 5, size=16), 985.0, 0.01)
     yield "very negative scores", (rng.normal(-900, 5, size=16), rng.normal(-950, 5, size=16), -940.0, 0.1)
     for m, rate in ((5, 0.01), (64, 0.1), (13, 0.9)):
-        yield (
-            f"{m} pairs, rate {rate}",
-            (rng.normal(1, 1, size=m), rng.normal(-1, 1, size=m), float(rng.normal()), rate),
-        )
+        true, shuffled = rng.normal(1, 1, size=m), rng.normal(-1, 1, size=m)
+        yield f"{m} pairs, rate {rate}", (true, shuffled, float(rng.normal()), rate)

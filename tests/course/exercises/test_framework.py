@@ -52,7 +52,7 @@ def test_a_right_answer_passes_and_says_how_often(toy):
         (lambda x: "text", "got str; expected numbers of shape"),
     ],
 )
-def test_a_wrong_answer_is_told_what_differs(toy, function, words):
+def test_a_wrong_answer_hears_what_differs(toy, function, words):
     with pytest.raises(exercises.WrongAnswer, match=words):
         exercises.check("99a", function)
 
@@ -133,12 +133,12 @@ def test_misuse_is_explained(toy):
     ],
 )
 def test_differences(yours, expected, words):
-    told = difference(yours, expected, atol=1e-9)
+    message = difference(yours, expected, atol=1e-9)
     if words is None:
-        assert told is None
+        assert message is None
     else:
-        assert told is not None
-        assert re.search(words, told), told
+        assert message is not None
+        assert re.search(words, message), message
 
 
 def test_one_tolerance_only():
