@@ -13,7 +13,7 @@ import numpy as np
 from mmnb.course import exercises
 from mmnb.lab import plot
 
-_PANELS, _READABLE = 3, 60  # panels of one figure; numbers of an answer that can be told apart in one
+_PANELS, _READABLE = 3, 60  # panels of one figure; about as many numbers as one panel shows clearly
 
 
 @dataclass(frozen=True)

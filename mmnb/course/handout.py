@@ -16,7 +16,7 @@ from mmnb.course import expected
 from mmnb.course.exercises.solutions import strip_solutions
 from mmnb.runner import convert
 
-_TAG = "exercise-"
+TAG = "exercise-"
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,8 @@ def tasks(slug: str) -> list[Task]:
             title = re.search(rf"^### {exercise_id} · (.+)$", prompt, re.MULTILINE)
             difficulty = re.search(r"\*\*Difficulty\*\* ([1-3]) of 3", prompt)
             if title is None or difficulty is None:
-                raise ValueError(
-                    f"{slug}, exercise {exercise_id}: expected a cell above it with `### {exercise_id} · title` and `**Difficulty** 1 of 3`"
-                )
+                wanted = f"`### {exercise_id} · title` and `**Difficulty** 1 of 3`"
+                raise ValueError(f"{slug}, exercise {exercise_id}: expected a cell above it with {wanted}")
             _, _, function = split_check(cell.source, exercise_id)
             found.append(Task(exercise_id, slug, title[1].strip(), function, int(difficulty[1])))
     return found
@@ -55,8 +54,8 @@ def tasks(slug: str) -> list[Task]:
 
 def exercise_of(cell: nbformat.NotebookNode) -> str | None:
     """The id of the exercise that a cell holds, by its tag; None for any other cell."""
-    tags = [tag for tag in cell.get("metadata", {}).get("tags", []) if tag.startswith(_TAG)]
-    return tags[0].removeprefix(_TAG) if tags else None
+    tags = [tag for tag in cell.get("metadata", {}).get("tags", []) if tag.startswith(TAG)]
+    return tags[0].removeprefix(TAG) if tags else None
 
 
 def split_check(source: str, exercise_id: str) -> tuple[str, str, str]:
@@ -66,15 +65,16 @@ def split_check(source: str, exercise_id: str) -> tuple[str, str, str]:
         ValueError: Unless the last statement is `mmnb.exercises.check("id", function)`.
     """
     last = ast.parse(source).body[-1]
-    call = last.value if isinstance(last, ast.Expr) else None
-    wanted = f'mmnb.exercises.check("{exercise_id}", function)'
-    if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "mmnb.exercises.check" and len(call.args) == 2):
+    match last:
+        case ast.Expr(ast.Call(call, [ast.Constant(name), ast.Name(function)])):
+            right = ast.unparse(call) == "mmnb.exercises.check" and name == exercise_id
+        case _:
+            right = False
+    if not right:
+        wanted = f'mmnb.exercises.check("{exercise_id}", function)'
         raise ValueError(f"exercise {exercise_id}: the cell ends with `{ast.unparse(last)}`; expected `{wanted}`")
-    name, function = call.args
-    if not (isinstance(name, ast.Constant) and name.value == exercise_id and isinstance(function, ast.Name)):
-        raise ValueError(f"exercise {exercise_id}: the cell checks `{ast.unparse(call)}`; expected `{wanted}`")
     lines = source.splitlines()
-    return "\n".join(lines[: last.lineno - 1]).rstrip(), "\n".join(lines[last.lineno - 1 :]), function.id
+    return "\n".join(lines[: last.lineno - 1]).rstrip(), "\n".join(lines[last.lineno - 1 :]), function
 
 
 def student_notebook(slug: str) -> nbformat.NotebookNode:
@@ -88,21 +88,18 @@ def student_notebook(slug: str) -> nbformat.NotebookNode:
             cells.append(cell)
             continue
         function, check, _ = split_check(cell.source, exercise_id)
-        cells.append(_cell(strip_solutions(function, exercise_id), f"{_TAG}{exercise_id}"))
+        cells.append(_cell(strip_solutions(function, exercise_id), f"{TAG}{exercise_id}", solution=True))
         cells.append(_expected(exercise_id))
-        cells.append(_cell(check, f"check-{exercise_id}", points[exercise_id]))
+        cells.append(_cell(check, f"check-{exercise_id}", solution=False, points=points[exercise_id]))
     notebook.cells = cells
     notebook.metadata["mmnb"] = {"notebook": slug, "for": "students"}
     return notebook
 
 
-def _cell(source: str, name: str, points: int | None = None) -> nbformat.NotebookNode:
-    """A cell with nbgrader's metadata: without points one to be filled in, with points a locked check."""
-    marks = {"schema_version": 3, "cell_type": "code", "grade_id": name, "task": False}
-    if points is None:
-        marks |= {"solution": True, "grade": False, "locked": False}
-    else:
-        marks |= {"solution": False, "grade": True, "locked": True, "points": points}
+def _cell(source: str, name: str, solution: bool, **marks: int) -> nbformat.NotebookNode:
+    """A cell with nbgrader's metadata: a solution to be filled in, or a locked check with points."""
+    marks |= {"schema_version": 3, "cell_type": "code", "grade_id": name, "task": False}
+    marks |= {"solution": solution, "grade": not solution, "locked": not solution}
     return nbformat.v4.new_code_cell(source, id=name, metadata={"tags": [name], "nbgrader": marks})
 
 
@@ -118,7 +115,6 @@ def _expected(exercise_id: str) -> nbformat.NotebookNode:
 
 def write_student(slug: str, folder: Path) -> Path:
     """Write the student's version of a notebook into `folder` and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{slug}.ipynb"
     paths.write_text(file, convert.dumps(student_notebook(slug)))
     return file

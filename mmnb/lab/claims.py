@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mmnb import paths
 from mmnb.lab import published, rules
 from mmnb.lab.published import Published, read_yaml
-from mmnb.lab.rules import Interval, Rule, Value
+from mmnb.lab.rules import Interval, Rule, Value, is_text, require
 from mmnb.lab.sizes import PROFILES, check_profile
 
 _ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
@@ -25,10 +25,7 @@ REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS
 
 
 class Null(NamedTuple):
-    """What a broken or meaningless run would record.
-
-    A number without an interval gets one of width 0, the hardest null to reject: a rule that rejects it rejects all wider ones.
-    """
+    """What a broken or meaningless run would record. A number without an interval gets one of width 0, the hardest to reject."""
 
     value: Value
     ci: Interval | None
@@ -51,11 +48,7 @@ class Claim:
     differs: str | None = None
 
     def check(self, value: Any, ci: Any = None) -> tuple[Value, Interval | None]:
-        """The value and interval as plain Python numbers.
-
-        Raises:
-            ValueError: This claim's rules cannot judge them.
-        """
+        """The value and interval as plain Python numbers. Raises ValueError where this claim's rules cannot judge them."""
         value = rules.plain(value, self.id)
         ci = None if ci is None else rules.interval(ci, value, self.id)
         for rule in filter(None, (self.rule, self.partly)):
@@ -82,9 +75,6 @@ class ClaimSet:
     def __len__(self) -> int:
         return len(self.claims)
 
-    def __contains__(self, claim_id: object) -> bool:
-        return claim_id in self.claims
-
 
 class Change(NamedTuple):
     """A verdict that differs from the committed one; None stands for a claim that one side does not have."""
@@ -105,11 +95,7 @@ def slugs(root: Path | None = None) -> list[str]:
 
 
 def load(slug: str, root: Path | None = None) -> ClaimSet:
-    """The claims of a notebook, checked.
-
-    Args:
-        slug: The notebook, such as "01_emap".
-        root: The checkout; by default the one in use.
+    """The claims of a notebook such as "01_emap", checked; `root` is the checkout, by default the one in use.
 
     Raises:
         ValueError: There is no such file, its form is wrong, or as `parse`.
@@ -117,94 +103,72 @@ def load(slug: str, root: Path | None = None) -> ClaimSet:
     root = root or paths.root()
     path = root / "data" / "claims" / f"{slug}.yaml"
     if not path.is_file() or path.parent != root / "data" / "claims":
-        raise ValueError(
-            f"unknown notebook {slug!r}: no file {path}; there are claims for {', '.join(slugs(root)) or 'no notebook'}"
-        )
+        known = ", ".join(slugs(root)) or "no notebook"
+        raise ValueError(f"unknown notebook {slug!r}: no file {path}; there are claims for {known}")
     where = f"data/claims/{path.name}"
     content = read_yaml(path, where)
-    if set(content) != {"notebook", "claims"} or not isinstance(content["claims"], list):
-        raise ValueError(
-            f"{where}: got the keys {', '.join(map(str, content))}; expected `notebook` and `claims`, a list"
-        )
-    if content["notebook"] != slug:
-        raise ValueError(f"{where}: got notebook {content['notebook']!r}; expected {slug!r}, the name of the file")
+    right = set(content) == {"notebook", "claims"} and isinstance(content["claims"], list)
+    require(right, where, f"the keys {', '.join(map(str, content))}", "`notebook` and `claims`, a list")
+    name = content["notebook"]
+    require(name == slug, where, f"notebook {name!r}", f"{slug!r}, the name of the file")
     claims: dict[str, Claim] = {}
     for index, raw in enumerate(content["claims"], start=1):
         claim = parse(raw, f"{where}, claim {index}", root)
-        if claim.id in claims:
-            raise ValueError(f"{where}: got the id {claim.id!r} twice; expected once")
+        require(claim.id not in claims, where, f"the id {claim.id!r} twice", "once")
         claims[claim.id] = claim
     sources = {claim.published.file for claim in claims.values() if claim.published}
     return ClaimSet(slug, claims, (where, *sorted(sources)))
 
 
 def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
-    """The claim that one entry of a file describes.
-
-    Args:
-        raw: The entry, a mapping.
-        where: Name of the entry for error messages.
-        root: The checkout that holds data/published; by default the one in use.
+    """The claim that one entry of a file describes; `where` names it in errors, `root` is the checkout as in `load`.
 
     Raises:
         ValueError: An unknown or missing key, a number that is unverified or missing in data/published, a random
             quantity without `tolerance`, or a rule that accepts one of its own nulls.
     """
-    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or not _ID.fullmatch(raw["id"]):
-        raise ValueError(f"{where}: got {raw!r}; expected a mapping with an `id` of a-z, 0-9, dot and hyphen")
+    named = isinstance(raw, dict) and isinstance(raw.get("id"), str) and bool(_ID.fullmatch(raw["id"]))
+    require(named, where, repr(raw), "a mapping with an `id` of a-z, 0-9, dot and hyphen")
     where = f"{where.split(',')[0]}, {raw['id']}"
-    if set(raw) - _KEYS or _REQUIRED - set(raw):
-        unknown, missing = sorted(map(str, set(raw) - _KEYS)), sorted(_REQUIRED - set(raw))
-        raise ValueError(
-            f"{where}: unknown keys: {', '.join(unknown) or 'none'}; missing keys: {', '.join(missing) or 'none'}"
-        )
-    for key in _TEXTS:
-        if key in raw and (not isinstance(raw[key], str) or not raw[key].strip()):
-            raise ValueError(f"{where}, {key}: got {raw[key]!r}; expected a text")
+    unknown, missing = (", ".join(sorted(map(str, keys))) for keys in (set(raw) - _KEYS, _REQUIRED - set(raw)))
+    if unknown or missing:
+        raise ValueError(f"{where}: unknown keys: {unknown or 'none'}; missing keys: {missing or 'none'}")
+    for key in (key for key in _TEXTS if key in raw):
+        require(is_text(raw[key]), f"{where}, {key}", repr(raw[key]), "a text")
     source = published.look_up(raw["published"], where, root) if "published" in raw else None
     number = source.value if source else None
     rule = rules.parse(raw["rule"], f"{where}, rule", number)
     partly = rules.parse(raw["partly"], f"{where}, partly", number) if "partly" in raw else None
-    claim = Claim(
-        id=raw["id"],
-        text=raw["claim"].strip(),
-        place=raw["place"].strip(),
-        published=source,
-        rule=rule,
-        partly=partly,
-        nulls=_nulls(raw, where),
-        profiles=_profiles(raw.get("profiles", {}), where),
-        random=_random(raw, rule, where),
-        tolerance=raw.get("tolerance"),
-        differs=raw.get("differs"),
-    )
-    _reject_nulls(claim, where)
-    return claim
+    nulls = _nulls(raw, where)
+    judged = {"rule": rule, "partly": partly, "nulls": nulls, "random": _random(raw, rule, where)}
+    judged["profiles"] = _profiles(raw.get("profiles", {}), where)
+    for name, judging in (("rule", rule), ("partly", partly)):
+        for null in nulls:
+            if judging is not None and judging.accepts(null.value, null.ci):
+                problem = f"the {name} ({judging}) accepts its own null, {null.value!r}"
+                raise ValueError(f"{where}: {problem}; expected a rule that rejects it")
+    said = {"text": raw["claim"].strip(), "place": raw["place"].strip()}
+    said |= {key: raw.get(key) for key in ("tolerance", "differs")}
+    return Claim(raw["id"], published=source, **said, **judged)
 
 
 def _nulls(raw: Mapping[str, Any], where: str) -> tuple[Null, ...]:
     if ("null" in raw) == ("nulls" in raw):
         raise ValueError(f"{where}: expected exactly one of `null` and `nulls`: the value of a meaningless run")
     entries = raw["nulls"] if "nulls" in raw else [raw["null"]]
-    if not isinstance(entries, list) or not entries:
-        raise ValueError(f"{where}, nulls: got {entries!r}; expected a list")
-    nulls = []
+    require(isinstance(entries, list) and bool(entries), f"{where}, nulls", repr(entries), "a list")
+    nulls, where = [], f"{where}, null"
     for entry in entries:
-        inside = f"{where}, null"
-        if isinstance(entry, dict) and "value" in entry and set(entry) <= {"value", "ci"}:
-            value = rules.plain(entry["value"], inside)
-            ci = rules.interval(entry["ci"], value, inside) if "ci" in entry else None
-        else:
-            value, ci = rules.plain(entry, inside), None
+        with_ci = isinstance(entry, dict) and "value" in entry and set(entry) <= {"value", "ci"}
+        value = rules.plain(entry["value"] if with_ci else entry, where)
+        ci = rules.interval(entry["ci"], value, where) if with_ci and "ci" in entry else None
         nulls.append(Null(value, (value, value) if ci is None and isinstance(value, float) else ci))
     return tuple(nulls)
 
 
 def _profiles(raw: Any, where: str) -> dict[str, str]:
-    if not isinstance(raw, dict) or not all(isinstance(reason, str) and reason.strip() for reason in raw.values()):
-        raise ValueError(
-            f"{where}, profiles: got {raw!r}; expected the reason under the name of each profile that is not judged"
-        )
+    right = isinstance(raw, dict) and all(map(is_text, raw.values()))
+    require(right, f"{where}, profiles", repr(raw), "the reason under the name of each profile that is not judged")
     for profile in raw:
         check_profile(profile)
     if set(raw) == set(PROFILES):
@@ -214,38 +178,19 @@ def _profiles(raw: Any, where: str) -> dict[str, str]:
 
 def _random(raw: Mapping[str, Any], rule: Rule, where: str) -> bool:
     random = raw.get("random", None if rule.kind in _MEASURED else False)
-    if not isinstance(random, bool):
-        raise ValueError(
-            f"{where}, random: got {random!r}; expected true or false, required for {', '.join(_MEASURED)}"
-        )
+    expected = f"true or false, required for {', '.join(_MEASURED)}"
+    require(isinstance(random, bool), f"{where}, random", repr(random), expected)
     if rule.kind == "identity" and "tolerance" not in raw:
         raise ValueError(f"{where}: an identity without `tolerance`; expected how its bound follows from rounding")
     if random and rule.kind in _MEASURED and "tolerance" not in raw:
-        raise ValueError(
-            f"{where}: a random quantity without `tolerance`; expected the reason for the width (seeds, mean, sd)"
-        )
+        raise ValueError(f"{where}: a random quantity without `tolerance`; expected a reason (seeds, mean, sd)")
     return random
 
 
-def _reject_nulls(claim: Claim, where: str) -> None:
-    for name, rule in (("rule", claim.rule), ("partly", claim.partly)):
-        for null in claim.nulls:
-            if rule is not None and rule.accepts(null.value, null.ci):
-                raise ValueError(
-                    f"{where}: the {name} ({rule}) accepts its own null, {null.value!r}; expected a rule that rejects it"
-                )
-
-
 def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, str | None]:
-    """The verdict on one recorded number.
+    """The verdict on one recorded number, one of `VERDICTS`, and its reason (None for "reproduced").
 
-    Args:
-        claim: The claim to judge.
-        record: Holds `value` and perhaps `ci`, or `unavailable`, the reason why nothing could be measured.
-        profile: The size of the run.
-
-    Returns:
-        One of `VERDICTS`, and its reason (None for "reproduced").
+    The record holds `value` and perhaps `ci`, or `unavailable`, the reason why nothing could be measured.
 
     Raises:
         ValueError: The value is not finite, not of the form that the rule judges, or lacks its interval.
@@ -253,40 +198,34 @@ def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, s
     check_profile(profile)
     unavailable = record.get("unavailable")
     if unavailable is not None:
-        if record.get("value") is not None or not isinstance(unavailable, str) or not unavailable.strip():
-            raise ValueError(f"{claim.id}: got {dict(record)!r}; expected either a value or a reason why there is none")
+        right = record.get("value") is None and is_text(unavailable)
+        require(right, claim.id, repr(dict(record)), "either a value or a reason why there is none")
         return NOT_TESTABLE, unavailable
     value, ci = claim.check(record.get("value"), record.get("ci"))
     if profile in claim.profiles:
         return NOT_TESTABLE, claim.profiles[profile]
     if claim.rule.accepts(value, ci):
         return REPRODUCED, None
-    found = f"found {rules.short(value)}" + (f" [{rules.short(ci[0])}, {rules.short(ci[1])}]" if ci else "")
+    found = f"found {rules.short(value)}" + (f" [{rules.short(ci)}]" if ci else "")
     if claim.partly is not None and claim.partly.accepts(value, ci):
         return PARTLY, f"{found}: {claim.partly}, but not {claim.rule}"
     return NOT_REPRODUCED, f"{found}; expected: {claim.rule}"
 
 
 def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> list[Change]:
-    """The verdicts that changed between two runs of a notebook at the same profile.
+    """The verdicts that changed from data/results/<slug>.json to a run's records.json.
 
     A claim that only one side has is a change; a claim whose data is missing now (see `unavailable`) is none.
-
-    Args:
-        old_results: Content of data/results/<slug>.json.
-        new_records: Content of a run's records.json.
 
     Raises:
         ValueError: The two come from different notebooks or profiles.
     """
     for key in ("notebook", "profile"):
-        if old_results[key] != new_records[key]:
-            raise ValueError(
-                f"compare: got {key} {old_results[key]!r} and {new_records[key]!r}; expected the same in both"
-            )
+        old, new = old_results[key], new_records[key]
+        require(old == new, "compare", f"{key} {old!r} and {new!r}", "the same in both")
     old, new = old_results["records"], new_records["records"]
     changes = []
-    for claim_id in [*old, *(name for name in new if name not in old)]:
+    for claim_id in {**old, **new}:
         before, after = old.get(claim_id), new.get(claim_id)
         if before and after and (before["verdict"] == after["verdict"] or after["unavailable"] is not None):
             continue
@@ -297,6 +236,5 @@ def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> l
 
 def unavailable(records: Mapping[str, Any]) -> dict[str, str]:
     """The claims of a run that lacked their data: id -> reason."""
-    return {
-        name: record["unavailable"] for name, record in records["records"].items() if record["unavailable"] is not None
-    }
+    reasons = {name: record["unavailable"] for name, record in records["records"].items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -17,6 +17,7 @@ from PIL import Image
 
 from mmnb import aliases
 from mmnb.instruments.estimate import mean_interval
+from mmnb.lab.rules import require
 
 __getattr__ = aliases.renamed(__name__, {"look": "mmnb.lab.plot.style_of"})
 
@@ -30,21 +31,15 @@ UNSEEN = 12  # of 255: a difference in one colour channel that nobody sees at an
 
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs on every computer
-    "font.size": 9,
     "axes.titlesize": 9.5,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    **dict.fromkeys(("font.size", "axes.labelsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 8),
     "legend.frameon": False,
-    "figure.dpi": DPI,
-    "figure.facecolor": "white",
-    "savefig.dpi": DPI,
-    "savefig.facecolor": "white",
+    **dict.fromkeys(("figure.dpi", "savefig.dpi"), DPI),
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor"), "white"),
     "savefig.bbox": None,  # "tight" would give every figure a width of its own
     "svg.hashsalt": "mmnb",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "axes.titlelocation": "left",
     "axes.prop_cycle": mpl.cycler(color=[COLOURS[k] for k in ("image", "text", "audio", "fused", "third", "other")]),
     "axes.axisbelow": True,
@@ -67,37 +62,28 @@ def apply() -> None:
 
 
 def style_of(modality: str) -> dict[str, str]:
-    """Colour, marker and line of a modality, ready for `ax.plot(x, y, **style_of("image"))`.
-
-    Raises ValueError when there is no such modality.
-    """
-    if modality not in COLOURS:
-        raise ValueError(f"style_of: got modality {modality!r}; expected one of {', '.join(COLOURS)}")
+    """Colour, marker and line of a modality, ready for `ax.plot(x, y, **style_of("image"))`; ValueError without such a one."""
+    require(modality in COLOURS, "style_of", f"modality {modality!r}", f"one of {', '.join(COLOURS)}")
     return {"color": COLOURS[modality], "marker": MARKERS[modality], "linestyle": LINES[modality]}
 
 
 def subplots(
     kind: str = "page", rows: int = 1, cols: int = 1, height: float | None = None, **options: Any
 ) -> tuple[Figure, Any]:
-    """A figure of column (3.4 in) or page width (7 in).
+    """A figure of column (3.4 in) or page width (7 in), and its axes: one, or an array of them.
 
     Args:
         kind: "column" or "page".
         height: In inches, by default three quarters of a panel's width per row.
         options: Passed on to matplotlib's `Figure.subplots` (sharex, sharey, squeeze, width_ratios, …).
 
-    Returns:
-        The figure and its axes: one, or an array of them.
-
     Raises:
         ValueError: Another kind, or a height that is not above 0.
     """
-    if kind not in WIDTHS:
-        raise ValueError(f"subplots: got kind {kind!r}; expected one of {', '.join(WIDTHS)}")
+    require(kind in WIDTHS, "subplots", f"kind {kind!r}", f"one of {', '.join(WIDTHS)}")
     if height is None:
         height = rows * min(0.75 * WIDTHS[kind] / cols, 3.2)
-    if not height > 0:
-        raise ValueError(f"subplots: got height {height}; expected inches above 0")
+    require(height > 0, "subplots", f"height {height}", "inches above 0")
     with style():
         figure = Figure(figsize=(WIDTHS[kind], height), layout="constrained")
         return figure, figure.subplots(rows, cols, **options)
@@ -105,8 +91,7 @@ def subplots(
 
 def chance_line(ax: Axes, y: float, label: str = "chance", side: str = "right") -> None:
     """A dashed grey line at chance level, named at its right or left end."""
-    if side not in ("left", "right"):
-        raise ValueError(f"chance_line: got side {side!r}; expected left or right")
+    require(side in ("left", "right"), "chance_line", f"side {side!r}", "left or right")
     ax.axhline(y, color=COLOURS["control"], linestyle=LINES["control"], linewidth=1, zorder=1)
     x, offset = (1, -2) if side == "right" else (0, 2)
     place = {"xy": (x, y), "xycoords": ("axes fraction", "data"), "xytext": (offset, 2), "textcoords": "offset points"}
@@ -115,10 +100,8 @@ def chance_line(ax: Axes, y: float, label: str = "chance", side: str = "right") 
 
 def published_point(ax: Axes, x: float, y: float, label: str, marker: str = "o") -> None:
     """A hollow marker where the paper's value lies; the label names table, figure or section and enters the legend."""
-    if not label.strip():
-        raise ValueError(
-            "published_point: got an empty label; expected where the value is printed, such as 'paper, table 2'"
-        )
+    where = "where the value is printed, such as 'paper, table 2'"
+    require(bool(label.strip()), "published_point", "an empty label", where)
     hollow = {"markersize": 8, "markerfacecolor": "none", "markeredgecolor": "black"}
     ax.plot([x], [y], linestyle="none", marker=marker, label=label, zorder=4, **hollow)
 
@@ -155,29 +138,26 @@ def error_bars(
         ValueError: Lengths that differ, an interval without its value, an empty kind, or missing points.
     """
     x, y, low, high = (np.asarray(numbers, dtype=float) for numbers in (x, y, low, high))
-    if not x.shape == y.shape == low.shape == high.shape or x.ndim != 1 or not len(x):
-        raise ValueError(
-            f"error_bars: got shapes {x.shape}, {y.shape}, {low.shape}, {high.shape}; expected one length for x, y, low, high"
-        )
+    shapes = f"shapes {x.shape}, {y.shape}, {low.shape}, {high.shape}"
+    right = x.shape == y.shape == low.shape == high.shape and x.ndim == 1 and len(x) > 0
+    require(right, "error_bars", shapes, "one length for x, y, low, high")
     slack = 1e-9 * np.maximum(np.abs(low), np.abs(high))
-    if not ((low <= y + slack) & (y <= high + slack)).all():  # also refuses NaN
-        raise ValueError(f"error_bars: got y {y}, low {low}, high {high}; expected low <= y <= high everywhere")
-    if not kind.strip() or n < 1:
-        raise ValueError(f"error_bars: got kind {kind!r}, n {n}; expected a name of the interval and a count above 0")
-    if points is None and n <= 10:
-        raise ValueError(
-            f"error_bars: got n = {n} without points; expected the single values, as there are no more than 10"
-        )
-    if points is not None and len(points) != len(x):
-        raise ValueError(f"error_bars: got points for {len(points)} places; expected {len(x)}")
+    right = bool(((low <= y + slack) & (y <= high + slack)).all())  # also refuses NaN
+    require(right, "error_bars", f"y {y}, low {low}, high {high}", "low <= y <= high everywhere")
+    right = bool(kind.strip()) and n >= 1
+    require(right, "error_bars", f"kind {kind!r}, n {n}", "a name of the interval and a count above 0")
+    few = points is None and n <= 10
+    require(not few, "error_bars", f"n = {n} without points", "the single values, as there are no more than 10")
+    points = [()] * len(x) if points is None else points
+    require(len(points) == len(x), "error_bars", f"points for {len(points)} places", f"{len(x)}")
     drawn = style_of(modality) | ({} if line else {"linestyle": "none"})
     named = f"{label} ({kind}, n = {n})" if label else f"{kind}, n = {n}"
     ax.errorbar(x, y, yerr=[np.clip(y - low, 0, None), np.clip(high - y, 0, None)], label=named, zorder=3, **drawn)
     shift = 0.02 * (np.ptp(x) or 1.0)
-    for place, values in zip(x, points if points is not None else [], strict=False):
-        ax.plot(
-            place + shift + np.zeros(len(values)), values, ".", markersize=3, alpha=0.7, color=drawn["color"], zorder=2
-        )
+    dots = {"markersize": 3, "alpha": 0.7, "color": drawn["color"], "zorder": 2}
+    for place, values in zip(x, points, strict=True):
+        if len(values):
+            ax.plot(place + shift + np.zeros(len(values)), values, ".", **dots)
 
 
 def grouped(ax: Axes, ticks: Sequence[str], series: Mapping[str, tuple[str, Sequence[Sequence[float]]]]) -> None:
@@ -190,24 +170,15 @@ def grouped(ax: Axes, ticks: Sequence[str], series: Mapping[str, tuple[str, Sequ
     Raises:
         ValueError: a series has not one sequence per tick, or as `mean_interval` and `error_bars` do.
     """
-    step = 0.6 / max(len(series), 1)
+    places, step = np.arange(len(ticks)), 0.6 / max(len(series), 1)
     for k, (label, (modality, runs)) in enumerate(series.items()):
         if len(runs) != len(ticks):
             raise ValueError(f"grouped: {label!r} has runs for {len(runs)} places; expected {len(ticks)}, one per tick")
         found = [mean_interval(values) for values in runs]
-        error_bars(
-            ax,
-            np.arange(len(ticks)) + step * (k - (len(series) - 1) / 2),
-            [estimate.value for estimate in found],
-            [estimate.low for estimate in found],
-            [estimate.high for estimate in found],
-            kind="95 % t interval",
-            n=min(len(values) for values in runs),
-            modality=modality,
-            label=label,
-            points=runs,
-        )
-    ax.set_xticks(range(len(ticks)), ticks)
+        bars = zip(*((estimate.value, estimate.low, estimate.high) for estimate in found), strict=True)
+        said = {"kind": "95 % t interval", "n": min(map(len, runs)), "modality": modality, "label": label}
+        error_bars(ax, places + step * (k - (len(series) - 1) / 2), *bars, points=runs, **said)
+    ax.set_xticks(places, ticks)
 
 
 def png(figure: Figure) -> tuple[bytes, int]:
@@ -215,19 +186,14 @@ def png(figure: Figure) -> tuple[bytes, int]:
 
     It is kept in 256 colours (a third of the bytes) where that shows nowhere: no pixel's channel changes by more than `UNSEEN`.
     """
-    buffer = io.BytesIO()
+    drawn, kept = io.BytesIO(), io.BytesIO()
     with style():
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
+        figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+    picture = Image.open(drawn).convert("RGB")
     reduced = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     change = np.abs(np.asarray(picture, dtype=int) - np.asarray(reduced.convert("RGB"), dtype=int)).max()
-    return _encode(reduced if change <= UNSEEN else picture), picture.width
-
-
-def _encode(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
-    return buffer.getvalue()
+    (reduced if change <= UNSEEN else picture).save(kept, format="png", optimize=True)
+    return kept.getvalue(), picture.width
 
 
 def close(figure: Figure) -> None:

@@ -27,19 +27,14 @@ def results(root: Path) -> list[dict[str, Any]]:
 
 
 def render_summary(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "notebooks") -> str:
-    """The number of verdicts of each kind, by notebook, as a Markdown table.
-
-    Args:
-        results: Contents of data/results/<slug>.json.
-        root: The checkout.
-        notebooks: The folder that the links lead to.
-
-    Raises:
-        ValueError: When a notebook has no claims file, or the file is malformed.
-    """
+    """The number of verdicts of each kind, by notebook, as a Markdown table; its links lead to the folder `notebooks`."""
     if not results:
         return _NOTHING
-    counted = {_link(result["notebook"], root, notebooks): _verdicts(result, root) for result in results}
+    counted = {}
+    for result in results:
+        slug, records = result["notebook"], result["records"]
+        found = [records.get(claim.id, {}).get("verdict", "not recorded") for claim in claims.load(slug, root)]
+        counted[_link(slug, root, notebooks)] = found
     counted["all"] = [verdict for every in counted.values() for verdict in every]
     kinds = [kind for kind in verdicts.MARKS if kind in counted["all"]]
     kinds += sorted(set(counted["all"]) - set(kinds))
@@ -48,27 +43,20 @@ def render_summary(results: Sequence[Mapping[str, Any]], root: Path, notebooks: 
 
 
 def render_verdicts(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "../notebooks") -> str:
-    """A page with the counts, what did not reproduce, and every claim of every notebook, folded. Arguments as in `render_summary`."""
+    """A page with the counts, what did not reproduce, and every claim of every notebook, folded."""
     parts, failed = [], []
     for result in results:
         slug, records = result["notebook"], result["records"]
         known = claims.load(slug, root)
-        for entry in (verdicts.row(claim, records.get(claim.id)) for claim in known):
-            if entry.verdict == claims.NOT_REPRODUCED:
-                failed.append((f"{entry.claim}\n`{entry.id}` · {entry.place}", entry.published, entry.ours, entry.rule))
-        table = verdicts.table(known, records).markdown()
+        rows = [verdicts.row(claim, records.get(claim.id)) for claim in known]
+        missed = (one for one in rows if one.verdict == claims.NOT_REPRODUCED)
+        failed += [(one.name, one.published, one.ours, one.rule) for one in missed]
+        table, count = verdicts.table(known, records).markdown(), verdicts.count(one.verdict for one in rows)
         folded = f"<details><summary>The {len(known)} claims</summary>\n\n{table}\n\n</details>"
-        count = verdicts.count(_verdicts(result, root))
         parts += [f"## {_link(slug, root, notebooks)}", answer(slug, root), count, folded]
-    missed = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Nothing."
-    head = ["# Verdicts", _MEANING, render_summary(results, root, notebooks), "## What did not reproduce", missed]
+    negative = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Nothing."
+    head = ["# Verdicts", _MEANING, render_summary(results, root, notebooks), "## What did not reproduce", negative]
     return "\n\n".join(part for part in head + parts if part) + "\n"
-
-
-def _verdicts(result: Mapping[str, Any], root: Path) -> list[str]:
-    """The verdict of every claim of a notebook, in the order of its claims file."""
-    known = claims.load(result["notebook"], root)
-    return [result["records"].get(claim.id, {}).get("verdict", "not recorded") for claim in known]
 
 
 def _link(slug: str, root: Path, notebooks: str) -> str:
@@ -80,8 +68,8 @@ def render_gallery(results: Sequence[Mapping[str, Any]]) -> str:
     known = {f"{result['notebook']}/{name}": figure for result in results for name, figure in result["figures"].items()}
     parts = []
     for path in PICTURES:
-        if path in known:
-            figure, slug = known[path], path.split("/")[0]
+        if figure := known.get(path):
+            slug = path.split("/")[0]
             alt = figure["alt"].replace("[", "(").replace("]", ")")
             caption = f"**Figure {figure['number']}.** {figure['caption']} · [notebook](notebooks/{slug}.ipynb)"
             parts.append(f"![{alt}](figures/{path}.png)\n\n{caption}")
@@ -106,11 +94,7 @@ def _source(slug: str, root: Path | None) -> str:
 
 
 def render_readme(text: str, root: Path, name: str = "README.md") -> str:
-    """`text` with fresh content between the markers that the file `name` has.
-
-    Raises:
-        ValueError: When a pair of markers is missing, doubled or crossed.
-    """
+    """`text` with fresh content between the markers of the file `name`. Raises ValueError where they are not in order."""
     found = results(root)
     content = {"summary": render_summary(found, root), "gallery": render_gallery(found)}
     for part in READMES[name]:
@@ -123,12 +107,7 @@ def render_readme(text: str, root: Path, name: str = "README.md") -> str:
 
 
 def render_all(root: Path) -> dict[Path, str]:
-    """File -> content of all that shows results: README.md, README.zh.md where it exists, docs/verdicts.md.
-
-    Raises:
-        ValueError: When a pair of markers is missing.
-        FileNotFoundError: Without README.md.
-    """
+    """File -> content of all that shows results: README.md, README.zh.md where it exists, docs/verdicts.md."""
     readmes = [root / name for name in READMES if name == "README.md" or (root / name).is_file()]
     texts = {file: render_readme(file.read_text(encoding="utf-8"), root, file.name) for file in readmes}
     return texts | {root / VERDICTS: render_verdicts(results(root), root)}

@@ -29,7 +29,17 @@ _KEYS = {  # kind -> (required keys, optional keys)
     "order": ({"increasing"}, {"margin", "names"}),
     "sign": ({"sign"}, set()),
 }
-KINDS = tuple(_KEYS)
+
+
+def require(right: bool, where: str, got: Any, expected: str) -> None:
+    """Raise ValueError unless `right`: where it happened, what was got, what was expected."""
+    if not right:
+        raise ValueError(f"{where}: got {got}; expected {expected}")
+
+
+def is_text(value: Any) -> bool:
+    """Whether `value` is a text with something in it."""
+    return isinstance(value, str) and bool(value.strip())
 
 
 @dataclass(frozen=True)
@@ -40,53 +50,48 @@ class Rule:
     options: Mapping[str, Any]
     where: str
 
-    @property
-    def needs_ci(self) -> bool:
-        """Whether the rule judges an interval, not only a number."""
-        return self.kind == "sign" or self.options.get("use") == "ci"
-
     def check(self, value: Value, ci: Interval | None) -> None:
         """Raise ValueError unless the value is of the form this rule judges and has the interval it needs."""
         names, target = self.options.get("names"), self.options.get("target")
-        if self.kind == "order":
-            if names is None and (not isinstance(value, list) or len(value) < 2):
-                raise ValueError(
-                    f"{self.where}: got {value!r}; expected a list of two or more (values by name need `names` in the rule)"
-                )
-            if names is not None and (not isinstance(value, dict) or set(value) != set(names)):
-                raise ValueError(f"{self.where}: got {value!r}; expected one number for each of {', '.join(names)}")
+        if names is not None:
+            right = isinstance(value, dict) and set(value) == set(names)
+            form = f"one number for each of {', '.join(names)}"
+        elif self.kind == "order":
+            right = isinstance(value, list) and len(value) >= 2
+            form = "a list of two or more (values by name need `names` in the rule)"
         elif isinstance(target, list):
-            if not isinstance(value, list) or len(value) != len(target):
-                raise ValueError(
-                    f"{self.where}: got {value!r}; expected a list of {len(target)} numbers, as in the target"
-                )
-        elif not isinstance(value, float):
-            raise ValueError(f"{self.where}: got {value!r}; expected a single number")
-        if self.needs_ci and ci is None:
-            raise ValueError(f"{self.where}: got no interval; expected one, because this rule judges it")
+            right = isinstance(value, list) and len(value) == len(target)
+            form = f"a list of {len(target)} numbers, as in the target"
+        else:
+            right, form = isinstance(value, float), "a single number"
+        require(right, self.where, repr(value), form)
+        judges_ci = self.kind == "sign" or self.options.get("use") == "ci"
+        require(ci is not None or not judges_ci, self.where, "no interval", "one, because this rule judges it")
 
     def accepts(self, value: Value, ci: Interval | None = None) -> bool:
         """Whether the value, or its interval with `use: ci`, satisfies the rule. Raises ValueError as `check`."""
         self.check(value, ci)
-        low, high = ci if self.options.get("use") == "ci" and ci is not None else (value, value)
+        options = self.options
+        low, high = ci if options.get("use") == "ci" and ci is not None else (value, value)
         match self.kind:
             case "identity" | "value":
-                return all(abs(ours - target) <= self._width(target) for ours, target in self._pairs(value))
+                target = options["target"]
+                pairs = zip(value, target, strict=True) if isinstance(target, list) else [(value, target)]
+                rel = options.get("rel", 0.0)
+                return all(abs(ours - aim) <= options.get("abs", rel * abs(aim)) for ours, aim in pairs)
             case "at-least":
-                return low >= self.options["bound"]
+                return low >= options["bound"]
             case "at-most":
-                return high <= self.options["bound"]
+                return high <= options["bound"]
             case "between":
-                return self.options["low"] <= low and high <= self.options["high"]
+                return options["low"] <= low and high <= options["high"]
             case "order":
-                direction = 1 if self.options["increasing"] else -1
-                return all(
-                    direction * (after - before) > self.options["margin"]
-                    for before, after in pairwise(self._sequence(value))
-                )
+                direction = 1 if options["increasing"] else -1
+                row = [value[name] for name in options["names"]] if "names" in options else value
+                return all(direction * (after - before) > options["margin"] for before, after in pairwise(row))
             case _:  # sign: the value lies inside its interval, so the interval decides
                 low, high = ci
-                return low > 0 if self.options["sign"] == "positive" else high < 0
+                return low > 0 if options["sign"] == "positive" else high < 0
 
     def arrange(self, value: Any) -> Any:
         """Named numbers in the order of the rule's names (stored files sort them); anything else unchanged."""
@@ -94,46 +99,28 @@ class Rule:
         named = names and isinstance(value, dict) and set(names) == set(value)
         return {name: value[name] for name in names} if named else value
 
-    def _pairs(self, value: Value) -> list[tuple[float, float]]:
-        target = self.options["target"]
-        return list(zip(value, target, strict=True)) if isinstance(target, list) else [(value, target)]
-
-    def _width(self, target: float) -> float:
-        return self.options["abs"] if "abs" in self.options else self.options["rel"] * abs(target)
-
-    def _sequence(self, value: Value) -> list[float]:
-        names = self.options.get("names")
-        return value if names is None else [value[name] for name in names]
-
     def __str__(self) -> str:
         """The rule in words, for the table of verdicts."""
-        what = "whole interval" if self.options.get("use") == "ci" else ""
+        options = self.options
+        what = "whole interval " if options.get("use") == "ci" else ""
         match self.kind:
             case "identity" | "value":
-                tolerance = (
-                    f"± {short(self.options['abs'])}" if "abs" in self.options else f"± {100 * self.options['rel']:g} %"
-                )
-                return f"{'equals' if self.kind == 'identity' else 'value'} {short(self.options['target'])} {tolerance}"
+                width = short(options["abs"]) if "abs" in options else f"{100 * options['rel']:g} %"
+                return f"{'equals' if self.kind == 'identity' else 'value'} {short(options['target'])} ± {width}"
             case "at-least" | "at-most":
-                return f"{what} {self.kind.replace('-', ' ')} {short(self.options['bound'])}".strip()
+                return f"{what}{self.kind.replace('-', ' ')} {short(options['bound'])}"
             case "between":
-                return f"{what} between {short(self.options['low'])} and {short(self.options['high'])}".strip()
+                return f"{what}between {short(options['low'])} and {short(options['high'])}"
             case "order":
-                word = "increasing" if self.options["increasing"] else "decreasing"
-                margin = f" by more than {short(self.options['margin'])}" if self.options["margin"] else ""
-                names = f": {', '.join(self.options['names'])}" if "names" in self.options else ""
-                return f"{word}{margin}{names}"
+                margin = f" by more than {short(options['margin'])}" if options["margin"] else ""
+                names = f": {', '.join(options['names'])}" if "names" in options else ""
+                return f"{'increasing' if options['increasing'] else 'decreasing'}{margin}{names}"
             case _:
-                return f"interval {'above' if self.options['sign'] == 'positive' else 'below'} 0"
+                return f"interval {'above' if options['sign'] == 'positive' else 'below'} 0"
 
 
 def parse(raw: Any, where: str, published: Value | None = None) -> Rule:
-    """The rule that a claim file describes.
-
-    Args:
-        raw: The mapping of the file.
-        where: Its name for error messages.
-        published: The number that `target: published` means.
+    """The rule that a claim file describes; `where` names it in errors, `published` is what `target: published` means.
 
     Raises:
         ValueError: An unknown kind or key, a missing key, both or none of rel and abs, or a number out of range.
@@ -143,21 +130,23 @@ def parse(raw: Any, where: str, published: Value | None = None) -> Rule:
         >>> str(rule), rule.accepts(29.775), rule.accepts(0.0)
         ('value 29.78 ± 0.01', True, False)
     """
-    if not isinstance(raw, Mapping) or raw.get("kind") not in _KEYS:
-        raise ValueError(f"{where}: got {raw!r}; expected a mapping with a `kind` among {', '.join(KINDS)}")
-    kind = raw["kind"]
+    known = isinstance(raw, Mapping) and raw.get("kind") in _KEYS
+    require(known, where, repr(raw), f"a mapping with a `kind` among {', '.join(_KEYS)}")
+    kind, given = raw["kind"], set(raw) - {"kind"}
     required, optional = _KEYS[kind]
-    given = set(raw) - {"kind"}
-    if not required <= given or given - required - optional:
-        choices = f" and perhaps {', '.join(sorted(optional))}" if optional else ""
-        raise ValueError(
-            f"{where}: rule {kind} got {', '.join(sorted(given)) or 'nothing'}; expected {', '.join(sorted(required))}{choices}"
-        )
+    choices = f" and perhaps {', '.join(sorted(optional))}" if optional else ""
+    got, expected = ", ".join(sorted(given)) or "nothing", f"{', '.join(sorted(required))}{choices}"
+    if not required <= given <= required | optional:
+        raise ValueError(f"{where}: rule {kind} got {got}; expected {expected}")
     options = {key: _option(kind, key, raw[key], where, published) for key in raw if key != "kind"}
     if kind == "value":
-        _check_value(options, where)
-    if kind == "between" and options["low"] >= options["high"]:
-        raise ValueError(f"{where}: got low {options['low']} and high {options['high']}; expected low < high")
+        got = "both rel and abs" if "rel" in options else "neither rel nor abs"
+        require(("rel" in options) != ("abs" in options), where, got, "exactly one of them")
+        zero = 0.0 in options["target"] if isinstance(options["target"], list) else options["target"] == 0
+        require(not ("rel" in options and zero), where, "rel with the target 0, which has no relative width", "abs")
+    if kind == "between":
+        low, high = options["low"], options["high"]
+        require(low < high, where, f"low {low} and high {high}", "low < high")
     if kind == "order":
         options.setdefault("margin", 0.0)
     return Rule(kind, options, where)
@@ -165,43 +154,29 @@ def parse(raw: Any, where: str, published: Value | None = None) -> Rule:
 
 def _option(kind: str, key: str, value: Any, where: str, published: Value | None) -> Any:
     """One checked entry of a rule."""
-    where = f"{where}, {key}"
+    where, got = f"{where}, {key}", repr(value)
     words = {"use": ("ci",), "sign": ("positive", "negative"), "increasing": (True, False)}
     if key in words:
-        if not any(value is word or (isinstance(value, str) and value == word) for word in words[key]):
-            raise ValueError(
-                f"{where}: got {value!r}; expected {' or '.join(str(word).lower() for word in words[key])}"
-            )
+        right = any(value is word or (isinstance(value, str) and value == word) for word in words[key])
+        require(right, where, got, " or ".join(str(word).lower() for word in words[key]))
         return value
     if key == "names":
-        if not isinstance(value, list) or len(value) < 2 or len(set(map(str, value))) < len(value):
-            raise ValueError(f"{where}: got {value!r}; expected a list of two or more different names")
+        right = isinstance(value, list) and len(set(map(str, value))) == len(value) >= 2
+        require(right, where, got, "a list of two or more different names")
         return [str(name) for name in value]
     if value == "published":
-        if key not in ("target", "bound") or published is None:
-            raise ValueError(
-                f"{where}: got `published`; expected a number, or a claim with a `published` key and a target or bound"
-            )
+        right = key in ("target", "bound") and published is not None
+        require(right, where, "`published`", "a number, or a claim with a `published` key and a target or bound")
         value = published
     number = plain(value, where)
-    if isinstance(number, dict) or (key != "target" and not isinstance(number, float)):
-        raise ValueError(
-            f"{where}: got {value!r}; expected a single number{' or a list of numbers' if key == 'target' else ''}"
-        )
-    if (key in ("abs", "margin") and number < 0) or (key == "abs" and kind == "value" and number == 0):
-        raise ValueError(f"{where}: got {number}; expected a number above 0")
-    if key == "rel" and not 0 < number < 1:
-        raise ValueError(f"{where}: got {number}; expected a number between 0 and 1, as a width of 1 would accept 0")
+    right = isinstance(number, float) or (key == "target" and isinstance(number, list))
+    require(right, where, repr(value), f"a single number{' or a list of numbers' if key == 'target' else ''}")
+    if key in ("abs", "margin"):
+        zero_is_fine = (kind, key) != ("value", "abs")
+        require(number > 0 or (number == 0 and zero_is_fine), where, number, "a number above 0")
+    if key == "rel":
+        require(0 < number < 1, where, number, "a number between 0 and 1, as a width of 1 would accept 0")
     return number
-
-
-def _check_value(options: Mapping[str, Any], where: str) -> None:
-    if ("rel" in options) == ("abs" in options):
-        got = "both rel and abs" if "rel" in options else "neither rel nor abs"
-        raise ValueError(f"{where}: got {got}; expected exactly one of them")
-    targets = options["target"] if isinstance(options["target"], list) else [options["target"]]
-    if "rel" in options and 0.0 in targets:
-        raise ValueError(f"{where}: got rel with the target 0, which has no relative width; expected abs")
 
 
 def unwrap(value: Any) -> Any:
@@ -223,12 +198,11 @@ def finite(value: Any, where: str) -> float:
 def plain(value: Any, where: str) -> Value:
     """A number, list or dict of numbers as Python floats. Raises ValueError on anything else, and on an empty one."""
     if isinstance(value, Mapping):
-        if not value or not all(isinstance(name, str) for name in value):
-            raise ValueError(f"{where}: got {dict(value)!r}; expected at least one number under a name")
+        named = bool(value) and all(isinstance(name, str) for name in value)
+        require(named, where, repr(dict(value)), "at least one number under a name")
         return {name: finite(part, f"{where}, {name}") for name, part in value.items()}
     if isinstance(value, list | tuple):
-        if not value:
-            raise ValueError(f"{where}: got an empty list; expected numbers")
+        require(bool(value), where, "an empty list", "numbers")
         return [finite(part, f"{where}, entry {index}") for index, part in enumerate(value)]
     return finite(value, where)
 
@@ -241,14 +215,14 @@ def interval(ci: Any, value: Value, where: str) -> Interval:
     Raises:
         ValueError: Not a pair of finite numbers with low <= value <= high, or the value is not a single number.
     """
-    if not isinstance(ci, list | tuple) or len(ci) != 2:
-        raise ValueError(f"{where}: got the interval {ci!r}; expected a pair (low, high)")
-    if not isinstance(value, float):
-        raise ValueError(f"{where}: got an interval for {value!r}; expected a single number, as only that has one")
+    pair = isinstance(ci, list | tuple) and len(ci) == 2
+    require(pair, where, f"the interval {ci!r}", "a pair (low, high)")
+    single = isinstance(value, float)
+    require(single, where, f"an interval for {value!r}", "a single number, as only that has one")
     low, high = (finite(end, f"{where}, interval") for end in ci)
     slack = 1e-9 * max(abs(low), abs(high), abs(value))
-    if not low <= high or not low - slack <= value <= high + slack:
-        raise ValueError(f"{where}: got {value} with the interval ({low}, {high}); expected low <= value <= high")
+    inside = low <= high and low - slack <= value <= high + slack
+    require(inside, where, f"{value} with the interval ({low}, {high})", "low <= value <= high")
     return low, high
 
 

@@ -1,11 +1,14 @@
 """One run of one notebook: seeds, sizes, records, figures, and the table of verdicts at its end."""
 
 import hashlib
+import importlib.metadata
 import json
 import operator
 import os
+import platform
 import random
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +22,19 @@ from mmnb import paths
 from mmnb.errors import DataUnavailable
 from mmnb.instruments.estimate import Estimate
 from mmnb.lab import claims as claim_files
-from mmnb.lab import environment, plot, rules, show, tables, verdicts
+from mmnb.lab import plot, rules, show, tables, verdicts
+from mmnb.lab.rules import is_text, require
 from mmnb.lab.show import Figure, Markdown
 from mmnb.lab.sizes import BUDGETS, Sizes, check_profile
 from mmnb.lab.tables import Table
 
 T = TypeVar("T")
+_PACKAGES = (  # that can change a result, by the name they are imported under
+    *("torch", "torchvision", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "seaborn"),
+    *("PIL", "transformers", "open_clip", "timm", "cvxpy"),
+)
+_INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "open_clip": "open_clip_torch"}  # where the names differ
+_AGAIN = "(to run a cell again, start from mmnb.start)"
 
 
 def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
@@ -32,14 +42,12 @@ def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
 
     The small profiles compute on one thread: models of their size run no faster on more (BLAS on small matrices spends twenty times the seconds of
     one thread in waiting), and sums come out the same whatever the number of cores. Profile paper uses what it is given.
+    The run writes to the folder MMNB_OUT or, without it, to build/runs/<profile>/<slug>.
 
     Args:
         slug: The notebook, such as "01_emap".
         profile: "smoke", "laptop" or "paper".
         seed: From 0 to 2**32 - 1.
-
-    Returns:
-        The run, which writes to the folder MMNB_OUT or, without it, to build/runs/<profile>/<slug>.
 
     Raises:
         ValueError: An unknown profile or seed, or a notebook without data/claims/<slug>.yaml.
@@ -50,8 +58,8 @@ def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
         ValueError: got profile 'huge'; expected one of smoke, laptop, paper
     """
     check_profile(profile)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ValueError(f"start: got seed {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    right = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**32
+    require(right, "start", f"seed {seed!r}", "a whole number from 0 to 2**32 - 1")
     claims = claim_files.load(slug)
     out = Path(os.environ.get("MMNB_OUT") or paths.root() / "build" / "runs" / profile / slug).resolve()
     random.seed(seed)
@@ -91,9 +99,8 @@ class Run:
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """A fresh torch generator on the CPU: the same numbers on every call; other streams are independent of this one."""
-        return torch.Generator().manual_seed(
-            self.seed if stream == 0 else int(self._sequence(stream).generate_state(1)[0])
-        )
+        seed = int(self._sequence(stream).generate_state(1)[0]) if stream != 0 else self.seed
+        return torch.Generator().manual_seed(seed)
 
     def rng(self, stream: int = 0) -> np.random.Generator:
         """A fresh NumPy generator: the same numbers on every call; other streams are independent of this one."""
@@ -111,8 +118,7 @@ class Run:
     def need(self, loader: Callable[[], T], claims: Sequence[str]) -> T | None:
         """What `loader()` returns; where its data is missing, None, a visible note, and the claims marked as not testable here.
 
-        Raises ValueError, before anything is loaded, when a claim is unknown or already recorded; whatever the loader
-        raises, except DataUnavailable.
+        Raises ValueError, before anything is loaded, when a claim is unknown or already recorded.
         """
         names = self._free(claims)
         try:
@@ -126,14 +132,10 @@ class Run:
             return None
 
     def not_testable(self, claim_ids: str | Sequence[str], reason: str) -> None:
-        """Mark claims that this run cannot decide.
-
-        Raises ValueError on an unknown or recorded claim, or an empty reason.
-        """
-        if not isinstance(reason, str) or not reason.strip():
-            raise ValueError(f"not_testable: got reason {reason!r}; expected why it cannot be tested")
+        """Mark claims that this run cannot decide. Raises ValueError on an unknown or recorded claim, or an empty reason."""
+        require(is_text(reason), "not_testable", f"reason {reason!r}", "why it cannot be tested")
         for name in self._free(claim_ids):
-            self._store(name, None, None, None, None, unavailable=reason.strip())
+            self._store(name, unavailable=reason.strip())
 
     def record(self, claim_id: str, value: Any, ci: Any = None, n: int | None = None, note: str | None = None) -> None:
         """Hand in the number that decides a claim.
@@ -152,30 +154,25 @@ class Run:
         """
         (name,) = self._free([claim_id])
         if isinstance(value, Estimate):
-            if ci is not None or n is not None:
-                raise ValueError(
-                    f"record {name}: got an Estimate and ci={ci}, n={n}; expected the Estimate alone, it has both"
-                )
+            alone = ci is None and n is None
+            require(alone, f"record {name}", f"an Estimate and ci={ci}, n={n}", "the Estimate alone, it has both")
             value, ci, n = value.value, value.interval, value.n
-        value, ci = self.claims[name].check(rules.unwrap(value), None if ci is None else rules.unwrap(ci))
-        if n is not None and (isinstance(n, bool) or operator.index(n) < 1):
-            raise ValueError(f"record {name}: got n = {n!r}; expected a count above 0")
-        self._store(name, value, ci, None if n is None else operator.index(n), note)
+        value, ci = self.claims[name].check(rules.unwrap(value), rules.unwrap(ci))
+        if n is not None:
+            right = not isinstance(n, bool) and operator.index(n) >= 1
+            require(right, f"record {name}", f"n = {n!r}", "a count above 0")
+            n = operator.index(n)
+        self._store(name, value=value, ci=None if ci is None else list(ci), n=n, note=note)
 
     def _free(self, claim_ids: str | Sequence[str]) -> list[str]:
         names = [claim_ids] if isinstance(claim_ids, str) else list(claim_ids)
         for name in names:
             if self.claims[name].id in self._records:
-                raise ValueError(
-                    f"claim {name!r} is already recorded; expected one record for each claim (to run a cell again, start from mmnb.start)"
-                )
+                raise ValueError(f"claim {name!r} is already recorded; expected one record for each claim {_AGAIN}")
         return names
 
-    def _store(
-        self, name: str, value: Any, ci: Any, n: int | None, note: str | None, unavailable: str | None = None
-    ) -> None:
-        ci = None if ci is None else list(ci)
-        record = {"value": value, "ci": ci, "n": n, "note": note, "unavailable": unavailable}
+    def _store(self, name: str, **given: Any) -> None:
+        record = dict.fromkeys(("value", "ci", "n", "note", "unavailable")) | given
         record["verdict"], record["reason"] = claim_files.judge(self.claims[name], record, self.profile)
         self._records[name] = record
 
@@ -191,13 +188,10 @@ class Run:
         Raises:
             ValueError: a name that is taken or not of that form, or an empty caption or alt text.
         """
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in self._figures:
-            raise ValueError(
-                f"figure: got name {name!r}; expected a new one of a-z, 0-9 and hyphens (to run a cell again, start from mmnb.start)"
-            )
+        new = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and name not in self._figures
+        require(bool(new), "figure", f"name {name!r}", f"a new one of a-z, 0-9 and hyphens {_AGAIN}")
         for which, text in (("caption", caption), ("alt", alt)):
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f"figure {name}: got {which} {text!r}; expected a text")
+            require(is_text(text), f"figure {name}", f"{which} {text!r}", "a text")
         png, width = plot.png(figure)
         plot.close(figure)
         caption, alt = " ".join(caption.split()), " ".join(alt.split())
@@ -211,32 +205,22 @@ class Run:
 
     def say(self, markdown: str) -> Markdown:
         """Text with measured numbers in it: `run.say(f"The model loses {gap:.1f} points.")`."""
-        if not isinstance(markdown, str) or not markdown.strip():
-            raise ValueError(f"say: got {markdown!r}; expected a text")
+        require(is_text(markdown), "say", repr(markdown), "a text")
         return Markdown(markdown)
 
     def table(self, rows: Any, caption: str | None = None, digits: int = 3) -> Table:
-        """A table to display, from a data frame or a list of dicts; floats get `digits` decimals.
-
-        Raises as `tables.from_rows`.
-        """
+        """A table to display, from a data frame or a list of dicts; floats get `digits` decimals. Raises as `tables.from_rows`."""
         return tables.from_rows(rows, caption, digits)
 
     def verdicts(self) -> Table:
-        """The table of verdicts; also writes <out>/records.json.
-
-        Raises ValueError when a claim was neither recorded nor marked as not testable.
-        """
+        """The table of verdicts; also writes <out>/records.json. Raises ValueError when a claim was not recorded or marked."""
         self._write(complete=False)
         made = verdicts.table(self.claims, self._records, caption="Paper versus ours")
         made.notes = verdicts.small_print(self.claims, self._records)
         return made
 
     def environment(self) -> Table:
-        """Versions, profile, seed and run time; writes the final <out>/records.json, marked as complete.
-
-        Raises ValueError when a claim was neither recorded nor marked as not testable.
-        """
+        """Versions, profile, seed and run time; writes the final <out>/records.json, marked as complete. Raises as `verdicts`."""
         content = self._write(complete=True)
         allowed = BUDGETS[self.profile]
         budget = f" of {allowed:.0f} allowed" if allowed else ""
@@ -246,9 +230,9 @@ class Run:
         return Table(["what", "this run"], rows)
 
     def _write(self, complete: bool) -> dict[str, Any]:
-        missing = [claim.id for claim in self.claims if claim.id not in self._records]
+        missing = ", ".join(claim.id for claim in self.claims if claim.id not in self._records)
         if missing:
-            raise ValueError(f"neither recorded nor marked as not testable: {', '.join(missing)}")
+            raise ValueError(f"neither recorded nor marked as not testable: {missing}")
         content = {
             "schema": 1,
             "notebook": self.slug,
@@ -256,14 +240,20 @@ class Run:
             "seed": self.seed,
             "records": {claim.id: self._records[claim.id] for claim in self.claims},
             "figures": self._figures,
-            "modules": environment.modules(),
+            "modules": sorted(name for name, module in sys.modules.items() if module and name.split(".")[0] == "mmnb"),
             "data_files": list(self.claims.files),
-            "versions": environment.versions(),
-            "cpu_seconds": round(environment.cpu_seconds(), 2),
+            "versions": _versions(),
+            "cpu_seconds": round(sum(os.times()[:4]), 2),  # of this process and its finished children
             "complete": complete,
         }
         _write_json(self.out / "records.json", content)
         return content
+
+
+def _versions() -> dict[str, str]:
+    """Python and every imported package that can change a result, by the name it is installed by."""
+    imported = (_INSTALLED_AS.get(name, name) for name in _PACKAGES if name in sys.modules)
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in imported}
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -19,9 +19,7 @@ def check_profile(profile: str) -> str:
 class Sizes:
     """The sizes of the current profile as attributes; displayed, the table of all three.
 
-    Args:
-        profile: The current one.
-        choices: Profile -> name -> value, with the same names in each of the three.
+    `choices`: profile -> name -> value, with the same names in each of the three.
 
     Raises:
         ValueError: a name is missing from a profile or cannot be an attribute.
@@ -38,17 +36,13 @@ class Sizes:
             raise ValueError(f"sizes: got profiles {', '.join(choices)}; expected {', '.join(PROFILES)}")
         names = list(choices[profile])
         for other in PROFILES:
-            difference = set(names) ^ set(choices[other])
+            difference = ", ".join(sorted(set(names) ^ set(choices[other])))
             if difference:
-                raise ValueError(
-                    f"sizes: {', '.join(sorted(difference))} stands in only one of {profile} and {other}; "
-                    "expected the same names in all three profiles"
-                )
-        taken = [name for name in names if name.startswith("_") or hasattr(type(self), name)]
+                got = f"{difference} stands in only one of {profile} and {other}"
+                raise ValueError(f"sizes: {got}; expected the same names in all three profiles")
+        taken = ", ".join(name for name in names if name.startswith("_") or hasattr(type(self), name))
         if taken:
-            raise ValueError(
-                f"sizes: {', '.join(taken)} cannot be the name of a size; expected a word without a leading underscore"
-            )
+            raise ValueError(f"sizes: {taken} cannot be the name of a size; expected a word without a first underscore")
         self._profile = profile
         self._choices = {name: {other: choices[other][name] for other in PROFILES} for name in names}
 

@@ -9,20 +9,14 @@ from mmnb.lab import plot
 
 
 def slider(draw: Callable[..., None], height: float = 2.8, **controls: Any) -> Any:
-    """An ipywidgets box that redraws one column-wide figure whenever a control moves.
+    """An ipywidgets box that redraws one column-wide figure whenever a control moves; the last line of a cell shows it.
 
     Args:
         draw: `draw(ax, **values)` fills the axes it is given.
         height: In inches.
         controls: As `ipywidgets.interactive` takes them: (low, high, step), a list of choices, a start value.
-
-    Returns:
-        The box; the last line of a cell shows it.
-
-    Raises:
-        ModuleNotFoundError: Without ipywidgets, which the extra `notebooks` brings.
     """
-    import ipywidgets
+    import ipywidgets  # of the extra `notebooks`
 
     def show(**values: Any) -> None:
         figure, ax = plot.subplots("column", height=height)

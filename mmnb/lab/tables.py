@@ -29,21 +29,29 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0
 
 
+def _python(value: Any) -> Any:
+    """A NumPy or torch number as Python's own; anything else unchanged."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
 def cell(value: Any, digits: int = 3) -> str:
     """The text of one table cell: numbers through `number`, None as a dash, yes and no, sequences joined by commas."""
+    value = _python(value)
     if value is None:
         return "–"
-    if isinstance(value, bool) or type(value).__name__ == "bool":  # NumPy's bool_ is not a bool, but is called bool
+    if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Estimate):
         return f"{value:.{digits}f}"
     if isinstance(value, numbers.Real):
         return number(value, digits)
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a tensor with one number
-        return cell(value.item(), digits)
-    if isinstance(value, list | tuple):
-        return ", ".join(cell(part, digits) for part in value)
-    return str(value)
+    return ", ".join(cell(part, digits) for part in value) if isinstance(value, list | tuple) else str(value)
+
+
+def _to_the_right(column: Sequence[Any]) -> bool:
+    """Whether a column holds nothing but numbers and dashes."""
+    values = [_python(value) for value in column if value is not None]
+    return all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in values)
 
 
 def to_html(text: str) -> str:
@@ -87,44 +95,35 @@ class Table:
     ):
         wrong = [len(row) for row in rows if len(row) != len(header)]
         if wrong:
-            raise ValueError(
-                f"table: got a row of {wrong[0]} values; expected {len(header)}, as in the header {list(header)}"
-            )
+            expected = f"{len(header)}, as in the header {list(header)}"
+            raise ValueError(f"table: got a row of {wrong[0]} values; expected {expected}")
         self.header = [str(name) for name in header]
         self.rows = [[cell(value, digits) for value in row] for row in rows]
         self.caption, self.strong, self.notes = caption, frozenset(strong), list(notes)
-        self._right = [
-            bool(rows) and all(_is_number(row[column]) or row[column] is None for row in rows)
-            for column in range(len(header))
-        ]
+        self._right = [_to_the_right(column) for column in zip(*rows, strict=True)] or [False] * len(header)
 
-    def _mark(self, column: int, text: str) -> str:
-        return f"**{text}**" if column in self.strong and text else text
+    def _marked(self, cells: Sequence[str]) -> list[str]:
+        return [f"**{text}**" if column in self.strong and text else text for column, text in enumerate(cells)]
 
     def markdown(self) -> str:
         """The table for a README or any Markdown viewer."""
 
         def line(cells: Sequence[str]) -> str:
-            clean = [
-                self._mark(column, text).replace("|", r"\|").replace("\n", "<br>") for column, text in enumerate(cells)
-            ]
-            return f"| {' | '.join(clean)} |"
+            return "| " + " | ".join(self._marked(cells)).replace("\n", "<br>") + " |"
 
+        rows = [[text.replace("|", r"\|") for text in row] for row in (self.header, *self.rows)]
         rule = "|" + "|".join("---:" if right else ":---" for right in self._right) + "|"
-        lines = [line(self.header), rule, *map(line, self.rows)]
         above = [f"**{self.caption}**", ""] if self.caption else []
         below = ["", *(f"- {note}" for note in self.notes)] if self.notes else []
-        return "\n".join([*above, *lines, *below])
+        return "\n".join([*above, line(rows[0]), rule, *map(line, rows[1:]), *below])
 
     def html(self) -> str:
         """The table for a notebook; alignment is given twice, as attribute (some viewers drop styles) and as style."""
 
         def line(tag: str, cells: Sequence[str]) -> str:
-            parts = []
-            for column, text in enumerate(cells):
-                side = "right" if self._right[column] else "left"
-                content = to_html(self._mark(column, text))
-                parts.append(f'<{tag} align="{side}" style="text-align:{side}">{content}</{tag}>')
+            sides = ("right" if right else "left" for right in self._right)
+            pairs = zip(sides, map(to_html, self._marked(cells)), strict=True)
+            parts = (f'<{tag} align="{side}" style="text-align:{side}">{text}</{tag}>' for side, text in pairs)
             return f"<tr>{''.join(parts)}</tr>"
 
         caption = f"<p><b>{to_html(self.caption)}</b></p>\n" if self.caption else ""
@@ -134,24 +133,16 @@ class Table:
         return f"{caption}<table>\n<thead>{line('th', self.header)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"
 
     def __repr__(self) -> str:
-        table = [[text.replace("\n", " · ") for text in row] for row in [self.header, *self.rows]]
-        widths = [max(len(row[column]) for row in table) for column in range(len(self.header))]
-
-        def line(row: Sequence[str]) -> str:
-            sides = [
-                text.rjust(width) if right else text.ljust(width)
-                for text, width, right in zip(row, widths, self._right, strict=True)
-            ]
-            return "  ".join(sides).rstrip()
-
-        above = [self.caption] if self.caption else []
-        lines = [line(table[0]), "  ".join("-" * width for width in widths), *map(line, table[1:])]
+        header, *rows = [[text.replace("\n", " · ") for text in row] for row in (self.header, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         if sum(widths) + 2 * len(widths) > _PLAIN:  # too wide for a terminal: one block of lines for each row
-            lines = [
-                "\n".join(f"{name}: {text}" for name, text in zip(table[0], row, strict=True)) + "\n"
-                for row in table[1:]
-            ]
-        return "\n".join([*above, *lines, *self.notes])
+            named = [zip(header, row, strict=True) for row in rows]
+            lines = ["\n".join(f"{name}: {text}" for name, text in pairs) + "\n" for pairs in named]
+        else:
+            rule = ["-" * width for width in widths]
+            sides = [(">" if right else "<") + str(width) for right, width in zip(self._right, widths, strict=True)]
+            lines = ["  ".join(map(format, row, sides)).rstrip() for row in (header, rule, *rows)]
+        return "\n".join([self.caption] * bool(self.caption) + lines + self.notes)
 
     def _repr_html_(self) -> str:
         return self.html()
@@ -160,18 +151,10 @@ class Table:
         return self.markdown()
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or type(value).__name__ == "bool":
-        return False
-    return isinstance(value, numbers.Real) or (hasattr(value, "item") and getattr(value, "ndim", None) == 0)
-
-
 def from_rows(rows: Any, caption: str | None = None, digits: int = 3) -> Table:
     """A table from a data frame or a list of dicts.
 
-    Args:
-        rows: Dicts must have the same keys, which become the header; an index with a name or with labels becomes the
-            first column.
+    Dicts must have the same keys, which become the header; an index with a name or with labels becomes the first column.
 
     Raises:
         ValueError: There are no rows, or their keys differ.

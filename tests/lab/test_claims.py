@@ -129,7 +129,7 @@ def test_the_four_verdicts(checkout):
     assert claims.judge(sign, record(unavailable="no file"), "laptop") == ("not testable here", "no file")
 
 
-def test_named_numbers_are_told_in_the_order_of_the_rule_however_they_are_stored(checkout):
+def test_named_numbers_keep_the_order_of_the_rule_however_they_are_stored(checkout):
     rule = "{kind: order, increasing: true, names: [linear, deep]}"
     (claim,) = claims.load(checkout.claim(rule=rule, nulls="[{linear: 0.5, deep: 0.5}]"))
     there, back = record({"linear": 2.0, "deep": 1.0}), record({"deep": 1.0, "linear": 2.0})

@@ -1,4 +1,4 @@
-"""The figure style: byte-stable pictures, one look per modality, helpers that refuse half-told bars."""
+"""The figure style: byte-stable pictures, one look per modality, helpers that refuse bars without kind, n or points."""
 
 import io
 
@@ -100,7 +100,7 @@ def test_sizes_and_texts_are_legible():
             plot.subplots(**options)
 
 
-def test_bars_say_their_kind_and_n_and_lie_where_told():
+def test_bars_say_their_kind_and_n_and_lie_where_asked():
     _, ax = plot.subplots()
     plot.error_bars(ax, [0, 1], [1, 2], [0.5, 1], [1.5, 4], kind="95 % interval", n=30, modality="text", label="EMAP")
     assert ax.get_legend_handles_labels()[1] == ["EMAP (95 % interval, n = 30)"]
@@ -125,7 +125,7 @@ BARS = {"x": [0], "y": [1], "low": [0.5], "high": [1.5], "kind": "sd", "n": 30, 
         ({"modality": "video"}, "expected one of"),
     ],
 )
-def test_half_told_bars_are_refused(change, words):
+def test_incomplete_bars_are_refused(change, words):
     _, ax = plot.subplots()
     with pytest.raises(ValueError, match=words):
         plot.error_bars(ax, **(BARS | change))

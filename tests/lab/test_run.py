@@ -81,7 +81,7 @@ def test_generators_are_fresh_and_streams_differ(checkout):
             run.rng(stream)
 
 
-def test_it_writes_where_it_was_told_and_never_to_the_working_directory(checkout, tmp_path, monkeypatch):
+def test_it_writes_where_it_is_asked_to_and_never_to_the_working_directory(checkout, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "checkout" / "data")
     assert start(profile="smoke").out == (checkout.root / "build" / "runs" / "smoke" / "07_toy").resolve()
     monkeypatch.setenv("MMNB_OUT", str(tmp_path / "out"))

@@ -56,7 +56,7 @@ def test_numbers_stand_to_the_right_in_every_form():
     assert repr(table).splitlines() == ["name  n", "----  -", "a     1", "bb    –"]
 
 
-def test_a_wide_table_is_told_in_lines():
+def test_a_wide_table_becomes_lines():
     assert repr(Table(["a", "b"], [["x" * 80, "y" * 80]])).splitlines()[:2] == ["a: " + "x" * 80, "b: " + "y" * 80]
 
 

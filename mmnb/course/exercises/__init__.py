@@ -2,7 +2,7 @@
 
 One module per notebook registers its exercises. The decorated function draws the inputs:
 
-    @exercise("01a", title="The projection by hand", reference=project, wrong=[forgets_the_mean, wrong_axis], atol=1e-10)
+    @exercise("01a", "The projection by hand", project, atol=1e-10).against(forgets_the_mean, wrong_axis)
     def cases(rng):
         yield "one pair", (np.ones((1, 1)),)
         for n in range(2, 30):
@@ -14,7 +14,7 @@ In the notebook `mmnb.exercises.check("01a", my_projection)` says whether `my_pr
 import copy
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,18 +30,62 @@ class WrongAnswer(ValueError):
     """The student's function ran and gave something else than expected; the message says on which input, and what differs."""
 
 
+_registry: dict[str, "Exercise"] = {}
+
+
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: the right answer, the inputs it is tried on, the tolerance, and planted wrong answers that must fail."""
+    """One exercise: the right answer, the inputs it is tried on, one tolerance, and planted wrong answers that must fail."""
 
     id: str
     title: str
     reference: Callable
-    cases: Cases
-    wrong: tuple[Callable, ...]
-    rtol: float | None
-    atol: float | None
-    topic: str
+    rtol: float | None = None
+    atol: float | None = None
+    cases: Cases | None = None
+    wrong: tuple[Callable, ...] = ()
+
+    def against(self, *wrong: Callable) -> Callable[[Cases], Cases]:
+        """A decorator for a function rng -> (name, arguments) of every input, edge cases included; registers the exercise.
+
+        Args:
+            wrong: Two or more plausible wrong answers; a test checks that they fail.
+
+        Raises:
+            ValueError: On fewer than two, or an id that is taken.
+        """
+        if len(wrong) < 2:
+            raise ValueError(f"exercise {self.id}: got {len(wrong)} wrong answers; expected two or more")
+
+        def register(cases: Cases) -> Cases:
+            home = _registry[self.id].cases.__module__ if self.id in _registry else None
+            if home not in (None, cases.__module__):  # the same module again is a reload
+                raise ValueError(f"exercise {self.id} is already registered by {home}; expected a new id")
+            _registry[self.id] = replace(self, cases=cases, wrong=wrong)
+            return cases
+
+        return register
+
+
+def exercise(
+    exercise_id: str, title: str, reference: Callable, *, rtol: float | None = None, atol: float | None = None
+) -> Exercise:
+    """Describe an exercise; `against` registers it.
+
+    Args:
+        exercise_id: Such as "01a".
+        title: Shown above the expected figure.
+        reference: The right function.
+        rtol: Tolerance of every number relative to the expected one; give either this or `atol`.
+        atol: Absolute tolerance of every number.
+
+    Raises:
+        ValueError: On an empty title, both tolerances or none.
+    """
+    if not title.strip() or (rtol is None) == (atol is None):
+        got = f"title {title!r}, rtol={rtol}, atol={atol}"
+        raise ValueError(f"exercise {exercise_id}: got {got}; expected a title and exactly one tolerance")
+    return Exercise(exercise_id, title, reference, rtol, atol)
 
 
 @dataclass(frozen=True)
@@ -58,63 +102,9 @@ class Passed:
         return f"✔ **{self.id}**: all {self.checks} checks passed"
 
 
-_registry: dict[str, Exercise] = {}
-
-
-def exercise(
-    exercise_id: str,
-    *,
-    title: str,
-    reference: Callable,
-    wrong: Iterable[Callable],
-    rtol: float | None = None,
-    atol: float | None = None,
-) -> Callable[[Cases], Cases]:
-    """Register an exercise; decorates the function that draws its inputs.
-
-    Args:
-        exercise_id: Such as "01a".
-        title: Shown in handouts and reports.
-        reference: The right function.
-        wrong: Two or more plausible wrong answers; a test checks that they fail.
-        rtol: Tolerance of every number relative to the expected one; give either this or `atol`.
-        atol: Absolute tolerance of every number.
-
-    Returns:
-        A decorator for a function rng -> (name, arguments) of every input, edge cases included.
-
-    Raises:
-        ValueError: On an id that is taken, fewer than two wrong answers, an empty title, both tolerances or none.
-    """
-    wrong = tuple(wrong)
-    if len(wrong) < 2 or not title.strip():
-        raise ValueError(
-            f"exercise {exercise_id}: got title {title!r} and {len(wrong)} wrong answers; expected a title and two or more"
-        )
-    if (rtol is None) == (atol is None):
-        raise ValueError(f"exercise {exercise_id}: got rtol={rtol}, atol={atol}; expected exactly one of them")
-
-    def register(cases: Cases) -> Cases:
-        topic = cases.__module__
-        known = _registry.get(exercise_id)
-        if known is not None and known.topic != topic:  # the same module again is a reload
-            raise ValueError(f"exercise {exercise_id} is already registered by {known.topic}; expected a new id")
-        _registry[exercise_id] = Exercise(exercise_id, title, reference, cases, wrong, rtol, atol, topic)
-        return cases
-
-    return register
-
-
-TOPICS = {  # number of the notebook -> module of this package
-    "00": "start",
-    "01": "emap",
-    "02": "ablation",
-    "03": "grounding",
-    "04": "gap",
-    "05": "complementarity",
-    "06": "laziness",
-    "07": "blending",
-}
+# number of the notebook -> module of this package
+_NAMES = ("start", "emap", "ablation", "grounding", "gap", "complementarity", "laziness", "blending")
+TOPICS = {f"{number:02}": name for number, name in enumerate(_NAMES)}
 
 
 def registered(topics: Iterable[str] = tuple(TOPICS)) -> dict[str, Exercise]:
@@ -132,9 +122,6 @@ def check(exercise_id: str, function: Callable, *, seed: int = 0) -> Passed:
         function: The student's function.
         seed: Seed of the inputs; notebooks always use 0, `mmnb grade` draws its own.
 
-    Returns:
-        A note that displays the number of checks passed.
-
     Raises:
         WrongAnswer: Names the input and what differs: shape, sign, scale, axes or value.
         ValueError: On an unknown id.
@@ -148,8 +135,10 @@ def check(exercise_id: str, function: Callable, *, seed: int = 0) -> Passed:
     if not callable(function):
         raise TypeError(f"check {exercise_id}: got {function!r}; expected your function itself, without parentheses")
     entry = known[exercise_id]
-    checks = 0
-    for name, arguments in entry.cases(np.random.default_rng(seed)):
+    cases = list(entry.cases(np.random.default_rng(seed)))
+    if not cases:
+        raise ValueError(f"check {exercise_id}: its cases gave no input; expected at least one")
+    for name, arguments in cases:
         expected = entry.reference(*copy.deepcopy(arguments))
         given = copy.deepcopy(arguments)
         try:
@@ -163,7 +152,4 @@ def check(exercise_id: str, function: Callable, *, seed: int = 0) -> Passed:
                 message = f"your function changed its argument {index} in place; expected it untouched"
         if message:
             raise WrongAnswer(f"{exercise_id}, input {name!r}: {message}")
-        checks += 1
-    if not checks:
-        raise ValueError(f"check {exercise_id}: its cases gave no input; expected at least one")
-    return Passed(exercise_id, checks)
+    return Passed(exercise_id, len(cases))

@@ -48,7 +48,8 @@ def _boxes(rng, n):
     return np.concatenate([corners.min(1), corners.max(1) + 0.1], axis=1)
 
 
-@exercise("02a", title="Which regions show it?", reference=iot, wrong=[_iou, _unclipped, _of_region], atol=1e-9)  # shares of boxes no smaller than .01: rounding below 1e-13  # fmt: skip
+# tolerance: shares of boxes no smaller than .01, rounding below 1e-13
+@exercise("02a", "Which regions show it?", iot, atol=1e-9).against(_iou, _unclipped, _of_region)
 def _cases_02a(rng):
     gold = np.array([0.0, 0.0, 2.0, 1.0])
     yield "the box itself", (gold[None], gold)
@@ -60,17 +61,12 @@ def _cases_02a(rng):
         yield f"{n} boxes", (_boxes(rng, n), _boxes(rng, 1)[0])
 
 
-@exercise(
-    "02b",
-    title="Bits, every phrase with one vote",
-    reference=macro_bits,
-    wrong=[
-        lambda logp, where: float(-logp[where].mean() / np.log(2)),  # micro: every piece one vote
-        lambda logp, where: float((-(logp * where).sum(1) / where.sum(1)).mean()),  # nats
-        lambda logp, where: float((-(logp * where).sum(1) / where.shape[1]).mean() / np.log(2)),  # all places counted
-        lambda logp, where: float(((logp * where).sum(1) / where.sum(1)).mean() / np.log(2)),  # sign
-    ],
-    atol=1e-9,  # means of fewer than a hundred numbers below 20
+# tolerance: means of fewer than a hundred numbers below 20
+@exercise("02b", "Bits, every phrase with one vote", macro_bits, atol=1e-9).against(
+    lambda logp, where: float(-logp[where].mean() / np.log(2)),  # micro: every piece one vote
+    lambda logp, where: float((-(logp * where).sum(1) / where.sum(1)).mean()),  # nats
+    lambda logp, where: float((-(logp * where).sum(1) / where.shape[1]).mean() / np.log(2)),  # all places counted
+    lambda logp, where: float(((logp * where).sum(1) / where.sum(1)).mean() / np.log(2)),  # sign
 )
 def _cases_02b(rng):
     yield "one piece, one bit", (np.array([[-np.log(2)]]), np.array([[True]]))
@@ -81,17 +77,11 @@ def _cases_02b(rng):
         yield f"{n} phrases in captions of {length}", (-rng.exponential(2, (n, length)), where)
 
 
-@exercise(
-    "02c",
-    title="The control that was missing",
-    reference=size_matched,
-    wrong=[
-        lambda aligned, present, scores: present & (np.where(present, scores, np.inf).argsort(1).argsort(1) < (aligned & present).sum(1, keepdims=True)),  # among all
-        lambda aligned, present, scores: present & ~aligned & (np.where(present & ~aligned, -scores, np.inf).argsort(1).argsort(1) < (aligned & present).sum(1, keepdims=True)),  # highest score
-        lambda aligned, present, scores: np.where(present & ~aligned, scores, np.inf).argsort(1).argsort(1) < (aligned & present).sum(1, keepdims=True),  # beyond the free ones
-        lambda aligned, present, scores: present & ~aligned,  # all others
-    ],
-    atol=0.0,  # masks
+@exercise("02c", "The control that was missing", size_matched, atol=0.0).against(  # masks
+    lambda aligned, present, scores: present & (np.where(present, scores, np.inf).argsort(1).argsort(1) < (aligned & present).sum(1, keepdims=True)),  # among all
+    lambda aligned, present, scores: present & ~aligned & (np.where(present & ~aligned, -scores, np.inf).argsort(1).argsort(1) < (aligned & present).sum(1, keepdims=True)),  # highest score
+    lambda aligned, present, scores: np.where(present & ~aligned, scores, np.inf).argsort(1).argsort(1) < (aligned & present).sum(1, keepdims=True),  # beyond the free ones
+    lambda aligned, present, scores: present & ~aligned,  # all others
 )  # fmt: skip
 def _cases_02c(rng):
     yield "one of three", (np.array([[True, False, False]]), np.ones((1, 3), bool), np.array([[0.1, 0.9, 0.5]]))

@@ -43,16 +43,11 @@ def expected_ratio(w: np.ndarray, g: np.ndarray, s: np.ndarray) -> float:
     return float((w**2 * s**2).sum() / (w * g).sum() ** 2)
 
 
-@exercise(
-    "07a",
-    title="Losses that do not depend on the batches",
-    reference=mean_loss,
-    wrong=[
-        lambda means, sizes: means.mean(),  # every batch alike
-        lambda means, sizes: (means * sizes).sum() / len(sizes),  # by the number of batches
-        lambda means, sizes: (means * sizes).sum(),  # a sum
-    ],
-    rtol=1e-12,  # a handful of sums in float64
+# tolerance: a handful of sums in float64
+@exercise("07a", "Losses that do not depend on the batches", mean_loss, rtol=1e-12).against(
+    lambda means, sizes: means.mean(),  # every batch alike
+    lambda means, sizes: (means * sizes).sum() / len(sizes),  # by the number of batches
+    lambda means, sizes: (means * sizes).sum(),  # a sum
 )
 def _cases_07a(rng):
     yield "one batch", (np.array([1.5]), np.array([7]))
@@ -62,13 +57,8 @@ def _cases_07a(rng):
         yield f"{k} batches", (rng.uniform(0.1, 3, k), rng.integers(1, 60, k))
 
 
-@exercise(
-    "07b",
-    title="The weights",
-    reference=blend,
-    wrong=[_absolute, _not_squared, _final_only],
-    rtol=1e-9,  # quotients of differences of numbers near 1 in float64
-)
+# tolerance: quotients of differences of numbers near 1 in float64
+@exercise("07b", "The weights", blend, rtol=1e-9).against(_absolute, _not_squared, _final_only)
 def _cases_07b(rng):
     start = np.array([[2.0, 2.1]] * 3)
     yield "the notebook's curves", (start, np.array([[1.0, 1.5], [0.2, 1.8], [0.5, 1.4]]))
@@ -79,16 +69,10 @@ def _cases_07b(rng):
         yield f"{k} models", (before, before * rng.uniform(0.2, 0.9, (k, 2)))
 
 
-@exercise(
-    "07c",
-    title="Why the square?",
-    reference=expected_ratio,
-    wrong=[
-        lambda w, g, s: (w * s).sum() ** 2 / (w * g).sum() ** 2,  # as if all overfitting were one
-        lambda w, g, s: (w * s**2).sum() / (w * g).sum() ** 2,  # weights not squared
-        lambda w, g, s: (w**2 * s**2 / (w * g) ** 2).sum(),  # a sum of ratios
-    ],
-    rtol=1e-10,
+@exercise("07c", "Why the square?", expected_ratio, rtol=1e-10).against(
+    lambda w, g, s: (w * s).sum() ** 2 / (w * g).sum() ** 2,  # as if all overfitting were one
+    lambda w, g, s: (w * s**2).sum() / (w * g).sum() ** 2,  # weights not squared
+    lambda w, g, s: (w**2 * s**2 / (w * g) ** 2).sum(),  # a sum of ratios
 )
 def _cases_07c(rng):
     g, s = np.array([0.6, 0.3, 0.7]), np.array([0.4, 1.5, 0.8])

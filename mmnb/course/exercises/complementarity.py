@@ -43,9 +43,8 @@ def _equal_shares(y, loss_a, loss_b, loss_ab):
 
 def _over_labels(y, loss_a, loss_b, loss_ab):
     total = _h(np.unique(y, return_counts=True)[1] / len(y))
-    return (
-        float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total) if total - loss_ab.mean() > 0.02 else None
-    )
+    metric = float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total)
+    return metric if total - loss_ab.mean() > 0.02 else None
 
 
 def mine(true: np.ndarray, shuffled: np.ndarray, log_average: float, rate: float) -> tuple[float, float]:
@@ -70,16 +69,11 @@ def _averages_logs(true, shuffled, log_average, rate):
     return bound, float((1 - rate) * log_average + rate * (true.mean() - bound))
 
 
-@exercise(
-    "05a",
-    title="The metric from a table",
-    reference=complementarity,
-    wrong=[
-        _unconditional,  # I(a; y) instead of I(a; y | b)
-        lambda p: complementarity(p) / 2,  # scaled to [0, 1]
-        lambda p: 2 - complementarity(p),  # redundancy instead
-    ],
-    atol=1e-9,  # sums of a few dozen float64 terms, divided by at least 0.01
+# tolerance: sums of a few dozen float64 terms, divided by at least 0.01
+@exercise("05a", "The metric from a table", complementarity, atol=1e-9).against(
+    _unconditional,  # I(a; y) instead of I(a; y | b)
+    lambda p: complementarity(p) / 2,  # scaled to [0, 1]
+    lambda p: 2 - complementarity(p),  # redundancy instead
 )
 def _cases_05a(rng):
     xor = np.zeros((2, 2, 2))
@@ -95,12 +89,9 @@ def _cases_05a(rng):
         yield f"a random table {shape}", (rng.dirichlet(np.full(int(np.prod(shape)), 0.3)).reshape(shape),)
 
 
-@exercise(
-    "05b",
-    title="The metric from losses, with a refusal",
-    reference=estimate,
-    wrong=[_never_refuses, _equal_shares, _over_labels],
-    atol=1e-9,  # means of at most 200 numbers, divided by at least 0.02
+# tolerance: means of at most 200 numbers, divided by at least 0.02
+@exercise("05b", "The metric from losses, with a refusal", estimate, atol=1e-9).against(
+    _never_refuses, _equal_shares, _over_labels
 )
 def _cases_05b(rng):
     y = np.array([0, 1] * 20)
@@ -112,20 +103,13 @@ def _cases_05b(rng):
         yield f"{classes} classes, unequal", (y, *(rng.exponential(scale, size=n) for scale in (0.3, 0.25, 0.1)))
 
 
-@exercise(
-    "05c",
-    title="MINE's bound, and its average",
-    reference=mine,
-    wrong=[_overflows, _sum_for_mean, _averages_logs],
-    atol=1e-9,  # sums of at most 64 float64 numbers up to 1,000: rounding below 1e-11
-)
+# tolerance: sums of at most 64 float64 numbers up to 1,000, rounding below 1e-11
+@exercise("05c", "MINE's bound, and its average", mine, atol=1e-9).against(_overflows, _sum_for_mean, _averages_logs)
 def _cases_05c(rng):
     yield "all scores equal", (np.full(4, 2.0), np.full(4, 2.0), 2.5, 0.5)
     yield "one pair", (np.array([1.0]), np.array([0.5]), 0.1, 0.01)
     yield "huge scores", (rng.normal(1000, 5, size=16), rng.normal(990, 5, size=16), 985.0, 0.01)
     yield "very negative scores", (rng.normal(-900, 5, size=16), rng.normal(-950, 5, size=16), -940.0, 0.1)
     for m, rate in ((5, 0.01), (64, 0.1), (13, 0.9)):
-        yield (
-            f"{m} pairs, rate {rate}",
-            (rng.normal(1, 1, size=m), rng.normal(-1, 1, size=m), float(rng.normal()), rate),
-        )
+        true, shuffled = rng.normal(1, 1, size=m), rng.normal(-1, 1, size=m)
+        yield f"{m} pairs, rate {rate}", (true, shuffled, float(rng.normal()), rate)

@@ -14,14 +14,11 @@ def difference(
     """The most telling difference between an answer and the expected one, or None if there is none.
 
     Args:
-        yours: The answer: a number, text, array or tensor, or a dict, tuple or list of those.
-        expected: The expected answer.
+        yours: A number, text, array or tensor, or a dict, tuple or list of those.
+        expected: As `yours`.
         rtol: Tolerance of every number, relative to the expected one; give either this or `atol`.
         atol: Absolute tolerance of every number.
         part: What is being compared, for the message.
-
-    Raises:
-        ValueError: When both tolerances are given, or none.
 
     Example:
         >>> difference([2.0, 4.0], [1.0, 2.0], rtol=1e-6)
@@ -33,37 +30,26 @@ def difference(
         raise ValueError(f"difference: got rtol={rtol}, atol={atol}; expected exactly one of them")
     if yours is None and expected is not None:
         return f"{part}: got None; expected {_kind(expected)}. Is a `return` missing?"
-    if isinstance(expected, Mapping):
-        return _mappings(yours, expected, rtol, atol, part)
     numeric = _array(expected)
-    if numeric is None and isinstance(expected, list | tuple):
-        return _sequences(yours, expected, rtol, atol, part)
-    if numeric is None:
+    if isinstance(expected, Mapping):
+        if not isinstance(yours, Mapping) or set(yours) != set(expected):
+            got = f"the keys {sorted(map(str, yours))}" if isinstance(yours, Mapping) else _kind(yours)
+            return f"{part}: got {got}; expected a dict with the keys {sorted(map(str, expected))}"
+        parts = [(repr(key), yours[key], expected[key]) for key in expected]
+    elif numeric is None and isinstance(expected, list | tuple):
+        if not isinstance(yours, list | tuple) or len(yours) != len(expected):
+            got = f"{len(yours)} parts" if isinstance(yours, list | tuple) else _kind(yours)
+            return f"{part}: got {got}; expected {len(expected)} parts"
+        parts = [(f"part {n}", *pair) for n, pair in enumerate(zip(yours, expected, strict=True), start=1)]
+    elif numeric is None:
         same = type(yours) is type(expected) and yours == expected
         return None if same else f"{part}: got {yours!r}; expected {expected!r}"
-    found = _array(yours)
-    if found is None:
+    elif (found := _array(yours)) is None:
         return f"{part}: got {_kind(yours)}; expected {_kind(expected)}"
-    return _arrays(found, numeric, rtol, atol, part)
-
-
-def _mappings(yours: Any, expected: Mapping, rtol: float | None, atol: float | None, part: str) -> str | None:
-    if not isinstance(yours, Mapping) or set(yours) != set(expected):
-        got = f"the keys {sorted(map(str, yours))}" if isinstance(yours, Mapping) else _kind(yours)
-        return f"{part}: got {got}; expected a dict with the keys {sorted(map(str, expected))}"
-    found = (difference(yours[key], expected[key], rtol=rtol, atol=atol, part=f"{part}, {key!r}") for key in expected)
-    return next(filter(None, found), None)
-
-
-def _sequences(yours: Any, expected: Any, rtol: float | None, atol: float | None, part: str) -> str | None:
-    if not isinstance(yours, list | tuple) or len(yours) != len(expected):
-        got = f"{len(yours)} parts" if isinstance(yours, list | tuple) else _kind(yours)
-        return f"{part}: got {got}; expected {len(expected)} parts"
-    pairs = enumerate(zip(yours, expected, strict=True), start=1)
-    found = (
-        difference(mine, theirs, rtol=rtol, atol=atol, part=f"{part}, part {index}") for index, (mine, theirs) in pairs
-    )
-    return next(filter(None, found), None)
+    else:
+        return _arrays(found, numeric, rtol, atol, part)
+    below = (difference(a, b, rtol=rtol, atol=atol, part=f"{part}, {name}") for name, a, b in parts)
+    return next(filter(None, below), None)
 
 
 def _arrays(yours: np.ndarray, expected: np.ndarray, rtol: float | None, atol: float | None, part: str) -> str | None:
@@ -92,30 +78,27 @@ def _arrays(yours: np.ndarray, expected: np.ndarray, rtol: float | None, atol: f
     offset = float(np.median(yours - expected))
     if yours.size > 1 and math.isfinite(offset) and close(yours - offset, expected).all():
         return f"{part}: the value differs: every number is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}"
-    worst = np.unravel_index(
-        np.argmax(np.where(right, -1.0, np.nan_to_num(np.abs(yours - expected), nan=np.inf))), yours.shape
-    )
+    error = np.where(right, -1.0, np.nan_to_num(np.abs(yours - expected), nan=np.inf))
+    worst = np.unravel_index(np.argmax(error), yours.shape)
     place = f" at {tuple(int(index) for index in worst)}" if yours.ndim else ""
     count = f" in {int((~right).sum())} of {yours.size} numbers, most" if yours.size > 1 else ""
     return f"{part}: the value differs{count}{place}: got {yours[worst]:.6g}, expected {expected[worst]:.6g}"
 
 
 def _factor(yours: np.ndarray, expected: np.ndarray) -> float | None:
-    """The one factor between two arrays of more than one number, judged at the largest expected entry; none if it says nothing."""
-    if yours.size < 2 or not np.isfinite(yours).all() or not np.isfinite(expected).all():
+    """The factor between two arrays of several numbers, judged at the largest expected one; None where it says nothing."""
+    if yours.size < 2 or not np.isfinite([yours, expected]).all():
         return None
-    largest = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
-    if not expected[largest] or not yours[largest]:
-        return None
-    return float(yours[largest] / expected[largest])
+    largest = np.argmax(np.abs(expected))
+    factor = yours.flat[largest] / (expected.flat[largest] or np.inf)
+    return float(factor) or None
 
 
 def _array(value: Any) -> np.ndarray | None:
     """`value` as a float array, or None where it is not made of real numbers."""
     if hasattr(value, "detach"):  # a torch tensor, without importing torch
         value = value.detach().cpu()
-        value = value.float() if "bfloat16" in str(value.dtype) else value
-        value = value.numpy()
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if isinstance(value, list | tuple):
         if not value or not all(isinstance(part, numbers.Real | np.generic) for part in value):
             return None

@@ -38,16 +38,11 @@ def _grids(rng: np.random.Generator, *shapes: tuple[int, ...]):
         yield f"shape {shape}, additive", (additive_part(noise) + 1.0,)
 
 
-@exercise(
-    "01a",
-    title="The projection without loops",
-    reference=additive_part,
-    wrong=[
-        lambda F: F.mean(1, keepdims=True) + F.mean(0, keepdims=True) + F.mean(),  # the sign of course notes
-        lambda F: F.mean(0, keepdims=True) + F.mean(0, keepdims=True) - F.mean() + 0 * F,  # one marginal twice
-        lambda F: F.mean(1) + F.mean(0) - F.mean(),  # the true pairs only, and square grids only
-    ],
-    atol=1e-10,  # sums of fewer than 1,000 numbers near 1 in float64: rounding below 1e-13
+# tolerance: sums of fewer than 1,000 numbers near 1 in float64, rounding below 1e-13
+@exercise("01a", "The projection without loops", additive_part, atol=1e-10).against(
+    lambda F: F.mean(1, keepdims=True) + F.mean(0, keepdims=True) + F.mean(),  # the sign of course notes
+    lambda F: F.mean(0, keepdims=True) + F.mean(0, keepdims=True) - F.mean() + 0 * F,  # one marginal twice
+    lambda F: F.mean(1) + F.mean(0) - F.mean(),  # the true pairs only, and square grids only
 )
 def _cases_01a(rng):
     yield "one pair", (np.array([[2.0]]),)
@@ -57,16 +52,11 @@ def _cases_01a(rng):
     yield "a transposed view", (rng.normal(size=(6, 9)).T,)
 
 
-@exercise(
-    "01b",
-    title="The shares",
-    reference=shares,
-    wrong=[
-        lambda F: shares(F)[[1, 0, 2]],  # rows and columns exchanged
-        lambda F: shares(F) * ((F - F.mean()) ** 2).sum(),  # not normalised
-        lambda F: np.array([*shares(F)[:2], 1.0]),  # the total for the interaction
-    ],
-    atol=1e-9,  # a difference of sums of squares near their size: rounding below 1e-12
+# tolerance: a difference of sums of squares near their size, rounding below 1e-12
+@exercise("01b", "The shares", shares, atol=1e-9).against(
+    lambda F: shares(F)[[1, 0, 2]],  # rows and columns exchanged
+    lambda F: shares(F) * ((F - F.mean()) ** 2).sum(),  # not normalised
+    lambda F: np.array([*shares(F)[:2], 1.0]),  # the total for the interaction
 )
 def _cases_01b(rng):
     yield "rows only", (np.arange(4.0)[:, None] + np.zeros((4, 3)),)
@@ -75,33 +65,22 @@ def _cases_01b(rng):
     yield from _grids(rng, (2, 3), (7, 7), (4, 12))
 
 
-@exercise(
-    "01c",
-    title="Three modalities",
-    reference=additive_part,
-    wrong=[
-        lambda F: sum(_marginals(F)) - F.mean() + 0 * F,  # the published error: one mean instead of two
-        lambda F: sum(_marginals(F)) - 3 * F.mean() + 0 * F,
-        lambda F: sum(F.mean(axis, keepdims=True) for axis in range(3)) - 2 * F.mean(),  # means over one axis, not two
-    ],
-    atol=1e-10,  # as in 01a
+@exercise("01c", "Three modalities", additive_part, atol=1e-10).against(  # as in 01a
+    lambda F: sum(_marginals(F)) - F.mean() + 0 * F,  # the published error: one mean instead of two
+    lambda F: sum(_marginals(F)) - 3 * F.mean() + 0 * F,
+    lambda F: sum(F.mean(axis, keepdims=True) for axis in range(3)) - 2 * F.mean(),  # means over one axis, not two
 )
 def _cases_01c(rng):
     yield "one cell", (np.array([[[5.0]]]),)
     yield from _grids(rng, (2, 2, 2), (3, 4, 5), (6, 1, 3))
 
 
-@exercise(
-    "01d",
-    title="EMAP of CLIP in five lines",
-    reference=emap_of_clip,
-    wrong=[
-        lambda a, b, scale: scale * (a * b).sum(1),  # the model itself, not its projection
-        lambda a, b, scale: scale * (a @ b.mean(0) + b @ a.mean(0) + a.mean(0) @ b.mean(0)),  # the sign of the mean
-        lambda a, b, scale: scale * (a @ a.mean(0) + b @ b.mean(0) - a.mean(0) @ b.mean(0)),  # each with its own side
-        lambda a, b, scale: a @ b.mean(0) + b @ a.mean(0) - a.mean(0) @ b.mean(0),  # the temperature forgotten
-    ],
-    atol=1e-9,  # scores up to 100 in float64: rounding below 1e-12
+# tolerance: scores up to 100 in float64, rounding below 1e-12
+@exercise("01d", "EMAP of CLIP in five lines", emap_of_clip, atol=1e-9).against(
+    lambda a, b, scale: scale * (a * b).sum(1),  # the model itself, not its projection
+    lambda a, b, scale: scale * (a @ b.mean(0) + b @ a.mean(0) + a.mean(0) @ b.mean(0)),  # the sign of the mean
+    lambda a, b, scale: scale * (a @ a.mean(0) + b @ b.mean(0) - a.mean(0) @ b.mean(0)),  # each with its own side
+    lambda a, b, scale: a @ b.mean(0) + b @ a.mean(0) - a.mean(0) @ b.mean(0),  # the temperature forgotten
 )
 def _cases_01d(rng):
     yield "one pair", (np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]]), 2.0)

@@ -30,16 +30,11 @@ def _shifted(x, y, x_train, y_train):
     return _unit(x - delta / 2), _unit(y + delta / 2)
 
 
-@exercise(
-    "04a",
-    title="A mean over all pairs without all pairs",
-    reference=cone,
-    wrong=[
-        lambda X: (_unit(X).sum(0) ** 2).sum() / len(X) ** 2,  # with the diagonal
-        lambda X: ((X.sum(0) ** 2).sum() - len(X)) / (len(X) * (len(X) - 1)),  # rows not normalised
-        lambda X: (_unit(X).mean(0) ** 2).sum() - 1 / (len(X) - 1),  # the diagonal taken off at the wrong scale
-    ],
-    atol=1e-10,  # sums of fewer than 10,000 products near 1 in float64: rounding below 1e-12
+# tolerance: sums of fewer than 10,000 products near 1 in float64, rounding below 1e-12
+@exercise("04a", "A mean over all pairs without all pairs", cone, atol=1e-10).against(
+    lambda X: (_unit(X).sum(0) ** 2).sum() / len(X) ** 2,  # with the diagonal
+    lambda X: ((X.sum(0) ** 2).sum() - len(X)) / (len(X) * (len(X) - 1)),  # rows not normalised
+    lambda X: (_unit(X).mean(0) ** 2).sum() - 1 / (len(X) - 1),  # the diagonal taken off at the wrong scale
 )
 def _cases_04a(rng):
     yield "two equal rows", (np.array([[1.0, 2.0], [1.0, 2.0]]),)
@@ -50,16 +45,10 @@ def _cases_04a(rng):
     yield "a transposed view", (rng.normal(size=(4, 9)).T,)
 
 
-@exercise(
-    "04b",
-    title="When does a gap pay?",
-    reference=best_angle,
-    wrong=[
-        lambda scale, tau: float(np.arccos(min(1.0, scale * tau))),  # radians
-        lambda scale, tau: float(np.degrees(np.arcsin(min(1.0, scale * tau)))),  # the height from the pole
-        lambda scale, tau: float(np.degrees(np.arccos(min(1.0, 1 / (scale * tau))))),  # upside down
-    ],
-    atol=1e-8,  # arccos near 1 loses half of the digits: 1e-8
+@exercise("04b", "When does a gap pay?", best_angle, atol=1e-8).against(  # arccos near 1 loses half of the digits: 1e-8
+    lambda scale, tau: float(np.arccos(min(1.0, scale * tau))),  # radians
+    lambda scale, tau: float(np.degrees(np.arcsin(min(1.0, scale * tau)))),  # the height from the pole
+    lambda scale, tau: float(np.degrees(np.arccos(min(1.0, 1 / (scale * tau))))),  # upside down
 )
 def _cases_04b(rng):
     yield "CLIP's temperature", (21.216, 0.01)
@@ -69,16 +58,10 @@ def _cases_04b(rng):
         yield f"scale {scale:.2f}, tau {tau:.3f}", (float(scale), float(tau))
 
 
-@exercise(
-    "04c",
-    title="Close the gap and keep the ranks",
-    reference=close,
-    wrong=[
-        _shifted,  # along the gap, which costs ranks
-        lambda x, y, x_train, y_train: close(x, y, x, y),  # the means of the rows to be judged
-        lambda x, y, x_train, y_train: (x - x_train.mean(0), y - y_train.mean(0)),  # not on the sphere
-    ],
-    atol=1e-10,  # as in 04a
+@exercise("04c", "Close the gap and keep the ranks", close, atol=1e-10).against(  # as in 04a
+    _shifted,  # along the gap, which costs ranks
+    lambda x, y, x_train, y_train: close(x, y, x, y),  # the means of the rows to be judged
+    lambda x, y, x_train, y_train: (x - x_train.mean(0), y - y_train.mean(0)),  # not on the sphere
 )
 def _cases_04c(rng):
     for n, m, d in ((2, 1, 2), (5, 5, 3), (3, 2, 9), (8, 20, 4), (30, 7, 6)):

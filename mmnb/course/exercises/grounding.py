@@ -22,16 +22,10 @@ def held_out(correct: np.ndarray, first: np.ndarray) -> float:
     return float(correct[~first, head].mean())
 
 
-@exercise(
-    "03a",
-    title="Where does a head look?",
-    reference=accuracy,
-    wrong=[
-        lambda A, query, T, match: float(match[np.arange(len(A)), A.transpose(0, 2, 1)[np.arange(len(A)), query, T:].argmax(1)].mean()),  # columns as queries
-        lambda A, query, T, match: float(np.mean([k >= T and match[i, k - T] for i, k in enumerate(A[np.arange(len(A)), query].argmax(1))])),  # words take part
-        lambda A, query, T, match: float(match[np.arange(len(A)), A[np.arange(len(A)), query, T:].argmin(1)].mean()),  # the least
-    ],
-    atol=1e-12,  # shares of at most 50 items
+@exercise("03a", "Where does a head look?", accuracy, atol=1e-12).against(  # shares of at most 50 items
+    lambda A, query, T, match: float(match[np.arange(len(A)), A.transpose(0, 2, 1)[np.arange(len(A)), query, T:].argmax(1)].mean()),  # columns as queries
+    lambda A, query, T, match: float(np.mean([k >= T and match[i, k - T] for i, k in enumerate(A[np.arange(len(A)), query].argmax(1))])),  # words take part
+    lambda A, query, T, match: float(match[np.arange(len(A)), A[np.arange(len(A)), query, T:].argmin(1)].mean()),  # the least
 )  # fmt: skip
 def _cases_03a(rng):
     one = np.array([[[0.7, 0.1, 0.2], [0.2, 0.3, 0.5], [0.0, 0.9, 0.1]]])
@@ -41,16 +35,10 @@ def _cases_03a(rng):
         yield f"{n} items of {words} words and {regions} regions", (maps, rng.integers(0, words, n), words, rng.random((n, regions)) < 0.4)  # fmt: skip
 
 
-@exercise(
-    "03b",
-    title="Chance, exactly",
-    reference=chance,
-    wrong=[
-        lambda match, present: float((match & present).sum() / present.sum()),  # ratio of sums
-        lambda match, present: float(match.mean()),  # absent regions counted
-        lambda match, present: float((match & present).any(1).mean()),  # the ceiling
-    ],
-    atol=1e-12,  # as above
+@exercise("03b", "Chance, exactly", chance, atol=1e-12).against(  # as above
+    lambda match, present: float((match & present).sum() / present.sum()),  # ratio of sums
+    lambda match, present: float(match.mean()),  # absent regions counted
+    lambda match, present: float((match & present).any(1).mean()),  # the ceiling
 )
 def _cases_03b(rng):
     yield "one of two, and both of two", (np.array([[True, False], [True, True]]), np.ones((2, 2), bool))
@@ -62,16 +50,10 @@ def _cases_03b(rng):
         yield f"{n} items, up to {regions} regions", (rng.random((n, regions)) < 0.3, present)
 
 
-@exercise(
-    "03c",
-    title="Choose here, judge there",
-    reference=held_out,
-    wrong=[
-        lambda correct, first: float(correct[first].mean(0).max()),  # judged where it was chosen
-        lambda correct, first: float(correct[~first].mean(0).max()),  # chosen where it is judged
-        lambda correct, first: float(correct[:, correct[first].mean(0).argmax()].mean()),  # judged on all
-    ],
-    atol=1e-12,  # as above
+@exercise("03c", "Choose here, judge there", held_out, atol=1e-12).against(  # as above
+    lambda correct, first: float(correct[first].mean(0).max()),  # judged where it was chosen
+    lambda correct, first: float(correct[~first].mean(0).max()),  # chosen where it is judged
+    lambda correct, first: float(correct[:, correct[first].mean(0).argmax()].mean()),  # judged on all
 )
 def _cases_03c(rng):
     yield "two heads", (np.array([[True, False], [True, False], [False, True], [False, False]]), np.array([True, True, False, False]))  # fmt: skip

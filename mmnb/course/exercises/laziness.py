@@ -26,16 +26,10 @@ def slow_down(first: np.ndarray, second: np.ndarray, label: np.ndarray, alpha: f
     return np.array([1 - np.tanh(alpha * rho) if rho > 1 else 1.0 for rho in (ratio, 1 / ratio)])
 
 
-@exercise(
-    "06a",
-    title="Average two opinions",
-    reference=ensemble,
-    wrong=[
-        lambda a, b: _softmax((a + b) / 2),  # averaged too early: a product of opinions
-        lambda a, b: (_softmax(a.T).T + _softmax(b.T).T) / 2,  # over examples instead of classes
-        lambda a, b: _softmax(a) + _softmax(b),  # a sum
-    ],
-    atol=1e-12,  # sums of a few numbers below 1 in float64
+@exercise("06a", "Average two opinions", ensemble, atol=1e-12).against(  # sums of a few numbers below 1 in float64
+    lambda a, b: _softmax((a + b) / 2),  # averaged too early: a product of opinions
+    lambda a, b: (_softmax(a.T).T + _softmax(b.T).T) / 2,  # over examples instead of classes
+    lambda a, b: _softmax(a) + _softmax(b),  # a sum
 )
 def _cases_06a(rng):
     yield "two that agree", (np.array([[3.0, 0.0]]), np.array([[3.0, 0.0]]))
@@ -45,20 +39,12 @@ def _cases_06a(rng):
         yield f"{n} examples, {classes} classes", (3 * rng.normal(size=(n, classes)), 3 * rng.normal(size=(n, classes)))
 
 
-@exercise(
-    "06b",
-    title="Who is slowed down?",
-    reference=slow_down,
-    wrong=[
-        lambda u, v, y, alpha: slow_down(u, v, y, alpha)[::-1].copy(),  # the one behind is slowed down
-        lambda u, v, y, alpha: np.array(
-            [1 - np.tanh(alpha * r) for r in (_truth(u, y) / _truth(v, y), _truth(v, y) / _truth(u, y))]
-        ),  # both
-        lambda u, v, y, alpha: slow_down(
-            u.max(1, keepdims=True), v.max(1, keepdims=True), 0 * y, alpha
-        ),  # the most probable class
-    ],
-    atol=1e-12,
+@exercise("06b", "Who is slowed down?", slow_down, atol=1e-12).against(
+    lambda u, v, y, alpha: slow_down(u, v, y, alpha)[::-1].copy(),  # the one behind is slowed down
+    lambda u, v, y, alpha: np.array(
+        [1 - np.tanh(alpha * r) for r in (_truth(u, y) / _truth(v, y), _truth(v, y) / _truth(u, y))]
+    ),  # both
+    lambda u, v, y, alpha: slow_down(u.max(1)[:, None], v.max(1)[:, None], 0 * y, alpha),  # the most probable class
 )
 def _cases_06b(rng):
     even = np.array([[0.5, 0.5], [0.5, 0.5]])
@@ -71,23 +57,15 @@ def _cases_06b(rng):
             yield f"{n} examples, alpha {alpha}", (u, v, rng.integers(classes, size=n), alpha)
 
 
-@exercise(
-    "06c",
-    title="Learn until the training set is covered",
-    reference=greedy_cover,
-    wrong=[
-        lambda e: np.argsort(-e.sum(1), kind="stable")[: len(greedy_cover(e))],  # counted once, not on what is open
-        lambda e: greedy_cover(e)[:-1] if len(greedy_cover(e)) > 1 else greedy_cover(e),  # stops one too early
-        lambda e: np.sort(greedy_cover(e)),  # not in the order learnt
-    ],
-    atol=0.5,  # whole numbers
+@exercise("06c", "Learn until the training set is covered", greedy_cover, atol=0.5).against(  # whole numbers
+    lambda e: np.argsort(-e.sum(1), kind="stable")[: len(greedy_cover(e))],  # counted once, not on what is open
+    lambda e: greedy_cover(e)[:-1] if len(greedy_cover(e)) > 1 else greedy_cover(e),  # stops one too early
+    lambda e: np.sort(greedy_cover(e)),  # not in the order learnt
 )
 def _cases_06c(rng):
     yield "one feature explains all", (np.array([[True, False], [True, True]]),)
-    yield (
-        "a strong feature and what it leaves open",
-        (np.array([[1, 0, 0, 0, 1], [1, 1, 1, 0, 0], [0, 0, 0, 1, 1], [0, 1, 1, 0, 0]], dtype=bool),),
-    )
+    strong = np.array([[1, 0, 0, 0, 1], [1, 1, 1, 0, 0], [0, 0, 0, 1, 1], [0, 1, 1, 0, 0]], dtype=bool)
+    yield "a strong feature and what it leaves open", (strong,)
     for features, examples in ((3, 4), (8, 15), (20, 60), (40, 200)):
         explains = rng.random((features, examples)) < 0.3
         explains[rng.integers(features, size=examples), np.arange(examples)] = True

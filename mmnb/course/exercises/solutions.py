@@ -4,14 +4,7 @@ _BEGIN, _END = "# BEGIN SOLUTION", "# END SOLUTION"
 
 
 def strip_solutions(cell_source: str, exercise_id: str) -> str:
-    """The cell with every block between `# BEGIN SOLUTION` and `# END SOLUTION` replaced by `raise mmnb.NotAttempted("…")`.
-
-    Args:
-        cell_source: The author's code.
-        exercise_id: Named in the error that the stub raises.
-
-    Returns:
-        The student's code; the stub has the indentation of the first marker.
+    """The student's code: every block from `# BEGIN SOLUTION` to `# END SOLUTION` becomes `raise mmnb.NotAttempted("…")`.
 
     Raises:
         ValueError: When there is no block, or a marker is missing, doubled or shares its line with code.
@@ -23,26 +16,18 @@ def strip_solutions(cell_source: str, exercise_id: str) -> str:
     """
     kept: list[str] = []
     inside = False
-    blocks = 0
     for number, line in enumerate(cell_source.splitlines(), start=1):
-        marker = line.strip()
+        marker, where = line.strip(), f"exercise {exercise_id}, line {number}"
         if (_BEGIN in line or _END in line) and marker not in (_BEGIN, _END):
-            raise ValueError(
-                f"exercise {exercise_id}, line {number}: got {marker!r}; expected the marker alone on its line"
-            )
+            raise ValueError(f"{where}: got {marker!r}; expected the marker alone on its line")
         if marker == (_BEGIN if inside else _END):
-            raise ValueError(
-                f"exercise {exercise_id}, line {number}: got {marker!r}; expected {_END if inside else _BEGIN!r} before it"
-            )
+            raise ValueError(f"{where}: got {marker!r}; expected {_END if inside else _BEGIN!r} before it")
         if marker == _BEGIN:
-            kept.append(f'{line[: len(line) - len(line.lstrip())]}raise mmnb.NotAttempted("{exercise_id}")')
-            inside, blocks = True, blocks + 1
-        elif marker == _END:
-            inside = False
+            kept.append(line.replace(_BEGIN, f'raise mmnb.NotAttempted("{exercise_id}")').rstrip())
         elif not inside:
             kept.append(line)
-    if inside or not blocks:
-        raise ValueError(
-            f"exercise {exercise_id}: {'the last solution does not end' if inside else 'there is no solution'}; expected {_BEGIN} … {_END}"
-        )
+        inside = marker == _BEGIN or (inside and marker != _END)
+    if inside or _BEGIN not in cell_source:
+        got = "the last solution does not end" if inside else "there is no solution"
+        raise ValueError(f"exercise {exercise_id}: {got}; expected {_BEGIN} … {_END}")
     return "\n".join(kept) + ("\n" if cell_source.endswith("\n") else "")

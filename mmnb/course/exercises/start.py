@@ -20,16 +20,11 @@ def can_fail(bound: float, nulls: np.ndarray) -> bool:
     return bool((np.asarray(nulls) < bound).all())
 
 
-@exercise(
-    "00a",
-    title="What two modalities add",
-    reference=additive,
-    wrong=[
-        lambda s: s.mean(1, keepdims=True) + s.mean(0, keepdims=True),  # the grand mean twice
-        lambda s: s - s.mean(1, keepdims=True) - s.mean(0, keepdims=True) + s.mean(),  # the interaction instead
-        lambda s: s.mean(1, keepdims=True) + 0 * s,  # rows alone
-    ],
-    atol=1e-10,  # means of fewer than 1,000 numbers near 1 in float64
+# tolerance: means of fewer than 1,000 numbers near 1 in float64
+@exercise("00a", "What two modalities add", additive, atol=1e-10).against(
+    lambda s: s.mean(1, keepdims=True) + s.mean(0, keepdims=True),  # the grand mean twice
+    lambda s: s - s.mean(1, keepdims=True) - s.mean(0, keepdims=True) + s.mean(),  # the interaction instead
+    lambda s: s.mean(1, keepdims=True) + 0 * s,  # rows alone
 )
 def _cases_00a(rng):
     yield "one pair", (np.array([[2.0]]),)
@@ -38,16 +33,10 @@ def _cases_00a(rng):
         yield f"{n} pictures, {m} sentences", (rng.normal(size=(n, m)) + 1,)
 
 
-@exercise(
-    "00b",
-    title="A verdict with an interval",
-    reference=verdict,
-    wrong=[
-        lambda low, high: "reproduced" if (low + high) / 2 > 0 else "not reproduced",  # the mean decides
-        lambda low, high: "reproduced" if low >= 0 else "not reproduced",  # 0 counts as positive
-        lambda low, high: "reproduced" if high > 0 else "not reproduced",  # the upper end decides
-    ],
-    atol=1e-12,  # texts are compared as they are
+@exercise("00b", "A verdict with an interval", verdict, atol=1e-12).against(  # texts are compared as they are
+    lambda low, high: "reproduced" if (low + high) / 2 > 0 else "not reproduced",  # the mean decides
+    lambda low, high: "reproduced" if low >= 0 else "not reproduced",  # 0 counts as positive
+    lambda low, high: "reproduced" if high > 0 else "not reproduced",  # the upper end decides
 )
 def _cases_00b(rng):
     yield "above 0", (0.1, 0.3)
@@ -58,16 +47,10 @@ def _cases_00b(rng):
         yield f"from {low:.2f} to {low + width:.2f}", (float(low), float(low + width))
 
 
-@exercise(
-    "00c",
-    title="Would the rule notice?",
-    reference=can_fail,
-    wrong=[
-        lambda bound, nulls: bool((nulls < bound).any()),  # one rejected null is not enough
-        lambda bound, nulls: bool((nulls <= bound).all()),  # a null on the bound is accepted
-        lambda bound, nulls: bool(nulls.mean() < bound),  # their mean says nothing
-    ],
-    atol=1e-12,  # truth values are compared as they are
+@exercise("00c", "Would the rule notice?", can_fail, atol=1e-12).against(  # truth values are compared as they are
+    lambda bound, nulls: bool((nulls < bound).any()),  # one rejected null is not enough
+    lambda bound, nulls: bool((nulls <= bound).all()),  # a null on the bound is accepted
+    lambda bound, nulls: bool(nulls.mean() < bound),  # their mean says nothing
 )
 def _cases_00c(rng):
     yield "a coin", (0.5, np.array([0.5]))

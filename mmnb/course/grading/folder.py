@@ -9,11 +9,10 @@ import nbformat
 from tqdm import tqdm
 
 from mmnb.course import exercises, handout
-from mmnb.course.grading.judge import Grade, Limits, grade
+from mmnb.course.grading.judge import MALFORMED, Grade, Limits, grade
 from mmnb.runner import processes, selection
 
 SIZE_LIMIT = 20 * 2**20  # bytes of a submitted notebook
-_TAG = "exercise-"
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,15 @@ def grade_folder(
     notebook: str | None = None,
     progress: bool = False,
 ) -> tuple[list[Submission], int]:
-    """Grade every notebook in `folder`.
+    """Grade every notebook in `folder`: the submissions by student and file, and the seed.
 
     Args:
-        folder: Has STUDENT.ipynb or STUDENT/anything.ipynb.
+        folder: Has STUDENT.ipynb or STUDENT/anything.ipynb. ValueError when it has neither.
         limits: What each exercise may take.
         jobs: Exercises at the same time; by default one per core.
         seed: Seed of the hidden inputs; by default a fresh one.
         notebook: The notebook that all submissions belong to; by default each file's name, metadata or exercises say it.
         progress: Show a progress bar on terminals.
-
-    Returns:
-        The submissions by student and file, and the seed.
-
-    Raises:
-        ValueError: When there is nothing to grade.
     """
     files = sorted(file for file in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in file.parts)
     if not files:
@@ -94,23 +87,14 @@ def _open(
         content = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
         cells = _cells(content)
         recorded = content.get("metadata", {}).get("mmnb", {}).get("notebook")
-    except (
-        ValueError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        OSError,
-        RecursionError,
-        nbformat.ValidationError,
-    ) as error:
+    except (*MALFORMED, OSError, nbformat.ValidationError) as error:
         problem = f"The file cannot be read as a notebook: {error}"[:300]
     slug = notebook or next((slug for slug in known if slug in file.stem or slug == recorded), None)
     if slug is None:
         fits = [slug for slug, tasks in known.items() if any(task.id in cells for task in tasks)]
         slug = fits[0] if len(fits) == 1 else "?"
-    if slug == "?":
-        problem = problem or "No exercise in it: cannot tell which notebook this is."
-    return Submission(student, relative.as_posix(), slug, (), problem), cells
+    unknown = "No exercise in it: cannot tell which notebook this is." if slug == "?" else None
+    return Submission(student, relative.as_posix(), slug, (), problem or unknown), cells
 
 
 def _cells(notebook: nbformat.NotebookNode) -> dict[str, str]:
@@ -121,6 +105,6 @@ def _cells(notebook: nbformat.NotebookNode) -> dict[str, str]:
             metadata = cell.get("metadata", {})
             mark = (metadata.get("nbgrader") or {}).get("grade_id", "")
             for name in [*(metadata.get("tags") or []), cell.get("id", ""), mark]:
-                if isinstance(name, str) and name.startswith(_TAG):
-                    found.setdefault(name.removeprefix(_TAG), str(cell.source))
+                if isinstance(name, str) and name.startswith(handout.TAG):
+                    found.setdefault(name.removeprefix(handout.TAG), str(cell.source))
     return found

@@ -21,7 +21,7 @@ from mmnb.runner import processes
 
 _START_UP = 60.0  # seconds that the process may take before the submission's own time begins
 _LONGEST = 700  # characters of feedback
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,7 @@ class Unreadable(ValueError):
 
 
 def grade(task: Task, source: str | None, seed: int, limits: Limits) -> Grade:
-    """Grade the submitted cell.
-
-    Args:
-        task: The exercise.
-        source: The submitted code; None if there is no cell for this exercise.
-        seed: Seed of the hidden inputs.
-        limits: What the submission may take.
-    """
+    """Grade `source`, the submitted cell, None if there is none, on hidden inputs drawn with `seed`."""
     try:
         state, feedback = "missing", "There is no cell for this exercise: it was deleted, or its tag was."
         if source is not None:
@@ -78,10 +71,10 @@ def grade(task: Task, source: str | None, seed: int, limits: Limits) -> Grade:
 def run(task: Task, source: str, seed: int, limits: Limits) -> dict[str, Any]:
     """Run `sandbox.py` in an empty folder and return what it wrote. Raises: Stopped."""
     request = {"exercise": task.id, "function": task.function, "source": source, "seed": seed}
+    request["memory_mb"] = limits.memory_mb
     with tempfile.TemporaryDirectory(prefix="mmnb-grade-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        text = json.dumps(request | {"memory_mb": limits.memory_mb})
-        (folder / REQUEST).write_text(text, encoding="utf-8")
+        (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)  # it may print as much as it likes
         command = [sys.executable, "-m", "mmnb.course.grading.sandbox"]
         process = psutil.Popen(command, cwd=folder, env=_environment(name), start_new_session=True, **streams)
@@ -97,7 +90,7 @@ def run(task: Task, source: str, seed: int, limits: Limits) -> dict[str, Any]:
             raise Stopped(f"its answers take more than {FILE_LIMIT >> 20} MB")
         try:
             return json.loads(file.read_text(encoding="utf-8"))
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise Stopped(f"its answers cannot be read ({type(error).__name__})") from error
 
 
@@ -125,10 +118,7 @@ def _wait(process: psutil.Popen, ready: Path, limits: Limits) -> None:
 
 
 def judge(task: Task, handed: Any, seed: int) -> tuple[str, str]:
-    """State and feedback for what a sandbox returned; none of it is trusted.
-
-    The notebook's own check runs here on the hidden inputs, with a function that replays the answers.
-    """
+    """State and feedback for what a sandbox returned, none of it trusted: the notebook's own check on replayed answers."""
     if not isinstance(handed, dict) or not isinstance(handed.get("answers"), list):
         raise Stopped("its answers cannot be read (wrong structure)")
     answers, error = iter(handed["answers"]), handed.get("error")
@@ -159,7 +149,7 @@ def decode(code: Any) -> Any:
         if "items" in code:
             return {key: decode(value) for key, value in code["items"].items()}
         return type(code["type"], (), {})()  # no answer: an object whose type has that name
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise Unreadable(f"an answer cannot be read: {error}") from error
 
 

@@ -42,10 +42,10 @@ def page(submissions: Sequence[Submission], seed: int) -> str:
 
 def _row(one: Submission) -> str:
     marks = " ".join(f"{escape(grade.exercise)} {_MARKS[grade.state]}" for grade in one.grades)
-    details = "".join(
-        f"<dt>{escape(grade.exercise)} · {escape(grade.title)}: {grade.points} of {grade.of}, {grade.state}</dt><dd>{escape(grade.feedback)}</dd>"
-        for grade in one.grades
-    )
+    details = ""
+    for grade in one.grades:
+        head = f"{grade.exercise} · {grade.title}: {grade.points} of {grade.of}, {grade.state}"
+        details += f"<dt>{escape(head)}</dt><dd>{escape(grade.feedback)}</dd>"
     problem = f"<p>{escape(one.problem)}</p>" if one.problem else ""
     folded = f"<details><summary>{marks or 'nothing to grade'}</summary>{problem}<dl>{details}</dl></details>"
     return f'<tr><td>{escape(one.student)}</td><td>{escape(one.notebook)}</td><td class="number">{one.points} / {one.of}</td><td>{folded}</td></tr>'
@@ -53,9 +53,8 @@ def _row(one: Submission) -> str:
 
 def write(submissions: Sequence[Submission], seed: int, folder: Path) -> list[Path]:
     """Write grades.json and grades.html into `folder`; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(document(submissions, seed), indent=1, ensure_ascii=False) + "\n"
-    files = [folder / "grades.json", folder / "grades.html"]
-    for file, text in zip(files, (content, page(submissions, seed)), strict=True):
+    texts = {folder / "grades.json": content, folder / "grades.html": page(submissions, seed)}
+    for file, text in texts.items():
         paths.write_text(file, text)
-    return files
+    return list(texts)

@@ -26,7 +26,7 @@ def toy(monkeypatch):
     monkeypatch.setattr(exercises, "_registry", {})
     monkeypatch.setattr(exercises, "TOPICS", {})
     wrong = [lambda x: x - x.mean(axis=1, keepdims=True), lambda x: x - x.mean()]
-    exercises.exercise("99a", title="Centre", reference=centre, wrong=wrong, atol=1e-12)(cases)
+    exercises.exercise("99a", "Centre", centre, atol=1e-12).against(*wrong)(cases)
 
 
 def test_a_right_answer_passes_and_says_how_often(toy):
@@ -52,7 +52,7 @@ def test_a_right_answer_passes_and_says_how_often(toy):
         (lambda x: "text", "got str; expected numbers of shape"),
     ],
 )
-def test_a_wrong_answer_is_told_what_differs(toy, function, words):
+def test_a_wrong_answer_hears_what_differs(toy, function, words):
     with pytest.raises(exercises.WrongAnswer, match=words):
         exercises.check("99a", function)
 
@@ -90,16 +90,13 @@ def test_misuse_is_explained(toy):
         exercises.check("98a", centre)
     with pytest.raises(TypeError, match="without parentheses"):
         exercises.check("99a", 3)
-    good = {"title": "T", "reference": centre, "wrong": [abs, max], "atol": 1e-9}
-    for change, words in (
-        ({"wrong": [abs]}, "1 wrong answers"),
-        ({"title": " "}, "title"),
-        ({"rtol": 0.1}, "exactly one"),
-        ({"atol": None}, "exactly one"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            exercises.exercise("99b", **(good | change))
-    exercises.exercise("99b", **good)(lambda rng: [])
+    for title, tolerances in ((" ", {"atol": 1e-9}), ("T", {}), ("T", {"atol": 1e-9, "rtol": 0.1})):
+        with pytest.raises(ValueError, match="expected a title and exactly one tolerance"):
+            exercises.exercise("99b", title, centre, **tolerances)
+    made = exercises.exercise("99b", "T", centre, atol=1e-9)
+    with pytest.raises(ValueError, match="1 wrong answers"):
+        made.against(abs)
+    made.against(abs, max)(lambda rng: [])
     with pytest.raises(ValueError, match="gave no input"):
         exercises.check("99b", centre)
 
@@ -108,7 +105,7 @@ def test_misuse_is_explained(toy):
 
     elsewhere.__module__ = "another.topic"
     with pytest.raises(ValueError, match="already registered"):
-        exercises.exercise("99a", **good)(elsewhere)
+        made.against(abs, max)(elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +133,12 @@ def test_misuse_is_explained(toy):
     ],
 )
 def test_differences(yours, expected, words):
-    told = difference(yours, expected, atol=1e-9)
+    message = difference(yours, expected, atol=1e-9)
     if words is None:
-        assert told is None
+        assert message is None
     else:
-        assert told is not None
-        assert re.search(words, told), told
+        assert message is not None
+        assert re.search(words, message), message
 
 
 def test_one_tolerance_only():

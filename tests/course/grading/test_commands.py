@@ -24,9 +24,9 @@ def test_hand_out_and_grade_what_nobody_touched(mmnb, tmp_path):
     result = mmnb("grade", tmp_path / "for students", "--seed", 1)
     assert result.exit_code == 0, result.output
     assert f"0 of {ALL:<3} 01_emap" in result.output
-    told = json.loads((tmp_path / "for students" / "grades" / "grades.json").read_text(encoding="utf-8"))
-    assert told["seed"] == 1
-    assert [grade["state"] for grade in told["submissions"][0]["grades"]] == ["not attempted"] * len(TASKS)
+    graded = json.loads((tmp_path / "for students" / "grades" / "grades.json").read_text(encoding="utf-8"))
+    assert graded["seed"] == 1
+    assert [grade["state"] for grade in graded["submissions"][0]["grades"]] == ["not attempted"] * len(TASKS)
 
 
 def test_the_page_escapes_what_students_write(mmnb, hand_in, tmp_path):
