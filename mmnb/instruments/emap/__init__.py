@@ -16,6 +16,7 @@ Source: Hessel & Lee, "Does my multimodal model learn cross-modal interactions? 
 Ours keeps row sums, column sums, the diagonal and one sum of squares, O(N C) numbers in float64, never the grid.
 """
 
+from mmnb.aliases import renamed
 from mmnb.instruments.emap.modalities import EmapOfMany, emap_of_many
 from mmnb.instruments.emap.projection import emap, project
 from mmnb.instruments.emap.result import Emap
@@ -23,3 +24,5 @@ from mmnb.instruments.grid.split import Concat, SplitHead
 from mmnb.instruments.grid.two_tower import TwoTower
 
 __all__ = ["Concat", "Emap", "EmapOfMany", "SplitHead", "TwoTower", "emap", "emap_of_many", "project"]
+
+__getattr__ = renamed(__name__, {"LinearEnds": f"{__name__}.SplitHead"})
