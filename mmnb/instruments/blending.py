@@ -51,23 +51,16 @@ def ogr(before: Losses, after: Losses) -> Ogr:
     """Overfitting per unit of generalisation between two checkpoints of a training.
 
     Formula: dO / G where G > 0, else infinity (dO > 0) or 0 (dO <= 0).
-
     Args:
         before: Mean (train, held_out) losses in nats at the first checkpoint; finite, not negative.
         after: The same at the second checkpoint.
-
-    Returns:
-        The ratio with its two parts.
-
-    Raises:
-        ValueError: On a loss that is negative or not finite.
-
+    Returns: The ratio with its two parts.
+    Raises: ValueError on a loss that is negative or not finite.
     Example:
         >>> [round(value, 3) for value in ogr(Losses(2.0, 2.1), Losses(1.0, 1.5))]
         [0.4, 0.6, 0.667]
 
-    Source:
-        Equation 3.
+    Source: Equation 3.
     """
     for name, moment in (("before", before), ("after", after)):
         if not all(math.isfinite(loss) and loss >= 0 for loss in moment):
@@ -83,17 +76,11 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
     """Gradient-Blending weights of several losses.
 
     Formula: w_i = max(G_i, 0) / max(|dO_i|, floor)^2, divided by their sum.
-
     Args:
         points: Name -> (before, after) as in `ogr`, for each modality trained alone and for the joint model.
         floor: Smallest |dO| in the denominator, nats, above 0.
-
-    Returns:
-        Name -> weight; not negative, sum 1.
-
-    Raises:
-        ValueError: When nothing generalised (every G <= 0), there are no points, or floor <= 0; and as `ogr`.
-
+    Returns: Name -> weight; not negative, sum 1.
+    Raises: ValueError when nothing generalised (every G <= 0), there are no points, or floor <= 0; and as `ogr`.
     Example:
         >>> start = Losses(2.0, 2.1)
         >>> ends = {"m1": Losses(1.0, 1.5), "m2": Losses(0.2, 1.8), "joint": Losses(0.5, 1.4)}
@@ -101,8 +88,7 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
         >>> {name: round(w, 4) for name, w in found.items()}
         {'m1': 0.7535, 'm2': 0.0268, 'joint': 0.2198}
 
-    Source:
-        Proposition 1 with the estimates of section 3.4; floor and the rule for G <= 0 are ours.
+    Source: Proposition 1 with the estimates of section 3.4; floor and the rule for G <= 0 are ours.
     """
     if not points or not floor > 0:
         raise ValueError(f"weights: got {len(points)} points, floor={floor}; expected one or more, floor above 0")
@@ -126,9 +112,7 @@ def from_curves(
         curves: Name -> {"train": losses, "held_out": losses}, one loss an epoch.
         first: Index of the epoch before.
         last: Index of the epoch after.
-
-    Raises:
-        ValueError: When a curve is missing or empty, or its two lists differ in length.
+    Raises: ValueError when a curve is missing or empty, or its two lists differ in length.
     """
     points = {}
     for name, curve in curves.items():

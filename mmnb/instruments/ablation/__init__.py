@@ -6,8 +6,7 @@ what is removed (`ablation_mask`: nothing, the aligned part, as much at random, 
 `normalized_drop`). `vision_for_language` and `language_for_vision` combine them for any model behind a five-line
 adapter.
 
-Source:
-    Frank, Bugliarello & Elliott, "Vision-and-Language or Vision-for-Language?", EMNLP 2021.
+Source: Frank, Bugliarello & Elliott, "Vision-and-Language or Vision-for-Language?", EMNLP 2021.
 """
 
 from mmnb.aliases import renamed

@@ -63,9 +63,7 @@ def vision_for_language(
         batch_size: Captions per call of the model.
         progress: Whether a bar is shown; None shows it in a terminal.
         generator: Deprecated, continues another stream of random numbers instead of `seed`.
-
-    Source:
-        Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
+    Source: Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
     """
     refuse_train_mode(predict, "vision_for_language")
     draw = _generator(seed, generator)
@@ -117,9 +115,7 @@ def language_for_vision(
         special: Ids that are never masked.
         global_index, replacement, mean: As in `ablate_regions`.
         recompute: False keeps the global region's feature from before the masking, as the released code does.
-
-    Source:
-        Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
+    Source: Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
     """
     refuse_train_mode(predict, "language_for_vision")
     draw = _generator(seed, generator)

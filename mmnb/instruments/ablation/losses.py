@@ -16,7 +16,6 @@ def mlm_bits(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
         logits: (n, L, V).
         target: (n, L) int64, the original wordpieces.
         where: (n, L) bool, the masked places.
-
     Example:
         >>> mlm_bits(torch.zeros(1, 3, 8), torch.tensor([[0, 5, 1]]), torch.tensor([[False, True, True]])).tolist()
         [3.0]
@@ -47,7 +46,6 @@ def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
     Args:
         target: (n, C), distributions over the detector's classes.
         logits: (n, C).
-
     Example:
         >>> mrc_kl_bits(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.zeros(1, 4)).item()
         2.0
@@ -72,7 +70,6 @@ def unigram_entropy(target: Tensor, where: Tensor, n_words: int) -> float:
         target: (n, L) int64, as in `mlm_bits`.
         where: (n, L) bool.
         n_words: Size of the vocabulary.
-
     Example:
         >>> unigram_entropy(torch.tensor([[0, 1], [2, 3]]), torch.ones(2, 2, dtype=torch.bool), 8)
         2.0
@@ -116,7 +113,6 @@ def normalized_drop(none: Tensor, ablated: Tensor, ceiling: float) -> float:
         none: Losses in bits without ablation.
         ablated: Losses in bits with it.
         ceiling: From `unigram_entropy` or `marginal_kl`.
-
     Example:
         >>> normalized_drop(torch.tensor([1.0]), torch.tensor([2.0]), 4.0)
         0.25

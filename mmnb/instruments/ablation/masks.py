@@ -18,14 +18,12 @@ def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int =
         aligned: (n, R) bool, parts that show the target.
         valid: (n, R) bool, parts that exist.
         seed: Seed of the condition "random".
-
     Example:
         >>> aligned, valid = torch.tensor([[True, False, False]]), torch.ones(1, 3, dtype=torch.bool)
         >>> ablation_mask("aligned", aligned, valid).sum().item(), ablation_mask("random", aligned, valid).sum().item()
         (1, 1)
 
-    Source:
-        none, aligned ("object", "phrase") and all: Frank et al. 2021. The control for the amount is ours.
+    Source: none, aligned ("object", "phrase") and all: Frank et al. 2021. The control for the amount is ours.
     """
     return draw_mask(condition, aligned, valid, torch.Generator().manual_seed(seed))
 
@@ -61,16 +59,14 @@ def phrase_span(
         phrase: Wordpiece ids.
         start: First position allowed; pass the end of the previous phrase to find a repeated phrase twice.
         limit: Number of wordpieces that the model sees; None for all.
-
-    Raises:
-        ValueError: When the phrase is empty, absent, or not wholly inside the limit, where its loss would be undefined.
-
+    Raises: ValueError when the phrase is empty, absent, or not wholly inside the limit, where its loss would be
+        undefined.
     Example:
         >>> phrase_span([101, 1037, 2417, 4418, 102], [2417, 4418])
         (2, 4)
 
-    Source:
-        Frank et al. 2021, released code, which continues when the phrase lies beyond the limit (its loss is then NaN).
+    Source: Frank et al. 2021, released code, which continues when the phrase lies beyond the limit (its loss is then
+        NaN).
     """
     caption, phrase = list(caption), list(phrase)
     if not phrase:

@@ -13,17 +13,13 @@ def iot(regions: Tensor, gold: Tensor, *, pixels: bool = False) -> Tensor:
         regions: (R, 4), left, top, right, bottom.
         gold: (G, 4) in the same unit.
         pixels: Whether the last pixel lies inside (+1), as in code for pixel boxes.
-
-    Raises:
-        ValueError: On empty input, NaN, boxes without area or with exchanged corners.
-
+    Raises: ValueError on empty input, NaN, boxes without area or with exchanged corners.
     Example:
         >>> gold = torch.tensor([[0.0, 0.0, 9.0, 9.0]])
         >>> iot(torch.tensor([[0.0, 0.0, 4.0, 9.0], [0.0, 0.0, 99.0, 99.0]]), gold, pixels=True).squeeze(1).tolist()
         [0.5, 1.0]
 
-    Source:
-        Frank et al. 2021, released code (`flickr30ke_ablation_dataset.py`), with the pixel rule as an option.
+    Source: Frank et al. 2021, released code (`flickr30ke_ablation_dataset.py`), with the pixel rule as an option.
     """
     inside, _, gold_area = _areas(regions, gold, pixels)
     return inside / gold_area
@@ -49,14 +45,12 @@ def aligned(
         regions, gold, pixels: As in `iot`.
         threshold: From 0 to 1.
         measure: "iot" (overlap > threshold, as released) or "iou" (overlap >= threshold, as in the grounding study).
-
     Example:
         >>> gold = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
         >>> aligned(torch.tensor([[0.0, 0.0, 0.5, 1.0], [0.0, 0.0, 0.6, 1.0]]), gold).tolist()
         [False, True]
 
-    Source:
-        Frank et al. 2021 (IoT > .5); Li et al. 2020, released loader (IoU >= .5).
+    Source: Frank et al. 2021 (IoT > .5); Li et al. 2020, released loader (IoU >= .5).
     """
     if measure not in ("iot", "iou") or not 0 <= threshold <= 1:
         raise ValueError(
@@ -111,17 +105,15 @@ def ablate_regions(
         mean: (d,), for "mean".
         global_index: Position of a region of the whole image, whose feature is the mean of all others; never removed.
         recompute: Whether that mean is taken again, without the removed regions.
-
-    Returns:
-        The new (feature, region_mask). What is not removed is the same to the bit, and the arguments are not changed.
-
+    Returns: The new (feature, region_mask). What is not removed is the same to the bit, and the arguments are not
+        changed.
     Example:
         >>> feature, seen = torch.ones(1, 2, 1), torch.ones(1, 2, dtype=torch.bool)
         >>> ablate_regions(feature, seen, torch.tensor([[True, False]]), replacement="zero")[0].flatten().tolist()
         [0.0, 1.0]
 
-    Source:
-        Frank et al. 2021, released code: mean and recomputed for missing vision, zero and not recomputed for a target.
+    Source: Frank et al. 2021, released code: mean and recomputed for missing vision, zero and not recomputed for a
+        target.
     """
     if replacement not in REPLACEMENTS:
         raise ValueError(f"ablate_regions: got replacement {replacement!r}; expected one of {', '.join(REPLACEMENTS)}")

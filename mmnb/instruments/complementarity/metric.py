@@ -64,8 +64,7 @@ class Complementarity(Result):
     def metric(self) -> float:
         """(gain_a + gain_b) / information: 0 redundant, 1 unique, 2 only together.
 
-        Raises:
-            ValueError: When the information is too small to divide by.
+        Raises: ValueError when the information is too small to divide by.
         """
         if not self.has_metric:
             raise ValueError(
@@ -79,23 +78,16 @@ def from_table(table: np.ndarray) -> Complementarity:
     """The metric of a known joint distribution, exactly.
 
     Formula: (I(a;y|b) + I(b;y|a)) / I(a,b;y) = (U_a + U_b + 2 S) / (R + U_a + U_b + S) in terms of `information.pid`.
-
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
-
-    Returns:
-        No intervals; no metric below 1e-9 nats of information.
-
-    Raises:
-        ValueError: When it is not a table of probabilities with three axes.
-
+    Returns: No intervals; no metric below 1e-9 nats of information.
+    Raises: ValueError when it is not a table of probabilities with three axes.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
         >>> round(from_table(xor).metric, 9)
         2.0
 
-    Source:
-        Section 3.1 of the complementarity paper; the identity with the atoms is ours.
+    Source: Section 3.1 of the complementarity paper; the identity with the atoms is ours.
     """
     p = checked(table, "complementarity.from_table", axes=3)
     gains = mutual_information(p, 0, 2, given=1), mutual_information(p, 1, 2, given=0)
@@ -116,28 +108,22 @@ def from_losses(
 
     Formula: with H(y|.) the mean loss, gain_a = H(y|b) - H(y|a,b), gain_b = H(y|a) - H(y|a,b), and the information is
     H(y) - H(y|a,b), or H(y) with denominator "labels", as if both together determined the label.
-
     Args:
         loss_a, loss_b, loss_ab: (n,) -log p of the true label, nats.
         y: (n,) labels.
         denominator: "information" or "labels".
         min_information: Smallest information for a ratio, nats.
         seed: Of the bootstrap (1000 resamples of rows, percentiles).
-
-    Returns:
-        The intervals cover the test sample, not the training. The metric has none if a resample has no information.
-
-    Raises:
-        TypeError: On real-valued labels.
-        ValueError: On lengths that differ, losses that are not finite, constant labels, or another denominator.
-
+    Returns: The intervals cover the test sample, not the training. The metric has none if a resample has no
+        information.
+    Raises: TypeError on real-valued labels; ValueError on lengths that differ, losses that are not finite, constant
+        labels, or another denominator.
     Example:
         >>> y, one, both = np.array([0, 1] * 50), np.full(100, 0.693), np.zeros(100)  # XOR
         >>> round(from_losses(one, one, both, y).metric, 2)
         2.0
 
-    Source:
-        Ours, in place of the paper's MINE: every term lies between 0 and H(y), up to noise.
+    Source: Ours, in place of the paper's MINE: every term lies between 0 and H(y), up to noise.
     """
     if np.asarray(loss_a).dtype.kind in "biu" and np.asarray(y).dtype.kind == "f":
         aliases.warn("complementarity.from_losses(y, loss_a, …)", "from_losses(loss_a, loss_b, loss_ab, y)")
@@ -192,9 +178,7 @@ def from_classifiers(
         seed: Of the folds and the bootstrap.
         subtract_shuffled: Subtract from each classifier's gain over H(y) its gain when the labels are shuffled.
         denominator, min_information: As for `from_losses`.
-
-    Source:
-        Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
+    Source: Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
     """
     if not length(a) == length(b) == len(y):
         got = f"{length(a)}, {length(b)}, {len(y)} rows"
@@ -223,9 +207,7 @@ def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int 
         a, b: (n, d) numbers.
         y: (n,) labels; they enter the critics one-hot in the middle.
         method, seed, options: As for `information.mi`.
-
-    Source:
-        Section 4.2 and figure 2 of the complementarity paper.
+    Source: Section 4.2 and figure 2 of the complementarity paper.
     """
     code = labels(y, "complementarity.from_three_terms")
     ab = mi(a, b, method=method, seed=seed, **options).value

@@ -44,8 +44,7 @@ class Robustness(Result):
     def ratio(self, kind: str) -> float:
         """Mean accuracy over the two corrupted modalities, divided by the clean accuracy.
 
-        Raises:
-            ValueError: On an unknown kind, or clean accuracy 0.
+        Raises: ValueError on an unknown kind, or clean accuracy 0.
         """
         if kind not in self.corrupted or self.clean == 0:
             got = f"kind {kind!r}, clean accuracy {self.clean}"
@@ -73,7 +72,6 @@ def robustness(
 
     Formula: missing, x -> mean over training rows; noisy, x -> x + N(0, variance) in every dimension; adversarial (FGSM),
     x -> x + epsilon * sign(gradient of the cross-entropy in x), clipped to the range if there is one.
-
     Args:
         f: Differentiable, (a, b) -> (n, classes) logits.
         a, b: (n, …) float, the two modalities.
@@ -85,18 +83,15 @@ def robustness(
         seed: Of the noise.
         progress: Show a bar over the seven evaluations; None: on a terminal only.
         generator: Deprecated, in place of `seed`.
-
-    Raises:
-        ValueError: On different lengths, a mean of another shape, NaN, a negative variance or epsilon, or train mode.
-
+    Raises: ValueError on different lengths, a mean of another shape, NaN, a negative variance or epsilon, or train
+        mode.
     Example:
         >>> a, y, mean = torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), torch.zeros(1)
         >>> found = robustness(lambda a, b: torch.cat([-a, a], 1), a, a.clone(), y, mean_a=mean, mean_b=mean)
         >>> found.clean, found.corrupted["missing"], found.ratio("missing")
         (1.0, (0.5, 1.0), 0.75)
 
-    Source:
-        Section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1.
+    Source: Section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1.
     """
     if not len(a) == len(b) == len(y) or mean_a.shape != a.shape[1:] or mean_b.shape != b.shape[1:] or not len(y):
         shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, y, mean_a, mean_b))
@@ -133,14 +128,8 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
         a, b: (n, …) arrays or tensors.
         y: (n,) labels from 0.
         test: (n,) bool, the rows to predict; the models are trained on the others.
-
-    Returns:
-        Accuracy without a, accuracy without b: one more kind for `Robustness.corrupted`.
-
-    Raises:
-        ValueError: On different lengths, or when either part has no rows.
-        TypeError: When `test` is not bool.
-
+    Returns: Accuracy without a, accuracy without b: one more kind for `Robustness.corrupted`.
+    Raises: ValueError on different lengths, or when either part has no rows; TypeError when `test` is not bool.
     Example:
         >>> from mmnb.instruments.information import mlp
         >>> a, test = np.repeat([[-1.0], [1.0]], 40, axis=0), np.arange(80) % 2 == 0
@@ -148,8 +137,7 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
         >>> retrained(fit, a, np.zeros_like(a), (a[:, 0] > 0).astype(int), test=test)
         (0.5, 1.0)
 
-    Source:
-        Ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
+    Source: Ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
     """
     test, y = np.asarray(test), np.asarray(y)
     if test.dtype != bool:

@@ -5,8 +5,7 @@
 network. `a` and `b` are the two modalities, (n, d) rows of length 1, row i of both belonging together; anything else is
 a TypeError or a ValueError. All functions are pure and compute in float64.
 
-Source:
-    Liang, Zhang, Kwon, Yeung & Zou, "Mind the gap", NeurIPS 2022, and the papers named in each function.
+Source: Liang, Zhang, Kwon, Yeung & Zou, "Mind the gap", NeurIPS 2022, and the papers named in each function.
 """
 
 from mmnb.instruments.gap.cone import cosine_by_depth, relu_cosine, relu_recursion

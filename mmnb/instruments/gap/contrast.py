@@ -39,13 +39,11 @@ def contrastive_loss(a: Embeddings, b: Embeddings, tau: float, *, batch: int | N
         b: (n, d) unit rows, row i the partner of row i of `a`.
         tau: Temperature, above 0 (CLIP ends at 1/100).
         batch: A divisor of n; None takes all n at once.
-
     Example:
         >>> [round(value, 4) for value in contrastive_loss(torch.eye(2), torch.eye(2), tau=1.0)]  # ln(1 + 1/e)
         [0.3133, 0.3133, 0.3133]
 
-    Source:
-        Radford et al. 2021. The code of Liang et al. 2022 transposes twice, so it averages a_to_b with itself.
+    Source: Radford et al. 2021. The code of Liang et al. 2022 transposes twice, so it averages a_to_b with itself.
     """
     a, b = check_embeddings(a, b)
     n = len(a)
@@ -70,7 +68,6 @@ def retrieval_recall(a: Embeddings, b: Embeddings, k: int = 1) -> Recall:
         a: (n, d) unit rows.
         b: (n, d) unit rows, row i the partner of row i of `a`.
         k: From 1 to n.
-
     Example:
         >>> retrieval_recall(torch.eye(3), torch.eye(3).roll(1, 0))
         Recall(a_to_b=0.0, b_to_a=0.0)

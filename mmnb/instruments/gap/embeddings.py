@@ -15,14 +15,8 @@ def normalize(a: Embeddings) -> Tensor:
 
     Args:
         a: (n, d) of any floating dtype; half precision is accepted here only.
-
-    Returns:
-        (n, d) float64.
-
-    Raises:
-        TypeError: On integers.
-        ValueError: On another shape, NaN, infinity or a row of zeros.
-
+    Returns: (n, d) float64.
+    Raises: TypeError on integers; ValueError on another shape, NaN, infinity or a row of zeros.
     Example:
         >>> normalize(torch.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]], dtype=torch.float64)
@@ -38,9 +32,8 @@ def normalize(a: Embeddings) -> Tensor:
 def check_embeddings(a: Embeddings, b: Embeddings, *, paired: bool = True) -> tuple[Tensor, Tensor]:
     """Both modalities as float64 unit rows of one space.
 
-    Raises:
-        TypeError: On anything but a tensor or an array of float32 or float64.
-        ValueError: On another shape, NaN, infinity, rows of another length, or unequal d (or n, where `paired`).
+    Raises: TypeError on anything but a tensor or an array of float32 or float64; ValueError on another shape, NaN,
+        infinity, rows of another length, or unequal d (or n, where `paired`).
     """
     a, b = unit_rows(a, "a"), unit_rows(b, "b")
     if a.shape[1] != b.shape[1]:

@@ -39,13 +39,11 @@ def gap_vector(a: Embeddings, b: Embeddings, *, paired: bool = True) -> Tensor:
         a: (n, d) unit rows.
         b: (n, d) unit rows of the same space.
         paired: False allows different numbers of rows.
-
     Example:
         >>> gap_vector(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
         tensor([ 1., -1.], dtype=torch.float64)
 
-    Source:
-        Liang et al. 2022, section 4.2.
+    Source: Liang et al. 2022, section 4.2.
     """
     a, b = check_embeddings(a, b, paired=paired)
     return a.mean(0) - b.mean(0)
@@ -60,8 +58,7 @@ def modality_gap(a: Embeddings, b: Embeddings, *, paired: bool = True) -> float:
         >>> round(modality_gap(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])), 4)
         1.4142
 
-    Source:
-        Liang et al. 2022, section 4.2. Normalising the means first is a mistake: .851 becomes 1.176 on CLIP.
+    Source: Liang et al. 2022, section 4.2. Normalising the means first is a mistake: .851 becomes 1.176 on CLIP.
     """
     return gap_vector(a, b, paired=paired).norm().item()
 
@@ -85,14 +82,12 @@ def average_cosine(a: Embeddings, *, diagonal: bool) -> float:
     Args:
         a: (n, d) unit rows.
         diagonal: Whether pairs of a row with itself count, which adds (1 - c)/n. Papers differ, so there is no default.
-
     Example:
         >>> a = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
         >>> average_cosine(a, diagonal=False), average_cosine(a, diagonal=True)
         (0.0, 0.5)
 
-    Source:
-        Liang et al. 2022, section 2.1 (without diagonal; their figure 2b has it).
+    Source: Liang et al. 2022, section 2.1 (without diagonal; their figure 2b has it).
     """
     a = unit_rows(a, "a")
     return cosine_from_sum(a.sum(0), len(a), diagonal)
@@ -130,8 +125,7 @@ def relative_gap(a: Embeddings, b: Embeddings) -> float:
         >>> relative_gap(torch.eye(2), torch.eye(2)), relative_gap(torch.eye(2), -torch.eye(2))
         (0.0, 0.6666666666666666)
 
-    Source:
-        Schrodi et al. 2025. Ours has one caption per image; theirs leaves out captions of the same image.
+    Source: Schrodi et al. 2025. Ours has one caption per image; theirs leaves out captions of the same image.
     """
     c = mean_cosines(a, b)
     m, w = (1 - c.matched) / 2, ((1 - c.a) / 2 + (1 - c.b) / 2) / 2
@@ -149,8 +143,7 @@ def uniformity(a: Embeddings, b: Embeddings | None = None, *, t: float = 2.0) ->
         >>> round(uniformity(torch.eye(2)), 6)  # one distance, whose square is 2
         -4.0
 
-    Source:
-        Wang & Isola 2020; the form across modalities is that of later papers.
+    Source: Wang & Isola 2020; the form across modalities is that of later papers.
     """
     a, b = check_embeddings(a, a if b is None else b)
     if len(a) < 2:
@@ -182,13 +175,11 @@ def separability(a: Embeddings, b: Embeddings, *, center: bool = False, folds: i
         center: Whether the *training* mean of each modality is removed first; means of all rows would leak.
         folds: From 2 to n.
         seed: Seed of the folds.
-
     Example:
         >>> separability(torch.ones(10, 1), -torch.ones(10, 1))
         1.0
 
-    Source:
-        Fahim et al. 2024, on one split. Logistic regression of scikit-learn with its default penalty.
+    Source: Fahim et al. 2024, on one split. Logistic regression of scikit-learn with its default penalty.
     """
     a, b = (rows.cpu().numpy() for rows in check_embeddings(a, b))
     n = len(a)

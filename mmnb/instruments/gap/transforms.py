@@ -20,13 +20,12 @@ def shift(
         lam: Any real number.
         sides: "both", or "a" or "b" to move one only.
         vector: (d,) another Delta than that of these rows, from training data for example.
-
     Example:
         >>> shift(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 0.5)
         (tensor([[0.7071, 0.7071]], dtype=torch.float64), tensor([[0.7071, 0.7071]], dtype=torch.float64))
 
-    Source:
-        Liang et al. 2022, section 4.2. Their code has `delta = 2 lam |Delta|` (`lam_from_delta`) and works in place.
+    Source: Liang et al. 2022, section 4.2. Their code has `delta = 2 lam |Delta|` (`lam_from_delta`) and works in
+        place.
     """
     a, b = check_embeddings(a, b, paired=False)
     if sides not in ("both", "a", "b"):
@@ -46,8 +45,7 @@ def lam_from_delta(a: Embeddings, b: Embeddings, delta: float) -> float:
         >>> lam_from_delta(torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]]), 1.0)
         0.25
 
-    Source:
-        github.com/Weixin-Liang/Modality-Gap, Figure_3_Contrastive_Learning.
+    Source: github.com/Weixin-Liang/Modality-Gap, Figure_3_Contrastive_Learning.
     """
     length = modality_gap(a, b, paired=False)
     if length == 0:
@@ -76,14 +74,12 @@ def center(a: Embeddings, *, of: Embeddings | None = None) -> Tensor:
     Args:
         a: (n, d) unit rows.
         of: (m, d) unit rows whose mean is removed, such as the training rows of a held-out `a`; None takes `a` itself.
-
     Example:
         >>> center(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
         tensor([[ 0.7071, -0.7071],
                 [-0.7071,  0.7071]], dtype=torch.float64)
 
-    Source:
-        The "collapse" of Zhang et al. 2024 (C3), and others.
+    Source: The "collapse" of Zhang et al. 2024 (C3), and others.
     """
     a = unit_rows(a, "a")
     source = a if of is None else unit_rows(of, "of")
@@ -100,14 +96,12 @@ def procrustes(a: Embeddings, b: Embeddings) -> Tensor:
     Args:
         a: (n, d) unit rows.
         b: (n, d) unit rows, row i the partner of row i of `a`.
-
     Example:
         >>> a, turn = torch.eye(2), torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
         >>> torch.equal((a @ turn.T) @ procrustes(a, a @ turn.T).float(), a)
         True
 
-    Source:
-        The "amended" start of Liang et al. 2022, section 4.4; W of their code is R^T.
+    Source: The "amended" start of Liang et al. 2022, section 4.4; W of their code is R^T.
     """
     a, b = check_embeddings(a, b)
     u, _, vt = torch.linalg.svd(a.T @ b)

@@ -5,8 +5,7 @@ the regions that show the phrase, `best_head` selects a head on one half of the 
 `grounded_arcs` lists the same questions along dependency arcs. References that need no model: `random_accuracy`,
 `confident_accuracy`, `nearest_to_mean_accuracy`, and the upper bound `ceiling`.
 
-Source:
-    Li, Yatskar, Yin, Hsieh & Chang, "What Does BERT with Vision Look At?", ACL 2020.
+Source: Li, Yatskar, Yin, Hsieh & Chang, "What Does BERT with Vision Look At?", ACL 2020.
 """
 
 from mmnb import aliases

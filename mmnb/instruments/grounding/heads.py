@@ -72,10 +72,7 @@ def to_regions(attention: Tensor, query: Tensor, first_region: int, n_regions: i
         query: (n,) int64, position of each query word.
         first_region: Position of the first region.
         n_regions: Number of regions.
-
-    Raises:
-        ValueError: On another shape, positions outside, NaN, or rows that do not sum to 1 (to 1e-3).
-
+    Raises: ValueError on another shape, positions outside, NaN, or rows that do not sum to 1 (to 1e-3).
     Example:
         >>> maps = torch.full((1, 1, 1, 3, 3), 1 / 3)
         >>> [round(v, 3) for v in to_regions(maps, torch.tensor([0]), 1, 2).flatten().tolist()]
@@ -110,10 +107,7 @@ def entity_grounding(attention: Tensor, match: Tensor, valid: Tensor, *, low_bel
         match: (n, R) bool, regions that count as right (IoU >= .5 with any gold box of the phrase).
         valid: (n, R) bool, regions that exist.
         low_below: Mean attention to regions under which a head is marked in `low_attention`.
-
-    Raises:
-        ValueError: On shapes that do not fit, NaN, negative attention, or an item without a region.
-
+    Raises: ValueError on shapes that do not fit, NaN, negative attention, or an item without a region.
     Example:
         >>> maps = torch.tensor([[[[0.1, 0.6]]], [[[0.05, 0.01]]]])  # two phrases, one layer, one head, two regions
         >>> match = torch.tensor([[False, True], [False, True]])
@@ -121,8 +115,7 @@ def entity_grounding(attention: Tensor, match: Tensor, valid: Tensor, *, low_bel
         >>> result.accuracy.item(), round(result.attention_to_regions.item(), 2), result.low_attention.item()
         (0.5, 0.38, False)
 
-    Source:
-        Li et al. 2020, arXiv 1908.03557, section 5.2 and footnote 5; matches as in the released Flickr30K loader.
+    Source: Li et al. 2020, arXiv 1908.03557, section 5.2 and footnote 5; matches as in the released Flickr30K loader.
     """
     check_masks(match, valid)
     if attention.ndim != 4 or match.shape != (len(attention), attention.shape[-1]):
@@ -142,15 +135,13 @@ def best_head(correct: Tensor, first_half: Tensor) -> BestHead:
     Args:
         correct: (n, layers, heads) bool, from `entity_grounding`.
         first_half: (n,) bool, the items to select on; keep all phrases of an image on one side.
-
     Example:
         >>> correct = torch.tensor([[[True, False]], [[True, True]], [[True, False]], [[False, True]]])
         >>> best = best_head(correct, torch.tensor([True, True, False, False]))
         >>> best.layer, best.head, best.chosen, f"{best.accuracy:.2f}"
         (0, 0, 1.0, '0.50 [0.09, 0.91]')
 
-    Source:
-        Our addition: the best of 144 heads is optimistic even for an untrained model.
+    Source: Our addition: the best of 144 heads is optimistic even for an untrained model.
     """
     if correct.ndim != 3 or first_half.shape != correct.shape[:1] or first_half.dtype != torch.bool:
         shapes = f"correct {tuple(correct.shape)}, first_half {tuple(first_half.shape)}"

@@ -24,15 +24,13 @@ def grounded_arcs(head: Tensor, relation: Tensor, phrase_of: Tensor) -> Arcs:
         head: (n, L) int64, position of each word's head, -1 for none.
         relation: (n, L) int64, relation of each word to its head.
         phrase_of: (n, L) int64, number of the phrase whose last word stands here, -1 elsewhere.
-
     Example:
         >>> head, relation = torch.tensor([[1, -1]]), torch.tensor([[4, 0]])  # word 1 -amod-> word 0, word 1 grounded
         >>> arcs = grounded_arcs(head, relation, torch.tensor([[-1, 0]]))
         >>> arcs.query.tolist(), arcs.relation.tolist(), arcs.downwards.tolist(), arcs.phrase.tolist()
         ([0], [4], [False], [0])
 
-    Source:
-        Li et al. 2020, arXiv 1908.03557, section 5.2 on syntactic grounding.
+    Source: Li et al. 2020, arXiv 1908.03557, section 5.2 on syntactic grounding.
     """
     if not head.shape == relation.shape == phrase_of.shape or head.ndim != 2:
         shapes = ", ".join(str(tuple(part.shape)) for part in (head, relation, phrase_of))

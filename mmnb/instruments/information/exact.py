@@ -28,21 +28,15 @@ def joint_table(*codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.nd
     Args:
         codes: One (n,) array of whole numbers from 0 for each variable, n >= 1.
         sizes: How many values each may take (default: the largest found + 1).
-
-    Returns:
-        One axis for each variable; sums to 1.
-
-    Raises:
-        TypeError: On numbers that are not whole.
-        ValueError: On different lengths, no rows, or a code outside its size.
-
+    Returns: One axis for each variable; sums to 1.
+    Raises: TypeError on numbers that are not whole; ValueError on different lengths, no rows, or a code outside its
+        size.
     Example:
         >>> joint_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
         array([[0.25, 0.25],
                [0.  , 0.5 ]])
 
-    Source:
-        Maximum likelihood. Informations computed from it are biased upwards, by about (number of cells) / 2n.
+    Source: Maximum likelihood. Informations computed from it are biased upwards, by about (number of cells) / 2n.
     """
     columns = [np.asarray(code) for code in codes]
     shapes = {column.shape for column in columns}
@@ -64,10 +58,7 @@ def entropy(table: np.ndarray) -> float:
 
     Args:
         table: Probabilities, any number of axes.
-
-    Raises:
-        ValueError: When it is not a table of probabilities.
-
+    Raises: ValueError when it is not a table of probabilities.
     Example:
         >>> round(entropy([0.5, 0.5]), 4), entropy([1.0, 0.0])
         (0.6931, 0.0)
@@ -94,17 +85,11 @@ def mutual_information(table: np.ndarray, a: Axes = 0, b: Axes = 1, given: Axes 
     """I(A;B|Z) in nats: what B tells about A when Z is known.
 
     Formula: H(A,Z) + H(B,Z) - H(A,B,Z) - H(Z); without Z, H(A) + H(B) - H(A,B).
-
     Args:
         table: Joint probabilities.
         a, b, given: Axis or axes of A, B and Z. Axes that are not named are summed out.
-
-    Returns:
-        0 or more, up to rounding (1e-15).
-
-    Raises:
-        ValueError: When it is not a table of probabilities, or an axis is named twice.
-
+    Returns: 0 or more, up to rounding (1e-15).
+    Raises: ValueError when it is not a table of probabilities, or an axis is named twice.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
         >>> round(mutual_information(xor, 0, 2), 4) + 0.0, round(mutual_information(xor, 0, 2, given=1), 4)
@@ -126,17 +111,13 @@ def co_information(table: np.ndarray) -> float:
 
     Args:
         table: (a, b, c), joint probabilities.
-
-    Raises:
-        ValueError: When it is not a table of probabilities with three axes.
-
+    Raises: ValueError when it is not a table of probabilities with three axes.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
         >>> round(co_information(xor), 4)
         -0.6931
 
-    Source:
-        McGill 1954; the complementarity paper's eq. 1 has it as the last term, with this sign.
+    Source: McGill 1954; the complementarity paper's eq. 1 has it as the last term, with this sign.
     """
     table = checked(table, "co_information", axes=3)
     return mutual_information(table, 0, 1) - mutual_information(table, 0, 1, given=2)

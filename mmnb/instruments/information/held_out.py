@@ -43,23 +43,16 @@ def held_out_losses(
         seed: Of the folds.
         calibrate: Whether to shrink the probabilities.
         progress: Show a bar over folds; None: on a terminal only.
-
-    Returns:
-        (n,) nats.
-
-    Raises:
-        TypeError: On real-valued labels.
-        ValueError: On constant labels, a class with fewer examples than folds (or missing from a training part), lengths
-            that differ, or probabilities of another shape.
-
+    Returns: (n,) nats.
+    Raises: TypeError on real-valued labels; ValueError on constant labels, a class with fewer examples than folds (or
+        missing from a training part), lengths that differ, or probabilities of another shape.
     Example:
         >>> from sklearn.linear_model import LogisticRegression
         >>> a = np.repeat([[0.0], [1.0]], 50, axis=0)
         >>> bool(held_out_losses(a, (a[:, 0] > 0).astype(int), LogisticRegression(C=1e4)).mean() < 0.01)
         True
 
-    Source:
-        Cross-fitting as in double machine learning; the calibration is ours, see `calibrated_losses`.
+    Source: Cross-fitting as in double machine learning; the calibration is ours, see `calibrated_losses`.
     """
     given = None if isinstance(folds, int | np.integer) else np.asarray(folds)
     if given is None and folds < 2:
@@ -100,26 +93,19 @@ def calibrated_losses(
     """Losses -log p'(y) after shrinking probabilities towards the class shares, by as much as is best on other rows.
 
     Formula: p' ~ shares (p / shares)^beta, beta from 0 to 3 with the least mean loss on the rows `on`.
-
     Args:
         log_p: (n, classes) log-probabilities.
         y: (n,) labels from 0.
         shares: (classes,), all above 0.
         on: (log_p, y) of other rows, such as a validation split.
-
-    Returns:
-        (n,) nats.
-
-    Raises:
-        ValueError: On shapes that differ, or shares that are not above 0.
-
+    Returns: (n,) nats.
+    Raises: ValueError on shapes that differ, or shares that are not above 0.
     Example:
         >>> sure, half = np.log([[0.999, 0.001]] * 4), np.array([0.5, 0.5])  # correct every second time:
         >>> calibrated_losses(sure, np.array([0, 1, 0, 1]), half, on=(sure, np.array([0, 0, 1, 1]))).round(2)
         array([0.69, 0.69, 0.69, 0.69])
 
-    Source:
-        Temperature scaling (Guo et al. 2017), which shrinks towards equal shares instead.
+    Source: Temperature scaling (Guo et al. 2017), which shrinks towards equal shares instead.
     """
     shares = np.asarray(shares, dtype=np.float64)
     if any(len(p) != len(label) or p.shape[1:] != shares.shape for p, label in ((log_p, y), on)) or shares.min() <= 0:

@@ -39,20 +39,15 @@ def mi(
         seed: Of the bootstrap, the folds, and all training.
         progress: Show a bar while classifiers or critics are trained; None: on a terminal only.
         options: Of the method.
-
-    Raises:
-        ValueError: On an unknown method, lengths that differ, NaN, constant labels, or variables that the method cannot
-            treat, with what to use instead.
-        TypeError: On numbers where labels are needed.
-
+    Raises: ValueError on an unknown method, lengths that differ, NaN, constant labels, or variables that the method
+        cannot treat, with what to use instead; TypeError on numbers where labels are needed.
     Example:
         >>> a = np.repeat([0, 0, 1, 1], 25)
         >>> round(mi(a, a, method="table", bias_corrected=False).value, 4)
         0.6931
 
-    Source:
-        Named in the module of each method. "classifier" is H(B|Z) - H(B|A,Z) of held-out losses: a difference of two
-        upper bounds, itself neither an upper nor a lower bound.
+    Source: Named in the module of each method. "classifier" is H(B|Z) - H(B|A,Z) of held-out losses: a difference of
+        two upper bounds, itself neither an upper nor a lower bound.
     """
     if method not in METHODS:
         raise ValueError(f"mi: got method {method!r}; expected one of {', '.join(METHODS)}")

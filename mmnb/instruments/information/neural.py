@@ -56,14 +56,11 @@ def neural(
         seed: Of everything.
         device: Of torch.
         progress: Show a bar over steps; None: on a terminal only.
-
-    Raises:
-        ValueError: On labels alone on both sides, too few rows for a batch, or sizes out of range.
-        FloatingPointError: When training diverges.
-
-    Source:
-        Belghazi et al. 2018 (MINE); Nguyen, Wainwright & Jordan 2010; van den Oord et al. 2018 (InfoNCE); Song & Ermon 2020
-        (SMILE). Ours averages in logarithms, clips each critic's gradient to norm 1, and trains all critics in one pass.
+    Raises: ValueError on labels alone on both sides, too few rows for a batch, or sizes out of range;
+        FloatingPointError when training diverges.
+    Source: Belghazi et al. 2018 (MINE); Nguyen, Wainwright & Jordan 2010; van den Oord et al. 2018 (InfoNCE); Song &
+        Ermon 2020 (SMILE). Ours averages in logarithms, clips each critic's gradient to norm 1, and trains all critics
+        in one pass.
     """
     if a.discrete and b.discrete:
         raise ValueError(f"{method}: got labels on both sides; expected numbers on one. For labels use method 'table'")

@@ -34,8 +34,7 @@ class Atoms(Result):
     def metric(self) -> float:
         """The complementarity metric, (U_a + U_b + 2 S) / (R + U_a + U_b + S).
 
-        Raises:
-            ValueError: When the total is below 1e-9 nats.
+        Raises: ValueError when the total is below 1e-9 nats.
         """
         if self.total < 1e-9:
             raise ValueError(f"Atoms.metric: the total information is {self.total:.3g} nats; expected at least 1e-9")
@@ -47,26 +46,19 @@ def pid(table: np.ndarray) -> Atoms:
 
     Formula: among all q with q(a,y) = p(a,y) and q(b,y) = p(b,y) let q* have the largest H(y|a,b). Then redundancy is the
     co-information of q*, the unique parts are I(a;y|b) and I(b;y|a) under q*, and synergy is I_p(a,b;y) - I_q*(a,b;y).
-
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
-
-    Returns:
-        The atoms; each 0 or more up to the solver's accuracy of about 1e-6.
-
-    Raises:
-        ValueError: When it is not a table of probabilities with three axes.
-        RuntimeError: When the solver does not reach the optimum.
-
+    Returns: The atoms; each 0 or more up to the solver's accuracy of about 1e-6.
+    Raises: ValueError when it is not a table of probabilities with three axes; RuntimeError when the solver does not
+        reach the optimum.
     Example:
         >>> both = np.zeros((2, 2, 2)); both[[0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1]] = 1 / 4  # y = a and b
         >>> atoms = pid(both)
         >>> round(atoms.redundancy, 3), round(atoms.unique_a, 3) + 0.0, round(atoms.synergy, 3)
         (0.216, 0.0, 0.347)
 
-    Source:
-        Bertschinger, Rauh, Olbrich, Jost & Ay 2014; as a convex program with exponential cones in Liang et al. 2023. Ours
-        drops empty slices and cells that the constraints force to 0, and solves with CLARABEL.
+    Source: Bertschinger, Rauh, Olbrich, Jost & Ay 2014; as a convex program with exponential cones in Liang et al.
+        2023. Ours drops empty slices and cells that the constraints force to 0, and solves with CLARABEL.
     """
     p = checked(table, "pid", axes=3)
     q = _least_synergistic(p)

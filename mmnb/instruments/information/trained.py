@@ -30,13 +30,8 @@ def trained(
         batch_size, weight_decay: Of AdamW.
         learning_rate: Its peak.
         seed: Of weights and batches; torch's global generator stays as it was.
-
-    Returns:
-        fit(a, y) -> predict, for `held_out_losses`; `predict.model` is the network.
-
-    Raises:
-        ValueError: On counts below 1.
-        FloatingPointError: When fitting, if the loss is not finite.
+    Returns: fit(a, y) -> predict, for `held_out_losses`; `predict.model` is the network.
+    Raises: ValueError on counts below 1; FloatingPointError when fitting, if the loss is not finite.
     """
     if min(epochs, batch_size) < 1:
         raise ValueError(f"trained: got epochs={epochs}, batch_size={batch_size}; expected at least 1")
@@ -80,7 +75,6 @@ def mlp(hidden: Sequence[int] = (128,), **options: Any) -> Fit:
     Args:
         hidden: Widths of the hidden layers.
         options: As for `trained`.
-
     Example:
         >>> a = np.repeat([[0.0], [1.0]], 50, axis=0)
         >>> predict = mlp((8,), epochs=100, batch_size=5)(a, (a[:, 0] > 0).astype(int))

@@ -91,13 +91,9 @@ def choose(
         C: As in `probe_features`.
         resamples: Bootstrap draws, at least 100.
         seed: Of the bootstrap.
-
-    Raises:
-        ValueError: On fewer than two modalities, different names, a `joint` of another length or with NaN, fewer than
-            100 resamples, and as `probe_features` and `average`.
-
-    Source:
-        Du et al., ICML 2023, our reading of the abstract and of second-hand descriptions, which compare the linear
+    Raises: ValueError on fewer than two modalities, different names, a `joint` of another length or with NaN, fewer
+        than 100 resamples, and as `probe_features` and `average`.
+    Source: Du et al., ICML 2023, our reading of the abstract and of second-hand descriptions, which compare the linear
         classifier alone; the jointly trained rival, the order of the rule and `sure` are ours.
     """
     names = list(features)
@@ -152,23 +148,16 @@ def average(logits: Sequence[Tensor], weights: Sequence[float] | None = None) ->
     """Uni-modal ensemble (UME): log of the weighted average of predicted probabilities.
 
     Formula: log sum_m w_m softmax(logits_m) / sum_m w_m.
-
     Args:
         logits: (…, classes) for each modality, of one shape.
         weights: One for each modality, not negative, sum above 0; None: equal.
-
-    Returns:
-        Log-probabilities (…, classes).
-
-    Raises:
-        ValueError: On no logits, different shapes, or other weights.
-
+    Returns: Log-probabilities (…, classes).
+    Raises: ValueError on no logits, different shapes, or other weights.
     Example:
         >>> average([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])]).exp()
         tensor([[0.5000, 0.5000]])
 
-    Source:
-        Du et al., ICML 2023, our reading of the abstract. Averaging probabilities, not logits, is our choice.
+    Source: Du et al., ICML 2023, our reading of the abstract. Averaging probabilities, not logits, is our choice.
     """
     weights = [1.0] * len(logits) if weights is None else [float(w) for w in weights]
     if not logits or len({part.shape for part in logits}) != 1 or len(weights) != len(logits):

@@ -44,8 +44,7 @@ class Probe(Result):
 def encode(encoder: nn.Module, inputs: Any, *, batch_size: int = 1000) -> Tensor:
     """Features (n, d) in eval mode, without gradient.
 
-    Raises:
-        ValueError: For an encoder in train mode, or features that are not a finite (n, d) table.
+    Raises: ValueError for an encoder in train mode, or features that are not a finite (n, d) table.
     """
     refuse_train_mode(encoder, "encode")
     with torch.no_grad():
@@ -64,17 +63,13 @@ def probe(encoder: nn.Module, train: tuple[Any, Tensor], test: tuple[Any, Tensor
         train: (inputs, y) to fit the classifier on.
         test: (inputs, y) to score it on.
         C: As in `probe_features`.
-
-    Raises:
-        ValueError: For an encoder in train mode, and as `probe_features`.
-
+    Raises: ValueError for an encoder in train mode, and as `probe_features`.
     Example:
         >>> x = torch.eye(4).repeat(5, 1)
         >>> probe(nn.Identity().eval(), (x, x.argmax(1)), (x, x.argmax(1))).accuracy
         1.0
 
-    Source:
-        Alain & Bengio 2016; Du et al. 2023 compare such accuracies of encoders trained jointly and alone.
+    Source: Alain & Bengio 2016; Du et al. 2023 compare such accuracies of encoders trained jointly and alone.
     """
     (x, y), (x_test, y_test) = train, test
     return probe_features(encode(encoder, x), y, encode(encoder, x_test), y_test, C=C)
@@ -84,19 +79,14 @@ def probe_features(features: Tensor, y: Tensor, test: Tensor, test_y: Tensor, *,
     """Multinomial logistic regression on features standardised by the training rows.
 
     Formula: minimise C sum_i CE_i + |W|^2 / 2 over weights for features (x - mean) / (sd + 1e-8), intercept free.
-
     Args:
         features: (n, d), training examples.
         y: (n,) int64 labels.
         test: (m, d), test examples.
         test_y: (m,) int64 labels.
         C: Inverse strength of the regularisation, above 0, as in scikit-learn.
-
-    Raises:
-        ValueError: When lengths or widths differ, there is only one class, or a test label is not in `y`.
-
-    Source:
-        scikit-learn's LogisticRegression (L-BFGS).
+    Raises: ValueError when lengths or widths differ, there is only one class, or a test label is not in `y`.
+    Source: scikit-learn's LogisticRegression (L-BFGS).
     """
     lengths_differ = len(features) != len(y) or len(test) != len(test_y)
     if lengths_differ or features.shape[1:] != test.shape[1:] or not len(test):

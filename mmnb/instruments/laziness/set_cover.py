@@ -59,13 +59,8 @@ def greedy_cover(explains: np.ndarray, *, order: np.ndarray | None = None) -> np
         explains: (features, examples) bool.
         order: None: always the feature that explains most open examples, the first of equals; else indices in the order
             to try, where features that explain nothing new are skipped.
-
-    Returns:
-        Indices of the learnt features.
-
-    Raises:
-        ValueError: When some example is explained by no feature, or the array is not 2-D bool.
-
+    Returns: Indices of the learnt features.
+    Raises: ValueError when some example is explained by no feature, or the array is not 2-D bool.
     Example:
         >>> greedy_cover(np.array([[1, 0, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=bool)).tolist()
         [1, 2]
@@ -105,9 +100,7 @@ def simulate(
         n_test: New examples.
         greedy: Strongest feature first, or (False) in random order.
         seed: Of all draws.
-
-    Raises:
-        ValueError: On probabilities outside [0, 1) (the first two above 0), sizes below 1, or an uncovered example.
+    Raises: ValueError on probabilities outside [0, 1) (the first two above 0), sizes below 1, or an uncovered example.
     """
     if not (0 < p[0] < 1 and 0 < p[1] < 1 and 0 <= p[2] < 1) or min(n, n_test, *pool) < 1:
         raise ValueError(
