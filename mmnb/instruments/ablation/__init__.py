@@ -23,25 +23,10 @@ from mmnb.instruments.ablation.masks import CONDITIONS, ablation_mask, phrase_sp
 from mmnb.instruments.ablation.regions import REPLACEMENTS, ablate_regions, aligned, iot, iou
 
 __all__ = [
-    "CONDITIONS",
-    "REPLACEMENTS",
-    "Inputs",
-    "ablate_regions",
-    "ablation_mask",
-    "aligned",
-    "iot",
-    "iou",
-    "language_for_vision",
-    "marginal_kl",
-    "mlm_bits",
-    "mrc_kl_bits",
-    "normalized_drop",
-    "phrase_span",
-    "relative_change",
-    "span_mask",
-    "unigram_entropy",
-    "vision_for_language",
-]
+    "CONDITIONS", "REPLACEMENTS", "Inputs", "ablate_regions", "ablation_mask", "aligned", "iot", "iou",
+    "language_for_vision", "marginal_kl", "mlm_bits", "mrc_kl_bits", "normalized_drop", "phrase_span",
+    "relative_change", "span_mask", "unigram_entropy", "vision_for_language",
+]  # fmt: skip
 
 _RENAMED = {
     "plan": "ablation_mask",

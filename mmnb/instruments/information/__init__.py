@@ -13,20 +13,9 @@ from mmnb.instruments.information.trained import mlp, trained
 from mmnb.instruments.information.variables import MutualInformation
 
 __all__ = [
-    "METHODS",
-    "Atoms",
-    "MutualInformation",
-    "calibrated_losses",
-    "co_information",
-    "entropy",
-    "held_out_losses",
-    "joint_table",
-    "mi",
-    "mlp",
-    "mutual_information",
-    "pid",
-    "trained",
-]
+    "METHODS", "Atoms", "MutualInformation", "calibrated_losses", "co_information", "entropy", "held_out_losses",
+    "joint_table", "mi", "mlp", "mutual_information", "pid", "trained",
+]  # fmt: skip
 
 __getattr__ = aliases.renamed(
     __name__,

@@ -14,17 +14,9 @@ from mmnb.instruments.laziness.probe import Probe, encode, probe, probe_features
 from mmnb.instruments.laziness.set_cover import Covers, greedy_cover, simulate
 
 __all__ = [
-    "Choice",
-    "Covers",
-    "Probe",
-    "average",
-    "choose",
-    "encode",
-    "greedy_cover",
-    "probe",
-    "probe_features",
+    "Choice", "Covers", "Probe", "average", "choose", "encode", "greedy_cover", "probe", "probe_features",
     "simulate",
-]
+]  # fmt: skip
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
