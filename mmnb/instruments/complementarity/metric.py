@@ -9,8 +9,8 @@ import numpy as np
 from mmnb import aliases
 from mmnb.instruments.batches import length
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.information.classifiers import held_out_losses
 from mmnb.instruments.information.exact import checked, entropy, mutual_information
-from mmnb.instruments.information.held_out import held_out_losses
 from mmnb.instruments.information.methods import mi
 from mmnb.instruments.information.variables import labels
 from mmnb.instruments.result import Result

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.information.classifiers import held_out_losses, mlp
 from mmnb.instruments.information.exact import joint_table, mutual_information
-from mmnb.instruments.information.held_out import held_out_losses
 from mmnb.instruments.information.neural import METHODS as NEURAL
 from mmnb.instruments.information.neural import neural
-from mmnb.instruments.information.trained import mlp
 from mmnb.instruments.information.training_free import copula, ksg, residual
 from mmnb.instruments.information.variables import MutualInformation, Variable, labels, variable
 

@@ -29,10 +29,8 @@ def ksg(a: Variable, b: Variable, given: Variable | None = None, *, k: int = 3) 
         raise ValueError(f"ksg: got n={a.n}, k={k}; expected n > k >= 1")
     all_numbers = b.continuous and (given is None or given.continuous)
     if not a.continuous or not (all_numbers or (b.discrete and given is None)):
-        raise ValueError(
-            "ksg: got a mixture of numbers and labels; expected numbers for a, numbers or labels for b, and numbers throughout "
-            "if something is given. For labels use method 'table' or 'classifier'"
-        )
+        wanted = "expected numbers for a, numbers or labels for b, and numbers throughout if something is given"
+        raise ValueError(f"ksg: got a mixture of numbers and labels; {wanted}. For labels use 'table' or 'classifier'")
     if b.discrete:
         terms = _labelled(standard(a.numbers), b.code(), k)
     elif given is None:

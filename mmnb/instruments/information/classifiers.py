@@ -1,6 +1,10 @@
-"""Conditional entropies of a label: the loss of cross-fitted classifiers on rows that they were not trained on."""
+"""Conditional entropies of a label: losses of cross-fitted classifiers on rows that they were not trained on.
 
-from collections.abc import Callable
+Classifiers are those of scikit-learn, or functions `fit(a, y) -> predict`, such as the torch networks `trained` and `mlp`.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +12,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedKFold
+from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from mmnb.instruments.batches import length, take
@@ -28,7 +34,7 @@ def held_out_losses(
     calibrate: bool = True,
     progress: bool | None = None,
 ) -> np.ndarray:
-    """Loss of each row, -log p(y|a), under a classifier that was not trained on it.
+    """Loss of each row, -log p(y|a), (n,) nats, under a classifier that was not trained on it.
 
     The mean is an upper bound of H(Y|A), up to sampling. With `calibrate` the probabilities p are shrunk towards the class
     shares pi, p' ~ pi (p / pi)^beta, with the beta >= 0 that is best on the *other* folds, so that an overconfident
@@ -40,10 +46,8 @@ def held_out_losses(
         classifier: A scikit-learn classifier (cloned; inputs are flattened, tuples concatenated) or a function
             fit(a, y) -> predict with predict(a) -> (m, classes) probabilities; y numbered from 0 in the order of its values.
         folds: Number of folds, or (n,) with the fold of each row.
-        seed: Of the folds.
-        calibrate: Whether to shrink the probabilities.
+        seed, calibrate: Of the folds; whether to shrink the probabilities.
         progress: Show a bar over folds; None: on a terminal only.
-    Returns: (n,) nats.
     Raises: TypeError on real-valued labels; ValueError on constant labels, a class with fewer examples than folds (or
         missing from a training part), lengths that differ, or probabilities of another shape.
     Example:
@@ -90,7 +94,7 @@ def held_out_losses(
 def calibrated_losses(
     log_p: np.ndarray, y: np.ndarray, shares: np.ndarray, *, on: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Losses -log p'(y) after shrinking probabilities towards the class shares, by as much as is best on other rows.
+    """Losses -log p'(y), (n,) nats, after shrinking probabilities towards the class shares, as is best on other rows.
 
     Formula: p' ~ shares (p / shares)^beta, beta from 0 to 3 with the least mean loss on the rows `on`.
     Args:
@@ -98,7 +102,6 @@ def calibrated_losses(
         y: (n,) labels from 0.
         shares: (classes,), all above 0.
         on: (log_p, y) of other rows, such as a validation split.
-    Returns: (n,) nats.
     Raises: ValueError on shapes that differ, or shares that are not above 0.
     Example:
         >>> sure, half = np.log([[0.999, 0.001]] * 4), np.array([0.5, 0.5])  # correct every second time:
@@ -109,10 +112,8 @@ def calibrated_losses(
     """
     shares = np.asarray(shares, dtype=np.float64)
     if any(len(p) != len(label) or p.shape[1:] != shares.shape for p, label in ((log_p, y), on)) or shares.min() <= 0:
-        raise ValueError(
-            f"calibrated_losses: got log_p {log_p.shape}, {len(y)} labels, on {on[0].shape}, {len(on[1])} labels, shares {shares}; "
-            "expected (n, classes), (n,) twice, and shares above 0"
-        )
+        got = f"log_p {log_p.shape}, {len(y)} labels, on {on[0].shape}, {len(on[1])} labels, shares {shares}"
+        raise ValueError(f"calibrated_losses: got {got}; expected (n, classes), (n,) twice, and shares above 0")
     beta = minimize_scalar(lambda b: _shrunk(*on, shares, b).mean(), bounds=(0, 3), method="bounded").x
     return _shrunk(log_p, y, shares, float(beta))
 
@@ -142,3 +143,103 @@ def _flat(a: Any) -> np.ndarray:
         return np.concatenate([_flat(part) for part in a], axis=1)
     array = a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else np.asarray(a)
     return array.reshape(len(array), -1)
+
+
+def trained(
+    make: Callable[[Any, int], nn.Module],
+    *,
+    epochs: int = 20,
+    batch_size: int = 128,
+    learning_rate: float = 3e-3,
+    weight_decay: float = 1e-2,
+    seed: int = 0,
+) -> Fit:
+    """A classifier that trains a fresh network by cross-entropy with AdamW and a one-cycle learning rate.
+
+    Args:
+        make: (a, classes) -> network; network(a) -> (m, classes) logits, or network(*a) where a is a tuple.
+        epochs: All are used; nothing is stopped early.
+        batch_size, weight_decay: Of AdamW.
+        learning_rate: Its peak.
+        seed: Of weights and batches; torch's global generator stays as it was.
+    Returns: fit(a, y) -> predict, for `held_out_losses`; `predict.model` is the network.
+    Raises: ValueError on counts below 1; FloatingPointError when fitting, if the loss is not finite.
+    """
+    if min(epochs, batch_size) < 1:
+        raise ValueError(f"trained: got epochs={epochs}, batch_size={batch_size}; expected at least 1")
+
+    def fit(a: Any, y: np.ndarray) -> Predict:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            a, label = _tensors(a), torch.from_numpy(np.asarray(y, dtype=np.int64))
+            parts = a if isinstance(a, tuple) else (a,)
+            model = make(a, int(label.max()) + 1).train()
+            n = length(a)
+            steps = epochs * -(-n // batch_size)
+            optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
+            for _ in range(epochs):
+                for index in torch.randperm(n).split(batch_size):
+                    loss = functional.cross_entropy(model(*(part[index] for part in parts)), label[index])
+                    if not loss.isfinite():
+                        raise FloatingPointError(f"trained: the loss is {loss.item()}; try a smaller learning_rate")
+                    optimiser.zero_grad()
+                    loss.backward()
+                    optimiser.step()
+                    schedule.step()
+        model.eval()
+
+        def predict(new: Any) -> np.ndarray:
+            new = _tensors(new)
+            with torch.no_grad():
+                logits = model(*new) if isinstance(new, tuple) else model(new)
+            return logits.double().softmax(1).numpy()
+
+        predict.model = model
+        return predict
+
+    return fit
+
+
+def mlp(hidden: Sequence[int] = (128,), **options: Any) -> Fit:
+    """`trained` with a perceptron on the flattened and concatenated modalities, standardised on the training rows.
+
+    Args:
+        hidden: Widths of the hidden layers.
+        options: As for `trained`.
+    Example:
+        >>> a = np.repeat([[0.0], [1.0]], 50, axis=0)
+        >>> predict = mlp((8,), epochs=100, batch_size=5)(a, (a[:, 0] > 0).astype(int))
+        >>> bool(predict(np.array([[1.0]]))[0, 1] > 0.9)
+        True
+    """
+    return trained(lambda a, classes: Perceptron(a, hidden, classes), **options)
+
+
+class Perceptron(nn.Module):
+    """Standardised inputs, hidden layers with ReLU, logits. Takes one modality, or several and concatenates them."""
+
+    def __init__(self, a: Any, hidden: Sequence[int], classes: int) -> None:
+        super().__init__()
+        inputs = self._join(*a) if isinstance(a, tuple) else self._join(a)
+        self.register_buffer("mean", inputs.mean(0))
+        scale = inputs.std(0, correction=0)
+        self.register_buffer("scale", torch.where(scale > 0, scale, 1.0))
+        widths = [inputs.shape[1], *hidden]
+        layers = [layer for pair in itertools.pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
+        self.body = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
+
+    @staticmethod
+    def _join(*modalities: Tensor) -> Tensor:
+        return torch.cat([part.flatten(1).float() for part in modalities], 1)
+
+    def forward(self, *modalities: Tensor) -> Tensor:
+        return self.body((self._join(*modalities) - self.mean) / self.scale)
+
+
+def _tensors(a: Any) -> Any:
+    if isinstance(a, tuple):
+        return tuple(_tensors(part) for part in a)
+    tensor = torch.as_tensor(a)
+    tensor = tensor.float() if tensor.dtype == torch.float64 else tensor
+    return tensor[:, None] if tensor.ndim == 1 else tensor
