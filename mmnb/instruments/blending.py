@@ -52,9 +52,7 @@ def ogr(before: Losses, after: Losses) -> Ogr:
 
     Formula: dO / G where G > 0, else infinity (dO > 0) or 0 (dO <= 0).
     Args:
-        before: Mean (train, held_out) losses in nats at the first checkpoint; finite, not negative.
-        after: The same at the second checkpoint.
-    Returns: The ratio with its two parts.
+        before, after: Mean losses in nats at both checkpoints.
     Raises: ValueError on a loss that is negative or not finite.
     Example:
         >>> [round(value, 3) for value in ogr(Losses(2.0, 2.1), Losses(1.0, 1.5))]
@@ -73,13 +71,12 @@ def ogr(before: Losses, after: Losses) -> Ogr:
 
 
 def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR) -> dict[str, float]:
-    """Gradient-Blending weights of several losses.
+    """Gradient-Blending weights of several losses, by name; not negative, sum 1.
 
     Formula: w_i = max(G_i, 0) / max(|dO_i|, floor)^2, divided by their sum.
     Args:
         points: Name -> (before, after) as in `ogr`, for each modality trained alone and for the joint model.
         floor: Smallest |dO| in the denominator, nats, above 0.
-    Returns: Name -> weight; not negative, sum 1.
     Raises: ValueError when nothing generalised (every G <= 0), there are no points, or floor <= 0; and as `ogr`.
     Example:
         >>> start = Losses(2.0, 2.1)
@@ -97,9 +94,8 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
     total = sum(raw.values())
     if total <= 0:
         gains = {name: round(m.generalising, 4) for name, m in measured.items()}
-        raise ValueError(
-            f"weights: nothing generalised, G = {gains}; expected some G above 0: train longer, or with a smaller learning rate"
-        )
+        wanted = "expected some G above 0: train longer, or with a smaller learning rate"
+        raise ValueError(f"weights: nothing generalised, G = {gains}; {wanted}")
     return {name: value / total for name, value in raw.items()}
 
 
@@ -110,8 +106,7 @@ def from_curves(
 
     Args:
         curves: Name -> {"train": losses, "held_out": losses}, one loss an epoch.
-        first: Index of the epoch before.
-        last: Index of the epoch after.
+        first, last: Index of the epoch before, and of the epoch after.
     Raises: ValueError when a curve is missing or empty, or its two lists differ in length.
     """
     points = {}
@@ -119,10 +114,9 @@ def from_curves(
         lengths = {len(curve.get(kind, ())) for kind in ("train", "held_out")}
         if len(lengths) > 1 or 0 in lengths:
             raise ValueError(
-                f"from_curves: {name} has {sorted(curve)}; expected 'train' and 'held_out' of one length above 0"
+                f"from_curves: {name} has {sorted(curve)}; expected 'train', 'held_out' of one length above 0"
             )
-        before, after = (Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
-        points[name] = (before, after)
+        points[name] = tuple(Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
     return points
 
 

@@ -173,7 +173,7 @@ class Arcs(NamedTuple):
 
 
 def grounded_arcs(head: Tensor, relation: Tensor, phrase_of: Tensor) -> Arcs:
-    """All arcs with an end that is the *last word* of a phrase; the other end is the query: does it attend to the phrase?
+    """All arcs with an end that is the *last word* of a phrase; the other end is the query. Both ends may be.
 
     Args:
         head: (n, L) int64, position of each word's head, -1 for none.

@@ -19,8 +19,17 @@ from mmnb.instruments.ablation.losses import (
     relative_change,
     unigram_entropy,
 )
-from mmnb.instruments.ablation.masks import CONDITIONS, ablation_mask, phrase_span, span_mask
-from mmnb.instruments.ablation.regions import REPLACEMENTS, ablate_regions, aligned, iot, iou
+from mmnb.instruments.ablation.removal import (
+    CONDITIONS,
+    REPLACEMENTS,
+    ablate_regions,
+    ablation_mask,
+    aligned,
+    iot,
+    iou,
+    phrase_span,
+    span_mask,
+)
 
 __all__ = [
     "CONDITIONS", "REPLACEMENTS", "Inputs", "ablate_regions", "ablation_mask", "aligned", "iot", "iou",

@@ -1,6 +1,5 @@
 """Both directions: remove vision and predict words, or remove words and predict a region."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,9 +7,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from mmnb import aliases
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
-from mmnb.instruments.ablation.masks import CONDITIONS, draw_mask
-from mmnb.instruments.ablation.regions import ablate_regions
+from mmnb.instruments.ablation.removal import CONDITIONS, ablate_regions, draw_mask
 from mmnb.instruments.checks import refuse_train_mode
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
@@ -57,12 +56,11 @@ def vision_for_language(
         phrase: (n, L) bool, the wordpieces to predict; all become `mask_id`.
         aligned: (n, R) bool, the regions that show the phrase.
         mask_id: Id of the mask token.
-        seed: Seed of the condition "random".
+        seed: Of the condition "random"; a `generator` in its place is deprecated.
         conditions: Some of "none", "aligned", "random", "all".
         replacement, mean, global_index, recompute: As in `ablate_regions`.
         batch_size: Captions per call of the model.
         progress: Whether a bar is shown; None shows it in a terminal.
-        generator: Deprecated, continues another stream of random numbers instead of `seed`.
     Source: Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
     """
     refuse_train_mode(predict, "vision_for_language")
@@ -111,7 +109,7 @@ def language_for_vision(
         predict, inputs, phrase, aligned: As in `vision_for_language`.
         target: (n,) int64, the region to score, one of the aligned.
         label: (n, C), its distribution over classes.
-        mask_id, seed, conditions, batch_size, progress, generator: As in `vision_for_language`.
+        mask_id, seed, conditions, batch_size, progress: As in `vision_for_language`.
         special: Ids that are never masked.
         global_index, replacement, mean: As in `ablate_regions`.
         recompute: False keeps the global region's feature from before the masking, as the released code does.
@@ -140,8 +138,7 @@ def language_for_vision(
 def _generator(seed: int, generator: torch.Generator | None) -> torch.Generator:
     if generator is None:
         return torch.Generator().manual_seed(seed)
-    text = "ablation: generator= is now seed=, an int; the old name goes with the next release"
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    aliases.warn("ablation: generator=", "seed=, an int", stacklevel=3)
     return generator
 
 

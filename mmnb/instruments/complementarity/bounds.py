@@ -9,13 +9,12 @@ from mmnb.instruments.information.exact import checked
 
 
 def bayes_error(table: np.ndarray, observed: str = "ab") -> float:
-    """Error of the best possible classifier that observes a, b, both or neither.
+    """Error of the best possible classifier that observes a, b, both or neither, from 0 to 1 - 1/n_y.
 
     Formula: 1 - sum_x max_y p(x, y), x what is observed.
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
         observed: "ab", "a", "b" or "".
-    Returns: From 0 to 1 - 1/n_y.
     Raises: ValueError when it is not a table of probabilities with three axes, or on another `observed`.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
@@ -66,7 +65,6 @@ def fano_exact(nats: float, classes: int = 2) -> float:
 
     Args:
         nats, classes: As for `fano`.
-    Returns: From 0 to 1 - 1/C.
     Example:
         >>> round(fano_exact(math.log(2)), 6), round(fano_exact(math.log(10), 10), 6)
         (0.5, 0.9)
@@ -96,8 +94,7 @@ def squared_error_gap(gain: float, width: float) -> float:
         >>> squared_error_gap(0.5, width=2.0)
         1.0
 
-    Source: Pinsker: |E[y|a,b] - E[y|a]| <= width * (total variation), whose mean square is at most gain / 2. Corrects
-        eq. 4.
+    Source: Pinsker, |E[y|a,b] - E[y|a]| <= width * (total variation); total variation^2 <= gain / 2. Corrects eq. 4.
     """
     if not (math.isfinite(gain) and gain >= 0 and width > 0):
         raise ValueError(f"squared_error_gap: got gain={gain}, width={width}; expected gain >= 0 nats and width > 0")

@@ -62,25 +62,19 @@ class Complementarity(Result):
 
     @property
     def metric(self) -> float:
-        """(gain_a + gain_b) / information: 0 redundant, 1 unique, 2 only together.
-
-        Raises: ValueError when the information is too small to divide by.
-        """
+        """(gain_a + gain_b) / information: 0 redundant, 1 unique, 2 only together. ValueError unless `has_metric`."""
         if not self.has_metric:
-            raise ValueError(
-                f"Complementarity.metric: got {self.information:.4f} nats about the label; expected more than {self.min_information}: "
-                "a ratio of so little would be noise"
-            )
+            wanted = f"expected more than {self.min_information}: a ratio of so little would be noise"
+            raise ValueError(f"Complementarity.metric: got {self.information:.4f} nats about the label; {wanted}")
         return (self.gain_a + self.gain_b) / self.information
 
 
 def from_table(table: np.ndarray) -> Complementarity:
-    """The metric of a known joint distribution, exactly.
+    """The metric of a known joint distribution, exactly: without intervals, from 1e-9 nats of information.
 
     Formula: (I(a;y|b) + I(b;y|a)) / I(a,b;y) = (U_a + U_b + 2 S) / (R + U_a + U_b + S) in terms of `information.pid`.
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
-    Returns: No intervals; no metric below 1e-9 nats of information.
     Raises: ValueError when it is not a table of probabilities with three axes.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
@@ -113,11 +107,9 @@ def from_losses(
         y: (n,) labels.
         denominator: "information" or "labels".
         min_information: Smallest information for a ratio, nats.
-        seed: Of the bootstrap (1000 resamples of rows, percentiles).
-    Returns: The intervals cover the test sample, not the training. The metric has none if a resample has no
-        information.
-    Raises: TypeError on real-valued labels; ValueError on lengths that differ, losses that are not finite, constant
-        labels, or another denominator.
+        seed: Of the bootstrap (1000 resamples of rows, percentiles). It covers the test sample, not the training, and
+            gives no interval of the metric if a resample has no information.
+    Raises: TypeError on real-valued labels; ValueError on constant ones, lengths that differ, infinite losses.
     Example:
         >>> y, one, both = np.array([0, 1] * 50), np.full(100, 0.693), np.zeros(100)  # XOR
         >>> round(from_losses(one, one, both, y).metric, 2)
@@ -134,8 +126,7 @@ def from_losses(
         shapes = [loss.shape for loss in losses]
         raise ValueError(f"complementarity.from_losses: got shapes {shapes}; expected finite ones of {code.shape}")
     if denominator not in ("information", "labels"):
-        got = f"got denominator {denominator!r}"
-        raise ValueError(f"complementarity.from_losses: {got}; expected 'information' or 'labels'")
+        raise ValueError(f"from_losses: got denominator {denominator!r}; expected 'information' or 'labels'")
     stacked = np.stack(losses, axis=1)
     terms = _terms(code, stacked, denominator)
     rng = np.random.default_rng(seed)
@@ -181,8 +172,7 @@ def from_classifiers(
     Source: Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
     """
     if not length(a) == length(b) == len(y):
-        got = f"{length(a)}, {length(b)}, {len(y)} rows"
-        raise ValueError(f"complementarity.from_classifiers: got {got}; expected one length")
+        raise ValueError(f"from_classifiers: got {length(a)}, {length(b)}, {len(y)} rows; expected one length")
     options = dict(folds=folds, seed=seed, progress=progress)
     inputs = [(a,), (b,), (a, b)]
     losses = [held_out_losses(x, y, classifier, **options) for x in inputs]
@@ -205,7 +195,7 @@ def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int 
 
     Args:
         a, b: (n, d) numbers.
-        y: (n,) labels; they enter the critics one-hot in the middle.
+        y: (n,) labels.
         method, seed, options: As for `information.mi`.
     Source: Section 4.2 and figure 2 of the complementarity paper.
     """

@@ -35,17 +35,12 @@ class Robustness(Result):
 
     def estimates(self) -> dict[str, Estimate]:
         """Clean accuracy, then each corrupted one, with Wilson intervals over examples."""
-        shares = {"clean": self.clean}
-        shares |= {
-            f"{kind} {side}": s for kind, pair in self.corrupted.items() for side, s in zip("ab", pair, strict=True)
-        }
-        return {name: proportion(round(share * self.n), self.n) for name, share in shares.items()}
+        pairs = self.corrupted.items()
+        shares = {f"{kind} {side}": share[k] for kind, share in pairs for k, side in enumerate("ab")}
+        return {k: proportion(round(s * self.n), self.n) for k, s in {"clean": self.clean, **shares}.items()}
 
     def ratio(self, kind: str) -> float:
-        """Mean accuracy over the two corrupted modalities, divided by the clean accuracy.
-
-        Raises: ValueError on an unknown kind, or clean accuracy 0.
-        """
+        """Mean accuracy over the two corrupted modalities, divided by the clean one. ValueError if that is 0."""
         if kind not in self.corrupted or self.clean == 0:
             got = f"kind {kind!r}, clean accuracy {self.clean}"
             raise ValueError(f"Robustness.ratio: got {got}; expected one of {', '.join(self.corrupted)}, above 0")
@@ -80,11 +75,9 @@ def robustness(
         variance: Of the noise, in squared units of the input.
         epsilon: Step of the attack, in units of the input.
         range_a, range_b: Smallest and largest value allowed; None: any.
-        seed: Of the noise.
+        seed, generator: Of the noise; the generator is deprecated.
         progress: Show a bar over the seven evaluations; None: on a terminal only.
-        generator: Deprecated, in place of `seed`.
-    Raises: ValueError on different lengths, a mean of another shape, NaN, a negative variance or epsilon, or train
-        mode.
+    Raises: ValueError on different lengths, a mean of another shape, NaN, negative variance or epsilon, train mode.
     Example:
         >>> a, y, mean = torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), torch.zeros(1)
         >>> found = robustness(lambda a, b: torch.cat([-a, a], 1), a, a.clone(), y, mean_a=mean, mean_b=mean)
@@ -95,9 +88,7 @@ def robustness(
     """
     if not len(a) == len(b) == len(y) or mean_a.shape != a.shape[1:] or mean_b.shape != b.shape[1:] or not len(y):
         shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, y, mean_a, mean_b))
-        raise ValueError(
-            f"robustness: got a, b, y, means of {shapes}; expected one length n >= 1, means of the shape of one row"
-        )
+        raise ValueError(f"robustness: got {shapes}; expected one length n >= 1, means of the shape of one row")
     if not (a.isfinite().all() and b.isfinite().all()) or variance < 0 or epsilon < 0:
         got = f"variance={variance}, epsilon={epsilon}"
         raise ValueError(f"robustness: got {got}; expected both from 0, and finite inputs")
@@ -121,14 +112,13 @@ def robustness(
 
 
 def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[float, float]:
-    """Accuracy of models retrained without one modality: they lose its information, but are prepared for its absence.
+    """Accuracy of models retrained without a, and without b: they lose its information, but expect its absence.
 
     Args:
         fit: fit(x, y) -> predict, predict(x) -> (m, classes) probabilities, such as `information.mlp()`.
         a, b: (n, …) arrays or tensors.
         y: (n,) labels from 0.
         test: (n,) bool, the rows to predict; the models are trained on the others.
-    Returns: Accuracy without a, accuracy without b: one more kind for `Robustness.corrupted`.
     Raises: ValueError on different lengths, or when either part has no rows; TypeError when `test` is not bool.
     Example:
         >>> from mmnb.instruments.information import mlp

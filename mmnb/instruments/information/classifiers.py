@@ -1,6 +1,6 @@
 """Conditional entropies of a label: losses of cross-fitted classifiers on rows that they were not trained on.
 
-Classifiers are those of scikit-learn, or functions `fit(a, y) -> predict`, such as the torch networks `trained` and `mlp`.
+Classifiers are those of scikit-learn, or functions `fit(a, y) -> predict`, such as `trained` and `mlp` of torch.
 """
 
 import itertools

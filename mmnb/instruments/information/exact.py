@@ -26,7 +26,7 @@ def checked(table: np.ndarray, caller: str, axes: int | None = None) -> np.ndarr
 
 
 def joint_table(*codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.ndarray:
-    """Relative frequencies of tuples of whole numbers, one axis for each variable: the plug-in estimate of a joint table.
+    """Relative frequencies of tuples of whole numbers, an axis for each variable: the plug-in estimate of a table.
 
     Args:
         codes: One (n,) array of whole numbers from 0 for each variable, n >= 1.

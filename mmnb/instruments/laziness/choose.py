@@ -27,10 +27,8 @@ class Choice(Result):
             significantly better than chance · "doubt": neither holds.
         gain: Accuracy of the strongest rival minus that of the average, with its paired bootstrap interval over test
             examples. The lower end decides: above 0, the rival is better.
-        fused: Accuracy of the linear classifier on the concatenated frozen features.
-        joint: Accuracy of the jointly trained model, None where none was given.
-        averaged: Accuracy of the averaged uni-modal predictions.
-        chance: Accuracy of the most frequent training label.
+        fused, joint: Accuracy of the linear classifier on frozen features, and of the jointly trained model if given.
+        averaged, chance: Accuracy of the averaged uni-modal predictions, and of the most frequent training label.
         sure: Share of bootstrap draws that lead to the same verdict, 0 to 1.
         nothing: Whether the average is not significantly better than chance.
         p: Exact two-sided p-value (McNemar) of "the average and its strongest rival are correct equally often", times
@@ -89,8 +87,7 @@ def choose(
         test_logits: Modality -> (m, classes), predictions of the uni-modal models on the same examples.
         joint: (m, classes), predictions of a jointly trained model.
         C: As in `probe_features`.
-        resamples: Bootstrap draws, at least 100.
-        seed: Of the bootstrap.
+        resamples, seed: Of the bootstrap; at least 100 draws.
     Raises: ValueError on fewer than two modalities, different names, a `joint` of another length or with NaN, fewer
         than 100 resamples, and as `probe_features` and `average`.
     Source: Du et al., ICML 2023, our reading of the abstract and of second-hand descriptions, which compare the linear
@@ -98,14 +95,11 @@ def choose(
     """
     names = list(features)
     if len(names) < 2 or set(test) != set(names) or set(test_logits) != set(names) or resamples < 100:
-        raise ValueError(
-            f"choose: got features of {names}, test of {list(test)}, logits of {list(test_logits)}, resamples={resamples}; expected the "
-            "same two modalities or more in all three, resamples >= 100"
-        )
+        got = f"features of {names}, test of {list(test)}, logits of {list(test_logits)}, resamples={resamples}"
+        raise ValueError(f"choose: got {got}; expected the same two modalities or more in all three, resamples >= 100")
     if joint is not None and (joint.ndim != 2 or len(joint) != len(test_y) or joint.isnan().any()):
-        raise ValueError(
-            f"choose: got joint of shape {tuple(joint.shape)} with {int(joint.isnan().sum())} NaN; expected ({len(test_y)}, classes), none"
-        )
+        got = f"joint of shape {tuple(joint.shape)} with {int(joint.isnan().sum())} NaN"
+        raise ValueError(f"choose: got {got}; expected ({len(test_y)}, classes), none")
     whole, held = (torch.cat([part[name] for name in names], 1) for part in (features, test))
     rivals = {"frozen": probe_features(whole, y, held, test_y, C=C).log_probabilities}
     rivals |= {} if joint is None else {"joint": joint}
@@ -122,12 +116,11 @@ def choose(
     because = strongest if low > 0 else "nothing" if nothing else "doubt"
     verdict = UME if because == "doubt" else UMT
     for_umt = ((gains > 0) | (over_chance <= 0)).mean()
+    gain = float(right[strongest].mean() - averaged.mean())
     return Choice(
         verdict=verdict,
         because=because,
-        gain=Estimate(
-            float(right[strongest].mean() - averaged.mean()), float(low), float(high), n=n, level=1 - 2 * alpha
-        ),
+        gain=Estimate(gain, float(low), float(high), n=n, level=1 - 2 * alpha),
         fused=float(right["frozen"].mean()),
         joint=None if joint is None else float(right["joint"].mean()),
         averaged=float(averaged.mean()),
@@ -139,19 +132,18 @@ def choose(
 
 
 def _mcnemar(one: np.ndarray, other: np.ndarray) -> float:
-    """Exact two-sided p-value of equal chances among the examples on which just one is right; 1 where there are none."""
+    """Exact two-sided p-value of equal chances among the examples on which just one is right; 1 if there are none."""
     first, second = int((one & ~other).sum()), int((other & ~one).sum())
     return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
 
 
 def average(logits: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
-    """Uni-modal ensemble (UME): log of the weighted average of predicted probabilities.
+    """Uni-modal ensemble (UME): log of the weighted average of predicted probabilities, (…, classes).
 
     Formula: log sum_m w_m softmax(logits_m) / sum_m w_m.
     Args:
         logits: (…, classes) for each modality, of one shape.
         weights: One for each modality, not negative, sum above 0; None: equal.
-    Returns: Log-probabilities (…, classes).
     Raises: ValueError on no logits, different shapes, or other weights.
     Example:
         >>> average([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])]).exp()
@@ -161,9 +153,8 @@ def average(logits: Sequence[Tensor], weights: Sequence[float] | None = None) ->
     """
     weights = [1.0] * len(logits) if weights is None else [float(w) for w in weights]
     if not logits or len({part.shape for part in logits}) != 1 or len(weights) != len(logits):
-        raise ValueError(
-            f"average: got shapes {[tuple(part.shape) for part in logits]} and {len(weights)} weights; expected equal shapes, one weight each"
-        )
+        shapes = [tuple(part.shape) for part in logits]
+        raise ValueError(f"average: got shapes {shapes}, {len(weights)} weights; expected one shape, one weight each")
     if min(weights) < 0 or not 0 < sum(weights) < float("inf"):
         raise ValueError(f"average: got weights {weights}; expected none below 0 and a sum above 0")
     kept = [(part.log_softmax(-1), w / sum(weights)) for part, w in zip(logits, weights, strict=True) if w > 0]

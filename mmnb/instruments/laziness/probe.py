@@ -60,8 +60,7 @@ def probe(encoder: nn.Module, train: tuple[Any, Tensor], test: tuple[Any, Tensor
 
     Args:
         encoder: In eval mode; inputs -> (n, d) features.
-        train: (inputs, y) to fit the classifier on.
-        test: (inputs, y) to score it on.
+        train, test: (inputs, y) to fit the classifier on, and to score it on.
         C: As in `probe_features`.
     Raises: ValueError for an encoder in train mode, and as `probe_features`.
     Example:
@@ -80,26 +79,20 @@ def probe_features(features: Tensor, y: Tensor, test: Tensor, test_y: Tensor, *,
 
     Formula: minimise C sum_i CE_i + |W|^2 / 2 over weights for features (x - mean) / (sd + 1e-8), intercept free.
     Args:
-        features: (n, d), training examples.
-        y: (n,) int64 labels.
-        test: (m, d), test examples.
-        test_y: (m,) int64 labels.
+        features, y: Training examples (n, d) and their int64 labels (n,).
+        test, test_y: Test examples (m, d) and their labels (m,).
         C: Inverse strength of the regularisation, above 0, as in scikit-learn.
     Raises: ValueError when lengths or widths differ, there is only one class, or a test label is not in `y`.
     Source: scikit-learn's LogisticRegression (L-BFGS).
     """
     lengths_differ = len(features) != len(y) or len(test) != len(test_y)
     if lengths_differ or features.shape[1:] != test.shape[1:] or not len(test):
-        raise ValueError(
-            f"probe: got features {tuple(features.shape)}, {len(y)} labels, test {tuple(test.shape)}, {len(test_y)} labels; "
-            "expected (n, d), n, (m, d), m, m > 0"
-        )
+        got = f"features {tuple(features.shape)}, {len(y)} labels, test {tuple(test.shape)}, {len(test_y)} labels"
+        raise ValueError(f"probe: got {got}; expected (n, d), n, (m, d), m, m > 0")
     known = y.unique()
     if len(known) < 2 or not torch.isin(test_y, known).all() or C <= 0:
-        raise ValueError(
-            f"probe: got {len(known)} classes in training, {test_y.unique().tolist()} in testing, C={C}; expected two "
-            "classes or more, no new ones in testing, C above 0"
-        )
+        got = f"{len(known)} classes in training, {test_y.unique().tolist()} in testing, C={C}"
+        raise ValueError(f"probe: got {got}; expected two classes or more, no new ones in testing, C above 0")
     x, x_test = features.double(), test.double()
     centre, spread = x.mean(0), x.std(0, correction=0) + 1e-8
     model = LogisticRegression(C=C, max_iter=2000)
