@@ -4,8 +4,7 @@
     generalising G = L^V_before - L^V_after,   OGR = dO / G,   w_i proportional to G_i / dO_i^2, sum 1.
 
 Our choices where the paper leaves them open: a model that got worse on held-out data (G <= 0) has weight 0, where public
-code takes |G|; |dO| is at least `floor`; losses are means over examples, so uneven batches make no difference; if every
-G <= 0, `weights` raises an error.
+code takes |G|; |dO| is at least `floor`; losses are means over examples, so uneven batches make no difference.
 
 Source: Wang, Tran & Feiszli, "What makes training multi-modal classification networks hard?", CVPR 2020, equation 3,
 proposition 1, algorithms 1 to 3. The paper's estimation code was never released.

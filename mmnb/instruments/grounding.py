@@ -58,8 +58,7 @@ class BestHead(Result):
     """The head selected on one half of the items.
 
     Attributes:
-        layer: Its layer, from 0.
-        head: Its number in that layer, from 0.
+        layer, head: Its layer and its number there, from 0.
         chosen: Accuracy on the half it was selected on; above `accuracy` by the optimism of selecting.
         accuracy: Accuracy on the other half, with its Wilson interval.
     """
@@ -92,8 +91,8 @@ def to_regions(attention: Tensor, query: Tensor, first_region: int, n_regions: i
         [0.333, 0.333]
     """
     if attention.ndim != 5 or attention.shape[-1] != attention.shape[-2] or len(query) != len(attention):
-        given = f"attention {tuple(attention.shape)} and {len(query)} queries"
-        raise ValueError(f"to_regions: got {given}; expected (n, layers, heads, S, S) and n")
+        got = f"attention {tuple(attention.shape)} and {len(query)} queries"
+        raise ValueError(f"to_regions: got {got}; expected (n, layers, heads, S, S) and n")
     length, end = attention.shape[-1], first_region + n_regions
     if not 0 < first_region <= end <= length or n_regions < 1:
         raise ValueError(f"to_regions: got regions {first_region} to {end} of {length}; expected them after words")
@@ -234,8 +233,7 @@ def confident_accuracy(confidence: Tensor, match: Tensor, valid: Tensor) -> floa
     """
     _check_masks(match, valid)
     if confidence.shape != match.shape or confidence.isnan().any():
-        shapes = f"{tuple(confidence.shape)} for {tuple(match.shape)} regions"
-        raise ValueError(f"confident_accuracy: got confidence {shapes}, or NaN; expected one number per region")
+        raise ValueError(f"confident_accuracy: got {tuple(confidence.shape)}, or NaN; expected {tuple(match.shape)}")
     best = confidence.masked_fill(~valid, -torch.inf).argmax(1)
     return float((match & valid).gather(1, best[:, None]).double().mean())
 

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from mmnb import aliases
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
-from mmnb.instruments.ablation.removal import CONDITIONS, ablate_regions, draw_mask
+from mmnb.instruments.ablation.removal import CONDITIONS, ablate_regions, ablation_mask
 from mmnb.instruments.checks import refuse_train_mode
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
@@ -70,7 +70,7 @@ def vision_for_language(
     valid = _without_global(inputs.region_mask, global_index)
 
     def changed(condition: str) -> Inputs:
-        ablate = draw_mask(condition, aligned, valid, draw)
+        ablate = ablation_mask(condition, aligned, valid, seed=draw)
         feature, seen = ablate_regions(inputs.feature, inputs.region_mask, ablate, **options)
         return Inputs(masked, inputs.token_mask, feature, inputs.box, seen)
 
@@ -125,7 +125,7 @@ def language_for_vision(
     words = inputs.token_mask & ~torch.isin(inputs.tokens, torch.tensor(list(special), dtype=inputs.tokens.dtype))
 
     def changed(condition: str) -> Inputs:
-        tokens = torch.where(draw_mask(condition, phrase, words, draw), mask_id, inputs.tokens)
+        tokens = torch.where(ablation_mask(condition, phrase, words, seed=draw), mask_id, inputs.tokens)
         return Inputs(tokens, inputs.token_mask, feature, inputs.box, seen)
 
     def loss(rows: slice, regions: Tensor) -> Tensor:

@@ -49,7 +49,9 @@ def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
         2.0
     """
     if target.shape != logits.shape or target.ndim != 2:
-        raise ValueError(f"mrc_kl_bits: got shapes {target.shape} and {logits.shape}; expected one shape (n, C)")
+        raise ValueError(
+            f"mrc_kl_bits: got shapes {tuple(target.shape)} and {tuple(logits.shape)}; expected one (n, C)"
+        )
     if logits.isnan().any() or target.isnan().any():
         raise ValueError("mrc_kl_bits: got NaN; expected numbers")
     if (target < 0).any() or ((target.double().sum(1) - 1).abs() > 1e-3).any():

@@ -9,7 +9,7 @@ CONDITIONS = ("none", "aligned", "random", "all")
 REPLACEMENTS = ("mean", "zero", "drop")
 
 
-def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int = 0) -> Tensor:
+def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int | torch.Generator = 0) -> Tensor:
     """The parts to remove under one condition, (n, R) bool.
 
     "random" controls for the amount: parts that are *not* aligned, as many as are aligned (or all, if there are fewer).
@@ -17,7 +17,7 @@ def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int =
     Args:
         condition: "none", "aligned", "random" or "all".
         aligned, valid: (n, R) bool, parts that show the target, and parts that exist.
-        seed: Of the condition "random".
+        seed: Of the condition "random"; give a generator to draw several that are independent.
     Example:
         >>> aligned, valid = torch.tensor([[True, False, False]]), torch.ones(1, 3, dtype=torch.bool)
         >>> ablation_mask("aligned", aligned, valid).sum().item(), ablation_mask("random", aligned, valid).sum().item()
@@ -25,11 +25,6 @@ def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int =
 
     Source: none, aligned ("object", "phrase") and all: Frank et al. 2021. The control for the amount is ours.
     """
-    return draw_mask(condition, aligned, valid, torch.Generator().manual_seed(seed))
-
-
-def draw_mask(condition: str, aligned: Tensor, valid: Tensor, generator: torch.Generator) -> Tensor:
-    """`ablation_mask` from a generator, so that several draws are independent."""
     if condition not in CONDITIONS:
         raise ValueError(f"ablation_mask: got condition {condition!r}; expected one of {', '.join(CONDITIONS)}")
     if aligned.dtype != torch.bool or valid.dtype != torch.bool:
@@ -39,6 +34,7 @@ def draw_mask(condition: str, aligned: Tensor, valid: Tensor, generator: torch.G
         raise ValueError(f"ablation_mask: got shapes {shapes}; expected one shape (n, R)")
     if condition != "random":
         return {"none": torch.zeros_like(valid), "aligned": aligned & valid, "all": valid.clone()}[condition]
+    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     free = valid & ~aligned
     draw = torch.rand(free.shape, generator=generator).to(free.device).masked_fill(~free, 2.0)
     rank = draw.argsort(1).argsort(1)
@@ -66,13 +62,14 @@ def phrase_span(
     caption, phrase = list(caption), list(phrase)
     if not phrase:
         raise ValueError("phrase_span: got an empty phrase; expected at least one wordpiece")
-    for place in range(max(start, 0), len(caption) - len(phrase) + 1):
-        end = place + len(phrase)
-        if caption[place:end] == phrase:
-            if limit is not None and end > limit:
-                raise ValueError(f"phrase_span: the phrase ends at {end}, but is cut after {limit}; expected it inside")
-            return place, end
-    raise ValueError(f"phrase_span: {phrase} is not in the caption from place {start} on; expected its pieces in a row")
+    places = range(max(start, 0), len(caption) - len(phrase) + 1)
+    first = next((k for k in places if caption[k : k + len(phrase)] == phrase), None)
+    if first is None:
+        raise ValueError(f"phrase_span: {phrase} is not in the caption from place {start} on; expected it in a row")
+    end = first + len(phrase)
+    if limit is not None and end > limit:
+        raise ValueError(f"phrase_span: the phrase ends at {end}, the caption is cut after {limit}; expected it inside")
+    return first, end
 
 
 def span_mask(spans: Tensor, length: int) -> Tensor:

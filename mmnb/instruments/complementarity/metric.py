@@ -26,8 +26,7 @@ class Complementarity(Result):
     Attributes:
         gain_a, gain_b: I(a;y|b) and I(b;y|a), nats. Estimates may be slightly negative.
         information: I(a,b;y), nats, or H(y) with denominator "labels".
-        denominator: "information" or "labels".
-        method: "table", "classifiers" or the name of an estimator.
+        denominator, method: "information" or "labels"; "table", "classifiers" or the name of an estimator.
         min_information: Information, nats, below which there is no metric.
         n: Number of rows, None for a table.
         intervals: 95 % bootstrap intervals over rows, by name of the estimate.
@@ -109,7 +108,7 @@ def from_losses(
         min_information: Smallest information for a ratio, nats.
         seed: Of the bootstrap (1000 resamples of rows, percentiles). It covers the test sample, not the training, and
             gives no interval of the metric if a resample has no information.
-    Raises: TypeError on real-valued labels; ValueError on constant ones, lengths that differ, infinite losses.
+    Raises: TypeError on real-valued labels; ValueError on constant ones, lengths that differ, NaN or infinite losses.
     Example:
         >>> y, one, both = np.array([0, 1] * 50), np.full(100, 0.693), np.zeros(100)  # XOR
         >>> round(from_losses(one, one, both, y).metric, 2)

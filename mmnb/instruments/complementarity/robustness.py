@@ -42,8 +42,8 @@ class Robustness(Result):
     def ratio(self, kind: str) -> float:
         """Mean accuracy over the two corrupted modalities, divided by the clean one. ValueError if that is 0."""
         if kind not in self.corrupted or self.clean == 0:
-            got = f"kind {kind!r}, clean accuracy {self.clean}"
-            raise ValueError(f"Robustness.ratio: got {got}; expected one of {', '.join(self.corrupted)}, above 0")
+            kinds = ", ".join(self.corrupted)
+            raise ValueError(f"ratio: got kind {kind!r}, clean accuracy {self.clean}; expected one of {kinds}, above 0")
         return sum(self.corrupted[kind]) / 2 / self.clean
 
 
@@ -90,8 +90,7 @@ def robustness(
         shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, y, mean_a, mean_b))
         raise ValueError(f"robustness: got {shapes}; expected one length n >= 1, means of the shape of one row")
     if not (a.isfinite().all() and b.isfinite().all()) or variance < 0 or epsilon < 0:
-        got = f"variance={variance}, epsilon={epsilon}"
-        raise ValueError(f"robustness: got {got}; expected both from 0, and finite inputs")
+        raise ValueError(f"robustness: got variance={variance}, epsilon={epsilon}; expected both from 0, finite inputs")
     refuse_train_mode(f, "robustness")
     if generator is not None:
         aliases.warn("robustness(generator=…)", "robustness(seed=…)")

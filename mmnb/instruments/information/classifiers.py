@@ -63,11 +63,13 @@ def held_out_losses(
         raise ValueError(f"held_out_losses: got folds={folds}; expected at least 2")
     y = labels(y, "held_out_losses", fewest=2 if given is not None else int(folds))
     if not (isinstance(classifier, BaseEstimator) or callable(classifier)):
-        got = type(classifier).__name__
-        raise TypeError(f"held_out_losses: got {got}; expected a scikit-learn classifier or a function fit(a, y)")
+        raise TypeError(
+            f"held_out_losses: got {type(classifier).__name__}; expected a classifier or a function fit(a, y)"
+        )
     if length(a) != len(y) or (given is not None and given.shape != y.shape):
-        got = f"{length(a)} rows of a, {len(y)} labels, folds {folds}"
-        raise ValueError(f"held_out_losses: got {got}; expected one length")
+        raise ValueError(
+            f"held_out_losses: got {length(a)} rows of a, {len(y)} labels, folds {folds}; expected one length"
+        )
     fold = given if given is not None else _deal(y, int(folds), seed)
     shares = np.bincount(y) / len(y)
     log_p = np.empty((len(y), len(shares)))

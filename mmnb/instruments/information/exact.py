@@ -145,23 +145,19 @@ class Atoms(Result):
 
     @property
     def metric(self) -> float:
-        """The complementarity metric, (U_a + U_b + 2 S) / (R + U_a + U_b + S).
-
-        Raises: ValueError when the total is below 1e-9 nats.
-        """
+        """The complementarity metric, (U_a + U_b + 2 S) / (R + U_a + U_b + S); ValueError below 1e-9 nats in all."""
         if self.total < 1e-9:
             raise ValueError(f"Atoms.metric: the total information is {self.total:.3g} nats; expected at least 1e-9")
         return (self.unique_a + self.unique_b + 2 * self.synergy) / self.total
 
 
 def pid(table: np.ndarray) -> Atoms:
-    """Split I(a,b; y) into redundant, unique and synergistic information.
+    """Split I(a,b; y) into redundant, unique and synergistic information, each up to the solver's accuracy of 1e-6.
 
     Formula: among all q with q(a,y) = p(a,y) and q(b,y) = p(b,y) let q* have the largest H(y|a,b). Then redundancy is the
     co-information of q*, the unique parts are I(a;y|b) and I(b;y|a) under q*, and synergy is I_p(a,b;y) - I_q*(a,b;y).
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
-    Returns: The atoms; each 0 or more up to the solver's accuracy of about 1e-6.
     Raises: ValueError when it is not a table of probabilities with three axes; RuntimeError when the solver does not
         reach the optimum.
     Example:

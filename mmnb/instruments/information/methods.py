@@ -84,9 +84,8 @@ def _table(
     rng = np.random.default_rng(seed)
     draws = np.array([once(rng.integers(a.n, size=a.n)) for _ in range(DRAWS)])
     low, high = np.quantile(draws - draws.mean(), [0.025, 0.975])  # around the estimate: resamples have their own bias
-    return MutualInformation(
-        Estimate(value, value + float(low), value + float(high), n=a.n), "table", a.n, np.array([value])
-    )
+    estimate = Estimate(value, value + float(low), value + float(high), n=a.n)
+    return MutualInformation(estimate, "table", a.n, np.array([value]))
 
 
 def _excess(table: np.ndarray, n: int) -> float:
