@@ -112,9 +112,7 @@ def from_curves(
     for name, curve in curves.items():
         lengths = {len(curve.get(kind, ())) for kind in ("train", "held_out")}
         if len(lengths) > 1 or 0 in lengths:
-            raise ValueError(
-                f"from_curves: {name} has {sorted(curve)}; expected 'train', 'held_out' of one length above 0"
-            )
+            raise ValueError(f"from_curves: {name} has {sorted(curve)}; expected 'train', 'held_out' of one length > 0")
         points[name] = tuple(Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
     return points
 

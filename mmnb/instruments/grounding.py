@@ -82,8 +82,7 @@ def to_regions(attention: Tensor, query: Tensor, first_region: int, n_regions: i
     Args:
         attention: (n, layers, heads, S, S), rows = queries, sequence = [words | regions].
         query: (n,) int64, position of each query word.
-        first_region: Position of the first region.
-        n_regions: Number of regions.
+        first_region, n_regions: Position of the first region, and number of regions.
     Raises: ValueError on another shape, positions outside, NaN, or rows that do not sum to 1 (to 1e-3).
     Example:
         >>> maps = torch.full((1, 1, 1, 3, 3), 1 / 3)
@@ -175,8 +174,7 @@ def grounded_arcs(head: Tensor, relation: Tensor, phrase_of: Tensor) -> Arcs:
     """All arcs with an end that is the *last word* of a phrase; the other end is the query. Both ends may be.
 
     Args:
-        head: (n, L) int64, position of each word's head, -1 for none.
-        relation: (n, L) int64, relation of each word to its head.
+        head, relation: (n, L) int64, position of each word's head (-1 for none), and its relation to it.
         phrase_of: (n, L) int64, number of the phrase whose last word stands here, -1 elsewhere.
     Example:
         >>> head, relation = torch.tensor([[1, -1]]), torch.tensor([[4, 0]])  # word 1 -amod-> word 0, word 1 grounded
@@ -248,7 +246,7 @@ def nearest_to_mean_accuracy(feature: Tensor, match: Tensor, valid: Tensor) -> f
     """
     _check_masks(match, valid)
     if feature.shape[:2] != match.shape or feature.isnan().any():
-        raise ValueError(f"nearest_to_mean_accuracy: got feature {tuple(feature.shape)}, NaN or not (n, R, d)")
+        raise ValueError(f"nearest_to_mean_accuracy: got feature {tuple(feature.shape)}, or NaN; expected (n, R, d)")
     mean = (feature * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
     distance = (feature - mean[:, None]).square().sum(-1)
     return confident_accuracy(-distance, match, valid)

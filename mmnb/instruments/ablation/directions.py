@@ -107,8 +107,7 @@ def language_for_vision(
 
     Args:
         predict, inputs, phrase, aligned: As in `vision_for_language`.
-        target: (n,) int64, the region to score, one of the aligned.
-        label: (n, C), its distribution over classes.
+        target, label: (n,) int64, the region to score, one of the aligned; (n, C), its distribution over classes.
         mask_id, seed, conditions, batch_size, progress: As in `vision_for_language`.
         special: Ids that are never masked.
         global_index, replacement, mean: As in `ablate_regions`.

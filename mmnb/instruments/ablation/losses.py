@@ -14,8 +14,7 @@ def mlm_bits(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
 
     Args:
         logits: (n, L, V).
-        target: (n, L) int64, the original wordpieces.
-        where: (n, L) bool, the masked places.
+        target, where: (n, L) int64, the original wordpieces; (n, L) bool, the masked places.
     Example:
         >>> mlm_bits(torch.zeros(1, 3, 8), torch.tensor([[0, 5, 1]]), torch.tensor([[False, True, True]])).tolist()
         [3.0]
@@ -49,9 +48,7 @@ def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
         2.0
     """
     if target.shape != logits.shape or target.ndim != 2:
-        raise ValueError(
-            f"mrc_kl_bits: got shapes {tuple(target.shape)} and {tuple(logits.shape)}; expected one (n, C)"
-        )
+        raise ValueError(f"mrc_kl_bits: got shapes {[*target.shape]} and {[*logits.shape]}; expected one shape (n, C)")
     if logits.isnan().any() or target.isnan().any():
         raise ValueError("mrc_kl_bits: got NaN; expected numbers")
     if (target < 0).any() or ((target.double().sum(1) - 1).abs() > 1e-3).any():

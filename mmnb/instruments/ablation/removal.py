@@ -92,8 +92,7 @@ def iot(regions: Tensor, gold: Tensor, *, pixels: bool = False) -> Tensor:
     """Intersection over target `|region ∩ gold| / |gold|`, (R, G) float64: 1 for a region that contains the gold box.
 
     Args:
-        regions: (R, 4), left, top, right, bottom.
-        gold: (G, 4) in the same unit.
+        regions, gold: (R, 4) and (G, 4), left, top, right, bottom, in one unit.
         pixels: Whether the last pixel lies inside (+1), as in code for pixel boxes.
     Raises: ValueError on empty input, NaN, boxes without area or with exchanged corners.
     Example:
@@ -158,7 +157,7 @@ def _boxes(name: str, boxes: Tensor, pixels: bool) -> Tensor:
         raise ValueError(f"overlap: {name} hold {int((~boxes.isfinite()).sum())} NaN or infinite numbers")
     if (boxes[:, 2:] < boxes[:, :2]).any() or (not pixels and (boxes[:, 2:] == boxes[:, :2]).any()):
         raise ValueError(
-            f"overlap: a box of {name} has no area, or exchanged corners; expected left, top < right, bottom"
+            f"overlap: {name} without area, or with exchanged corners; expected left < right, top < bottom"
         )
     return boxes
 

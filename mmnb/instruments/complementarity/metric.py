@@ -162,8 +162,7 @@ def from_classifiers(
     """The metric from three cross-fitted classifiers of the same kind: `from_losses` of `information.held_out_losses`.
 
     Args:
-        a, b: (n, …), the two modalities.
-        y: (n,) labels.
+        a, b, y: (n, …), the two modalities, and (n,) labels.
         classifier, folds, progress: As for `held_out_losses`.
         seed: Of the folds and the bootstrap.
         subtract_shuffled: Subtract from each classifier's gain over H(y) its gain when the labels are shuffled.
@@ -193,8 +192,7 @@ def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int 
     any sign and size. The paper evaluates on the training set, as `held_out=0` does here.
 
     Args:
-        a, b: (n, d) numbers.
-        y: (n,) labels.
+        a, b, y: (n, d) numbers, and (n,) labels.
         method, seed, options: As for `information.mi`.
     Source: Section 4.2 and figure 2 of the complementarity paper.
     """

@@ -69,8 +69,7 @@ def robustness(
     x -> x + epsilon * sign(gradient of the cross-entropy in x), clipped to the range if there is one.
     Args:
         f: Differentiable, (a, b) -> (n, classes) logits.
-        a, b: (n, …) float, the two modalities.
-        y: (n,) int64 labels.
+        a, b, y: (n, …) float, the two modalities, and (n,) int64 labels.
         mean_a, mean_b: Means over training rows, of the shape of one row.
         variance: Of the noise, in squared units of the input.
         epsilon: Step of the attack, in units of the input.
@@ -115,8 +114,7 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
 
     Args:
         fit: fit(x, y) -> predict, predict(x) -> (m, classes) probabilities, such as `information.mlp()`.
-        a, b: (n, …) arrays or tensors.
-        y: (n,) labels from 0.
+        a, b, y: (n, …) arrays or tensors, and (n,) labels from 0.
         test: (n,) bool, the rows to predict; the models are trained on the others.
     Raises: ValueError on different lengths, or when either part has no rows; TypeError when `test` is not bool.
     Example:

@@ -25,11 +25,7 @@ def normalize(a: Embeddings) -> Tensor:
 
 
 def check_embeddings(a: Embeddings, b: Embeddings, *, paired: bool = True) -> tuple[Tensor, Tensor]:
-    """Both modalities as float64 unit rows of one space.
-
-    Raises: TypeError on anything but a tensor or an array of float32 or float64; ValueError on another shape, NaN,
-        infinity, rows of another length, or unequal d (or n, where `paired`).
-    """
+    """Both modalities as float64 unit rows of one space; TypeError or ValueError on anything else."""
     a, b = unit_rows(a, "a"), unit_rows(b, "b")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"embeddings: a has {a.shape[1]} dimensions and b {b.shape[1]}; expected one common space")

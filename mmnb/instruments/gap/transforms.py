@@ -31,7 +31,7 @@ def shift(
     delta = a.mean(0) - b.mean(0) if vector is None else torch.as_tensor(vector).to(a)
     if delta.shape != a.shape[1:] or not delta.isfinite().all():
         raise ValueError(
-            f"shift: got vector {tuple(delta.shape)}; expected {a.shape[1]} finite numbers, one per dimension"
+            f"shift: vector is {tuple(delta.shape)}; expected {a.shape[1]} finite numbers, one per dimension"
         )
     return normalize(a if sides == "b" else a - lam * delta), normalize(b if sides == "a" else b + lam * delta)
 

@@ -63,14 +63,11 @@ def held_out_losses(
         raise ValueError(f"held_out_losses: got folds={folds}; expected at least 2")
     y = labels(y, "held_out_losses", fewest=2 if given is not None else int(folds))
     if not (isinstance(classifier, BaseEstimator) or callable(classifier)):
-        raise TypeError(
-            f"held_out_losses: got {type(classifier).__name__}; expected a classifier or a function fit(a, y)"
-        )
+        raise TypeError(f"held_out_losses: got {type(classifier).__name__}; expected a classifier, or fit(a, y)")
     if length(a) != len(y) or (given is not None and given.shape != y.shape):
-        raise ValueError(
-            f"held_out_losses: got {length(a)} rows of a, {len(y)} labels, folds {folds}; expected one length"
-        )
-    fold = given if given is not None else _deal(y, int(folds), seed)
+        got = f"{length(a)} rows of a, {len(y)} labels, folds {folds}"
+        raise ValueError(f"held_out_losses: got {got}; expected one length")
+    fold = _deal(y, int(folds), seed) if given is None else given
     shares = np.bincount(y) / len(y)
     log_p = np.empty((len(y), len(shares)))
     hidden = None if progress is None else not progress
@@ -100,8 +97,7 @@ def calibrated_losses(
 
     Formula: p' ~ shares (p / shares)^beta, beta from 0 to 3 with the least mean loss on the rows `on`.
     Args:
-        log_p: (n, classes) log-probabilities.
-        y: (n,) labels from 0.
+        log_p, y: (n, classes) log-probabilities, and (n,) labels from 0.
         shares: (classes,), all above 0.
         on: (log_p, y) of other rows, such as a validation split.
     Raises: ValueError on shapes that differ, or shares that are not above 0.

@@ -183,9 +183,7 @@ def neural(
         got = f"seeds={seeds}, steps={steps}, hidden={hidden}, held_out={held_out}"
         raise ValueError(f"{method}: got {got}; expected seeds, hidden >= 1, steps >= {EVALUATIONS}, 0 <= held_out < 1")
     if n_train < batch or batch < 2 or 0 < n_test < 2 * SHUFFLES:
-        raise ValueError(
-            f"{method}: got {n_train} of {a.n} rows, batch={batch}; expected at least one batch of 2 or more"
-        )
+        raise ValueError(f"{method}: got {n_train} of {a.n} rows, batch={batch}; expected at least one batch of 2")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sides = [_side(v, device) for v in (a, b)]

@@ -99,7 +99,7 @@ def variable(value: Any, name: str) -> Variable:
     lengths = {len(part) for part in (*numbers, *codes)}
     if len(lengths) != 1:
         raise ValueError(f"{name}: its parts have {sorted(lengths)} rows; expected one length")
-    none = np.zeros((*lengths, 0))
+    none = np.zeros((lengths.pop(), 0))
     return Variable(np.concatenate([none, *numbers], 1), np.concatenate([none.astype(np.int64), *codes], 1))
 
 

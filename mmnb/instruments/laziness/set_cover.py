@@ -25,7 +25,7 @@ class Covers(Result):
     Attributes:
         alone: (b_1, b_2), features learnt by the two uni-modal learners.
         joint, paired: (k_1, k_2) and k_paired, uni-modal and paired features learnt by the joint learner.
-        ensemble_test, joint_test: Share of new examples explained by some feature of the uni-modal learners, of the joint.
+        ensemble_test, joint_test: Share of new examples explained by a feature of the uni-modal or the joint learners.
     """
 
     alone: tuple[int, int]
