@@ -21,6 +21,7 @@ def to_rst(lines: list[str]) -> list[str]:
             state = "paragraph"
             continue
         if _HEADER.fullmatch(line):
+            found += [""] if found and found[-1] else []  # else its list would continue the paragraph above
             state = "section"
         elif line.lstrip().startswith(">>>"):
             state = "doctest"

@@ -4,8 +4,7 @@
     generalising G = L^V_before - L^V_after,   OGR = dO / G,   w_i proportional to G_i / dO_i^2, sum 1.
 
 Our choices where the paper leaves them open: a model that got worse on held-out data (G <= 0) has weight 0, where public
-code takes |G|; |dO| is at least `floor`; losses are means over examples, so uneven batches make no difference; if every
-G <= 0, `weights` raises an error.
+code takes |G|; |dO| is at least `floor`; losses are means over examples, so uneven batches make no difference.
 
 Source: Wang, Tran & Feiszli, "What makes training multi-modal classification networks hard?", CVPR 2020, equation 3,
 proposition 1, algorithms 1 to 3. The paper's estimation code was never released.
@@ -51,23 +50,14 @@ def ogr(before: Losses, after: Losses) -> Ogr:
     """Overfitting per unit of generalisation between two checkpoints of a training.
 
     Formula: dO / G where G > 0, else infinity (dO > 0) or 0 (dO <= 0).
-
     Args:
-        before: Mean (train, held_out) losses in nats at the first checkpoint; finite, not negative.
-        after: The same at the second checkpoint.
-
-    Returns:
-        The ratio with its two parts.
-
-    Raises:
-        ValueError: On a loss that is negative or not finite.
-
+        before, after: Mean losses in nats at both checkpoints.
+    Raises: ValueError on a loss that is negative or not finite.
     Example:
         >>> [round(value, 3) for value in ogr(Losses(2.0, 2.1), Losses(1.0, 1.5))]
         [0.4, 0.6, 0.667]
 
-    Source:
-        Equation 3.
+    Source: Equation 3.
     """
     for name, moment in (("before", before), ("after", after)):
         if not all(math.isfinite(loss) and loss >= 0 for loss in moment):
@@ -80,20 +70,13 @@ def ogr(before: Losses, after: Losses) -> Ogr:
 
 
 def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR) -> dict[str, float]:
-    """Gradient-Blending weights of several losses.
+    """Gradient-Blending weights of several losses, by name; not negative, sum 1.
 
     Formula: w_i = max(G_i, 0) / max(|dO_i|, floor)^2, divided by their sum.
-
     Args:
         points: Name -> (before, after) as in `ogr`, for each modality trained alone and for the joint model.
         floor: Smallest |dO| in the denominator, nats, above 0.
-
-    Returns:
-        Name -> weight; not negative, sum 1.
-
-    Raises:
-        ValueError: When nothing generalised (every G <= 0), there are no points, or floor <= 0; and as `ogr`.
-
+    Raises: ValueError when nothing generalised (every G <= 0), there are no points, or floor <= 0; and as `ogr`.
     Example:
         >>> start = Losses(2.0, 2.1)
         >>> ends = {"m1": Losses(1.0, 1.5), "m2": Losses(0.2, 1.8), "joint": Losses(0.5, 1.4)}
@@ -101,8 +84,7 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
         >>> {name: round(w, 4) for name, w in found.items()}
         {'m1': 0.7535, 'm2': 0.0268, 'joint': 0.2198}
 
-    Source:
-        Proposition 1 with the estimates of section 3.4; floor and the rule for G <= 0 are ours.
+    Source: Proposition 1 with the estimates of section 3.4; floor and the rule for G <= 0 are ours.
     """
     if not points or not floor > 0:
         raise ValueError(f"weights: got {len(points)} points, floor={floor}; expected one or more, floor above 0")
@@ -111,9 +93,8 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
     total = sum(raw.values())
     if total <= 0:
         gains = {name: round(m.generalising, 4) for name, m in measured.items()}
-        raise ValueError(
-            f"weights: nothing generalised, G = {gains}; expected some G above 0: train longer, or with a smaller learning rate"
-        )
+        wanted = "expected some G above 0: train longer, or with a smaller learning rate"
+        raise ValueError(f"weights: nothing generalised, G = {gains}; {wanted}")
     return {name: value / total for name, value in raw.items()}
 
 
@@ -124,21 +105,15 @@ def from_curves(
 
     Args:
         curves: Name -> {"train": losses, "held_out": losses}, one loss an epoch.
-        first: Index of the epoch before.
-        last: Index of the epoch after.
-
-    Raises:
-        ValueError: When a curve is missing or empty, or its two lists differ in length.
+        first, last: Index of the epoch before, and of the epoch after.
+    Raises: ValueError when a curve is missing or empty, or its two lists differ in length.
     """
     points = {}
     for name, curve in curves.items():
         lengths = {len(curve.get(kind, ())) for kind in ("train", "held_out")}
         if len(lengths) > 1 or 0 in lengths:
-            raise ValueError(
-                f"from_curves: {name} has {sorted(curve)}; expected 'train' and 'held_out' of one length above 0"
-            )
-        before, after = (Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
-        points[name] = (before, after)
+            raise ValueError(f"from_curves: {name} has {sorted(curve)}; expected 'train', 'held_out' of one length > 0")
+        points[name] = tuple(Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
     return points
 
 

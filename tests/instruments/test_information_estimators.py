@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from mmnb.data import known_information as known
 from mmnb.instruments import information
 from mmnb.instruments.information import calibrated_losses, entropy, held_out_losses, mi, mlp
-from mmnb.instruments.information.critics import Critics, Mine, Side, infonce, log_mean_exp, value
+from mmnb.instruments.information.neural import Critics, Mine, Side, infonce, log_mean_exp, value
 
 SUITE = known.suite()
 

@@ -6,8 +6,7 @@ what is removed (`ablation_mask`: nothing, the aligned part, as much at random, 
 `normalized_drop`). `vision_for_language` and `language_for_vision` combine them for any model behind a five-line
 adapter.
 
-Source:
-    Frank, Bugliarello & Elliott, "Vision-and-Language or Vision-for-Language?", EMNLP 2021.
+Source: Frank, Bugliarello & Elliott, "Vision-and-Language or Vision-for-Language?", EMNLP 2021.
 """
 
 from mmnb.aliases import renamed
@@ -20,29 +19,23 @@ from mmnb.instruments.ablation.losses import (
     relative_change,
     unigram_entropy,
 )
-from mmnb.instruments.ablation.masks import CONDITIONS, ablation_mask, phrase_span, span_mask
-from mmnb.instruments.ablation.regions import REPLACEMENTS, ablate_regions, aligned, iot, iou
+from mmnb.instruments.ablation.removal import (
+    CONDITIONS,
+    REPLACEMENTS,
+    ablate_regions,
+    ablation_mask,
+    aligned,
+    iot,
+    iou,
+    phrase_span,
+    span_mask,
+)
 
 __all__ = [
-    "CONDITIONS",
-    "REPLACEMENTS",
-    "Inputs",
-    "ablate_regions",
-    "ablation_mask",
-    "aligned",
-    "iot",
-    "iou",
-    "language_for_vision",
-    "marginal_kl",
-    "mlm_bits",
-    "mrc_kl_bits",
-    "normalized_drop",
-    "phrase_span",
-    "relative_change",
-    "span_mask",
-    "unigram_entropy",
-    "vision_for_language",
-]
+    "CONDITIONS", "REPLACEMENTS", "Inputs", "ablate_regions", "ablation_mask", "aligned", "iot", "iou",
+    "language_for_vision", "marginal_kl", "mlm_bits", "mrc_kl_bits", "normalized_drop", "phrase_span",
+    "relative_change", "span_mask", "unigram_entropy", "vision_for_language",
+]  # fmt: skip
 
 _RENAMED = {
     "plan": "ablation_mask",

@@ -1,6 +1,5 @@
 """Both directions: remove vision and predict words, or remove words and predict a region."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,9 +7,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from mmnb import aliases
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
-from mmnb.instruments.ablation.masks import CONDITIONS, draw_mask
-from mmnb.instruments.ablation.regions import ablate_regions
+from mmnb.instruments.ablation.removal import CONDITIONS, ablate_regions, ablation_mask
 from mmnb.instruments.checks import refuse_train_mode
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
@@ -57,15 +56,12 @@ def vision_for_language(
         phrase: (n, L) bool, the wordpieces to predict; all become `mask_id`.
         aligned: (n, R) bool, the regions that show the phrase.
         mask_id: Id of the mask token.
-        seed: Seed of the condition "random".
+        seed: Of the condition "random"; a `generator` in its place is deprecated.
         conditions: Some of "none", "aligned", "random", "all".
         replacement, mean, global_index, recompute: As in `ablate_regions`.
         batch_size: Captions per call of the model.
         progress: Whether a bar is shown; None shows it in a terminal.
-        generator: Deprecated, continues another stream of random numbers instead of `seed`.
-
-    Source:
-        Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
+    Source: Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
     """
     refuse_train_mode(predict, "vision_for_language")
     draw = _generator(seed, generator)
@@ -74,7 +70,7 @@ def vision_for_language(
     valid = _without_global(inputs.region_mask, global_index)
 
     def changed(condition: str) -> Inputs:
-        ablate = draw_mask(condition, aligned, valid, draw)
+        ablate = ablation_mask(condition, aligned, valid, seed=draw)
         feature, seen = ablate_regions(inputs.feature, inputs.region_mask, ablate, **options)
         return Inputs(masked, inputs.token_mask, feature, inputs.box, seen)
 
@@ -111,15 +107,12 @@ def language_for_vision(
 
     Args:
         predict, inputs, phrase, aligned: As in `vision_for_language`.
-        target: (n,) int64, the region to score, one of the aligned.
-        label: (n, C), its distribution over classes.
-        mask_id, seed, conditions, batch_size, progress, generator: As in `vision_for_language`.
+        target, label: (n,) int64, the region to score, one of the aligned; (n, C), its distribution over classes.
+        mask_id, seed, conditions, batch_size, progress: As in `vision_for_language`.
         special: Ids that are never masked.
         global_index, replacement, mean: As in `ablate_regions`.
         recompute: False keeps the global region's feature from before the masking, as the released code does.
-
-    Source:
-        Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
+    Source: Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
     """
     refuse_train_mode(predict, "language_for_vision")
     draw = _generator(seed, generator)
@@ -131,7 +124,7 @@ def language_for_vision(
     words = inputs.token_mask & ~torch.isin(inputs.tokens, torch.tensor(list(special), dtype=inputs.tokens.dtype))
 
     def changed(condition: str) -> Inputs:
-        tokens = torch.where(draw_mask(condition, phrase, words, draw), mask_id, inputs.tokens)
+        tokens = torch.where(ablation_mask(condition, phrase, words, seed=draw), mask_id, inputs.tokens)
         return Inputs(tokens, inputs.token_mask, feature, inputs.box, seen)
 
     def loss(rows: slice, regions: Tensor) -> Tensor:
@@ -144,8 +137,7 @@ def language_for_vision(
 def _generator(seed: int, generator: torch.Generator | None) -> torch.Generator:
     if generator is None:
         return torch.Generator().manual_seed(seed)
-    text = "ablation: generator= is now seed=, an int; the old name goes with the next release"
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    aliases.warn("ablation: generator=", "seed=, an int", stacklevel=3)
     return generator
 
 

@@ -14,9 +14,7 @@ def mlm_bits(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
 
     Args:
         logits: (n, L, V).
-        target: (n, L) int64, the original wordpieces.
-        where: (n, L) bool, the masked places.
-
+        target, where: (n, L) int64, the original wordpieces; (n, L) bool, the masked places.
     Example:
         >>> mlm_bits(torch.zeros(1, 3, 8), torch.tensor([[0, 5, 1]]), torch.tensor([[False, True, True]])).tolist()
         [3.0]
@@ -36,9 +34,7 @@ def mlm_bits(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
 def _check_masked(where: Tensor) -> None:
     empty = int((~where.any(1)).sum())
     if empty:
-        raise ValueError(
-            f"masked words: {empty} items have no masked place (beyond the length limit?); expected one each"
-        )
+        raise ValueError(f"masked words: {empty} items have none (beyond the length limit?); expected one each")
 
 
 def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
@@ -47,14 +43,12 @@ def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
     Args:
         target: (n, C), distributions over the detector's classes.
         logits: (n, C).
-
     Example:
         >>> mrc_kl_bits(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.zeros(1, 4)).item()
         2.0
     """
     if target.shape != logits.shape or target.ndim != 2:
-        shapes = f"{tuple(target.shape)} and {tuple(logits.shape)}"
-        raise ValueError(f"mrc_kl_bits: got shapes {shapes}; expected one shape (n, C)")
+        raise ValueError(f"mrc_kl_bits: got shapes {[*target.shape]} and {[*logits.shape]}; expected one shape (n, C)")
     if logits.isnan().any() or target.isnan().any():
         raise ValueError("mrc_kl_bits: got NaN; expected numbers")
     if (target < 0).any() or ((target.double().sum(1) - 1).abs() > 1e-3).any():
@@ -69,10 +63,8 @@ def unigram_entropy(target: Tensor, where: Tensor, n_words: int) -> float:
     Frequencies have the weights of `mlm_bits`, so no other single distribution has a lower loss.
 
     Args:
-        target: (n, L) int64, as in `mlm_bits`.
-        where: (n, L) bool.
+        target, where: As in `mlm_bits`.
         n_words: Size of the vocabulary.
-
     Example:
         >>> unigram_entropy(torch.tensor([[0, 1], [2, 3]]), torch.ones(2, 2, dtype=torch.bool), 8)
         2.0
@@ -113,10 +105,8 @@ def normalized_drop(none: Tensor, ablated: Tensor, ceiling: float) -> float:
     compared across modalities, and stays finite where the loss without ablation is near 0.
 
     Args:
-        none: Losses in bits without ablation.
-        ablated: Losses in bits with it.
+        none, ablated: Losses in bits without ablation, and with it.
         ceiling: From `unigram_entropy` or `marginal_kl`.
-
     Example:
         >>> normalized_drop(torch.tensor([1.0]), torch.tensor([2.0]), 4.0)
         0.25

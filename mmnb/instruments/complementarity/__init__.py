@@ -17,17 +17,6 @@ from mmnb.instruments.complementarity.metric import (
 from mmnb.instruments.complementarity.robustness import Robustness, retrained, robustness
 
 __all__ = [
-    "Complementarity",
-    "Robustness",
-    "bayes_error",
-    "fano",
-    "fano_exact",
-    "feder_merhav",
-    "from_classifiers",
-    "from_losses",
-    "from_table",
-    "from_three_terms",
-    "retrained",
-    "robustness",
-    "squared_error_gap",
-]
+    "Complementarity", "Robustness", "bayes_error", "fano", "fano_exact", "feder_merhav", "from_classifiers",
+    "from_losses", "from_table", "from_three_terms", "retrained", "robustness", "squared_error_gap",
+]  # fmt: skip

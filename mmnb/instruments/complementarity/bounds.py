@@ -9,27 +9,19 @@ from mmnb.instruments.information.exact import checked
 
 
 def bayes_error(table: np.ndarray, observed: str = "ab") -> float:
-    """Error of the best possible classifier that observes a, b, both or neither.
+    """Error of the best possible classifier that observes a, b, both or neither, from 0 to 1 - 1/n_y.
 
     Formula: 1 - sum_x max_y p(x, y), x what is observed.
-
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
         observed: "ab", "a", "b" or "".
-
-    Returns:
-        From 0 to 1 - 1/n_y.
-
-    Raises:
-        ValueError: When it is not a table of probabilities with three axes, or on another `observed`.
-
+    Raises: ValueError when it is not a table of probabilities with three axes, or on another `observed`.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
         >>> bayes_error(xor), bayes_error(xor, "a")
         (0.0, 0.5)
 
-    Source:
-        Section 3.1 of the complementarity paper.
+    Source: Section 3.1 of the complementarity paper.
     """
     p = checked(table, "bayes_error", axes=3)
     if observed not in ("ab", "a", "b", ""):
@@ -44,13 +36,11 @@ def fano(nats: float, classes: int) -> float:
     Args:
         nats: H(y | what is observed), 0 to log C.
         classes: C, at least 2.
-
     Example:
         >>> fano(math.log(2), 2), round(fano(math.log(10), 10), 3)
         (0.0, 0.699)
 
-    Source:
-        Fano 1961; theorem 3.1 of the complementarity paper.
+    Source: Fano 1961; theorem 3.1 of the complementarity paper.
     """
     _check(nats, classes, "fano")
     return (nats - math.log(2)) / math.log(classes)
@@ -63,8 +53,7 @@ def feder_merhav(nats: float) -> float:
         >>> round(feder_merhav(math.log(2)), 6)
         0.5
 
-    Source:
-        Feder & Merhav 1994; theorem 3.1 of the complementarity paper.
+    Source: Feder & Merhav 1994; theorem 3.1 of the complementarity paper.
     """
     if not (math.isfinite(nats) and nats >= 0):
         raise ValueError(f"feder_merhav: got {nats} nats; expected a finite entropy from 0")
@@ -76,16 +65,11 @@ def fano_exact(nats: float, classes: int = 2) -> float:
 
     Args:
         nats, classes: As for `fano`.
-
-    Returns:
-        From 0 to 1 - 1/C.
-
     Example:
         >>> round(fano_exact(math.log(2)), 6), round(fano_exact(math.log(10), 10), 6)
         (0.5, 0.9)
 
-    Source:
-        Cover & Thomas, theorem 2.10.1, before it is weakened.
+    Source: Cover & Thomas, theorem 2.10.1, before it is weakened.
     """
     _check(nats, classes, "fano_exact")
     top = 1 - 1 / classes
@@ -103,17 +87,14 @@ def squared_error_gap(gain: float, width: float) -> float:
     """Upper bound of the rise in mean squared error when a modality goes missing, for y in an interval.
 
     Formula: width^2 * gain / 2. For y in [0, 1] that is gain / 2; for y in [-1, 1] it is 2 gain (the paper: gain / 2).
-
     Args:
         gain: I(b; y | a) in nats, >= 0.
         width: Of the interval that holds y, > 0.
-
     Example:
         >>> squared_error_gap(0.5, width=2.0)
         1.0
 
-    Source:
-        Pinsker: |E[y|a,b] - E[y|a]| <= width * (total variation), whose mean square is at most gain / 2. Corrects eq. 4.
+    Source: Pinsker, |E[y|a,b] - E[y|a]| <= width * (total variation); total variation^2 <= gain / 2. Corrects eq. 4.
     """
     if not (math.isfinite(gain) and gain >= 0 and width > 0):
         raise ValueError(f"squared_error_gap: got gain={gain}, width={width}; expected gain >= 0 nats and width > 0")

@@ -9,8 +9,8 @@ import numpy as np
 from mmnb import aliases
 from mmnb.instruments.batches import length
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.information.classifiers import held_out_losses
 from mmnb.instruments.information.exact import checked, entropy, mutual_information
-from mmnb.instruments.information.held_out import held_out_losses
 from mmnb.instruments.information.methods import mi
 from mmnb.instruments.information.variables import labels
 from mmnb.instruments.result import Result
@@ -26,8 +26,7 @@ class Complementarity(Result):
     Attributes:
         gain_a, gain_b: I(a;y|b) and I(b;y|a), nats. Estimates may be slightly negative.
         information: I(a,b;y), nats, or H(y) with denominator "labels".
-        denominator: "information" or "labels".
-        method: "table", "classifiers" or the name of an estimator.
+        denominator, method: "information" or "labels"; "table", "classifiers" or the name of an estimator.
         min_information: Information, nats, below which there is no metric.
         n: Number of rows, None for a table.
         intervals: 95 % bootstrap intervals over rows, by name of the estimate.
@@ -62,40 +61,26 @@ class Complementarity(Result):
 
     @property
     def metric(self) -> float:
-        """(gain_a + gain_b) / information: 0 redundant, 1 unique, 2 only together.
-
-        Raises:
-            ValueError: When the information is too small to divide by.
-        """
+        """(gain_a + gain_b) / information: 0 redundant, 1 unique, 2 only together. ValueError unless `has_metric`."""
         if not self.has_metric:
-            raise ValueError(
-                f"Complementarity.metric: got {self.information:.4f} nats about the label; expected more than {self.min_information}: "
-                "a ratio of so little would be noise"
-            )
+            wanted = f"expected more than {self.min_information}: a ratio of so little would be noise"
+            raise ValueError(f"Complementarity.metric: got {self.information:.4f} nats about the label; {wanted}")
         return (self.gain_a + self.gain_b) / self.information
 
 
 def from_table(table: np.ndarray) -> Complementarity:
-    """The metric of a known joint distribution, exactly.
+    """The metric of a known joint distribution, exactly: without intervals, from 1e-9 nats of information.
 
     Formula: (I(a;y|b) + I(b;y|a)) / I(a,b;y) = (U_a + U_b + 2 S) / (R + U_a + U_b + S) in terms of `information.pid`.
-
     Args:
         table: (n_a, n_b, n_y), joint probabilities.
-
-    Returns:
-        No intervals; no metric below 1e-9 nats of information.
-
-    Raises:
-        ValueError: When it is not a table of probabilities with three axes.
-
+    Raises: ValueError when it is not a table of probabilities with three axes.
     Example:
         >>> xor = np.zeros((2, 2, 2)); xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
         >>> round(from_table(xor).metric, 9)
         2.0
 
-    Source:
-        Section 3.1 of the complementarity paper; the identity with the atoms is ours.
+    Source: Section 3.1 of the complementarity paper; the identity with the atoms is ours.
     """
     p = checked(table, "complementarity.from_table", axes=3)
     gains = mutual_information(p, 0, 2, given=1), mutual_information(p, 1, 2, given=0)
@@ -116,28 +101,20 @@ def from_losses(
 
     Formula: with H(y|.) the mean loss, gain_a = H(y|b) - H(y|a,b), gain_b = H(y|a) - H(y|a,b), and the information is
     H(y) - H(y|a,b), or H(y) with denominator "labels", as if both together determined the label.
-
     Args:
         loss_a, loss_b, loss_ab: (n,) -log p of the true label, nats.
         y: (n,) labels.
         denominator: "information" or "labels".
         min_information: Smallest information for a ratio, nats.
-        seed: Of the bootstrap (1000 resamples of rows, percentiles).
-
-    Returns:
-        The intervals cover the test sample, not the training. The metric has none if a resample has no information.
-
-    Raises:
-        TypeError: On real-valued labels.
-        ValueError: On lengths that differ, losses that are not finite, constant labels, or another denominator.
-
+        seed: Of the bootstrap (1000 resamples of rows, percentiles). It covers the test sample, not the training, and
+            gives no interval of the metric if a resample has no information.
+    Raises: TypeError on real-valued labels; ValueError on constant ones, lengths that differ, NaN or infinite losses.
     Example:
         >>> y, one, both = np.array([0, 1] * 50), np.full(100, 0.693), np.zeros(100)  # XOR
         >>> round(from_losses(one, one, both, y).metric, 2)
         2.0
 
-    Source:
-        Ours, in place of the paper's MINE: every term lies between 0 and H(y), up to noise.
+    Source: Ours, in place of the paper's MINE: every term lies between 0 and H(y), up to noise.
     """
     if np.asarray(loss_a).dtype.kind in "biu" and np.asarray(y).dtype.kind == "f":
         aliases.warn("complementarity.from_losses(y, loss_a, …)", "from_losses(loss_a, loss_b, loss_ab, y)")
@@ -148,8 +125,7 @@ def from_losses(
         shapes = [loss.shape for loss in losses]
         raise ValueError(f"complementarity.from_losses: got shapes {shapes}; expected finite ones of {code.shape}")
     if denominator not in ("information", "labels"):
-        got = f"got denominator {denominator!r}"
-        raise ValueError(f"complementarity.from_losses: {got}; expected 'information' or 'labels'")
+        raise ValueError(f"from_losses: got denominator {denominator!r}; expected 'information' or 'labels'")
     stacked = np.stack(losses, axis=1)
     terms = _terms(code, stacked, denominator)
     rng = np.random.default_rng(seed)
@@ -186,19 +162,15 @@ def from_classifiers(
     """The metric from three cross-fitted classifiers of the same kind: `from_losses` of `information.held_out_losses`.
 
     Args:
-        a, b: (n, …), the two modalities.
-        y: (n,) labels.
+        a, b, y: (n, …), the two modalities, and (n,) labels.
         classifier, folds, progress: As for `held_out_losses`.
         seed: Of the folds and the bootstrap.
         subtract_shuffled: Subtract from each classifier's gain over H(y) its gain when the labels are shuffled.
         denominator, min_information: As for `from_losses`.
-
-    Source:
-        Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
+    Source: Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
     """
     if not length(a) == length(b) == len(y):
-        got = f"{length(a)}, {length(b)}, {len(y)} rows"
-        raise ValueError(f"complementarity.from_classifiers: got {got}; expected one length")
+        raise ValueError(f"from_classifiers: got {length(a)}, {length(b)}, {len(y)} rows; expected one length")
     options = dict(folds=folds, seed=seed, progress=progress)
     inputs = [(a,), (b,), (a, b)]
     losses = [held_out_losses(x, y, classifier, **options) for x in inputs]
@@ -220,12 +192,9 @@ def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int 
     any sign and size. The paper evaluates on the training set, as `held_out=0` does here.
 
     Args:
-        a, b: (n, d) numbers.
-        y: (n,) labels; they enter the critics one-hot in the middle.
+        a, b, y: (n, d) numbers, and (n,) labels.
         method, seed, options: As for `information.mi`.
-
-    Source:
-        Section 4.2 and figure 2 of the complementarity paper.
+    Source: Section 4.2 and figure 2 of the complementarity paper.
     """
     code = labels(y, "complementarity.from_three_terms")
     ab = mi(a, b, method=method, seed=seed, **options).value

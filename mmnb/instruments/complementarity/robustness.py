@@ -35,21 +35,15 @@ class Robustness(Result):
 
     def estimates(self) -> dict[str, Estimate]:
         """Clean accuracy, then each corrupted one, with Wilson intervals over examples."""
-        shares = {"clean": self.clean}
-        shares |= {
-            f"{kind} {side}": s for kind, pair in self.corrupted.items() for side, s in zip("ab", pair, strict=True)
-        }
-        return {name: proportion(round(share * self.n), self.n) for name, share in shares.items()}
+        pairs = self.corrupted.items()
+        shares = {f"{kind} {side}": share[k] for kind, share in pairs for k, side in enumerate("ab")}
+        return {k: proportion(round(s * self.n), self.n) for k, s in {"clean": self.clean, **shares}.items()}
 
     def ratio(self, kind: str) -> float:
-        """Mean accuracy over the two corrupted modalities, divided by the clean accuracy.
-
-        Raises:
-            ValueError: On an unknown kind, or clean accuracy 0.
-        """
+        """Mean accuracy over the two corrupted modalities, divided by the clean one. ValueError if that is 0."""
         if kind not in self.corrupted or self.clean == 0:
-            got = f"kind {kind!r}, clean accuracy {self.clean}"
-            raise ValueError(f"Robustness.ratio: got {got}; expected one of {', '.join(self.corrupted)}, above 0")
+            kinds = ", ".join(self.corrupted)
+            raise ValueError(f"ratio: got kind {kind!r}, clean accuracy {self.clean}; expected one of {kinds}, above 0")
         return sum(self.corrupted[kind]) / 2 / self.clean
 
 
@@ -73,39 +67,29 @@ def robustness(
 
     Formula: missing, x -> mean over training rows; noisy, x -> x + N(0, variance) in every dimension; adversarial (FGSM),
     x -> x + epsilon * sign(gradient of the cross-entropy in x), clipped to the range if there is one.
-
     Args:
         f: Differentiable, (a, b) -> (n, classes) logits.
-        a, b: (n, …) float, the two modalities.
-        y: (n,) int64 labels.
+        a, b, y: (n, …) float, the two modalities, and (n,) int64 labels.
         mean_a, mean_b: Means over training rows, of the shape of one row.
         variance: Of the noise, in squared units of the input.
         epsilon: Step of the attack, in units of the input.
         range_a, range_b: Smallest and largest value allowed; None: any.
-        seed: Of the noise.
+        seed, generator: Of the noise; the generator is deprecated.
         progress: Show a bar over the seven evaluations; None: on a terminal only.
-        generator: Deprecated, in place of `seed`.
-
-    Raises:
-        ValueError: On different lengths, a mean of another shape, NaN, a negative variance or epsilon, or train mode.
-
+    Raises: ValueError on different lengths, a mean of another shape, NaN, negative variance or epsilon, train mode.
     Example:
         >>> a, y, mean = torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), torch.zeros(1)
         >>> found = robustness(lambda a, b: torch.cat([-a, a], 1), a, a.clone(), y, mean_a=mean, mean_b=mean)
         >>> found.clean, found.corrupted["missing"], found.ratio("missing")
         (1.0, (0.5, 1.0), 0.75)
 
-    Source:
-        Section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1.
+    Source: Section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1.
     """
     if not len(a) == len(b) == len(y) or mean_a.shape != a.shape[1:] or mean_b.shape != b.shape[1:] or not len(y):
         shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, y, mean_a, mean_b))
-        raise ValueError(
-            f"robustness: got a, b, y, means of {shapes}; expected one length n >= 1, means of the shape of one row"
-        )
+        raise ValueError(f"robustness: got {shapes}; expected one length n >= 1, means of the shape of one row")
     if not (a.isfinite().all() and b.isfinite().all()) or variance < 0 or epsilon < 0:
-        got = f"variance={variance}, epsilon={epsilon}"
-        raise ValueError(f"robustness: got {got}; expected both from 0, and finite inputs")
+        raise ValueError(f"robustness: got variance={variance}, epsilon={epsilon}; expected both from 0, finite inputs")
     refuse_train_mode(f, "robustness")
     if generator is not None:
         aliases.warn("robustness(generator=…)", "robustness(seed=…)")
@@ -126,21 +110,13 @@ def robustness(
 
 
 def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[float, float]:
-    """Accuracy of models retrained without one modality: they lose its information, but are prepared for its absence.
+    """Accuracy of models retrained without a, and without b: they lose its information, but expect its absence.
 
     Args:
         fit: fit(x, y) -> predict, predict(x) -> (m, classes) probabilities, such as `information.mlp()`.
-        a, b: (n, …) arrays or tensors.
-        y: (n,) labels from 0.
+        a, b, y: (n, …) arrays or tensors, and (n,) labels from 0.
         test: (n,) bool, the rows to predict; the models are trained on the others.
-
-    Returns:
-        Accuracy without a, accuracy without b: one more kind for `Robustness.corrupted`.
-
-    Raises:
-        ValueError: On different lengths, or when either part has no rows.
-        TypeError: When `test` is not bool.
-
+    Raises: ValueError on different lengths, or when either part has no rows; TypeError when `test` is not bool.
     Example:
         >>> from mmnb.instruments.information import mlp
         >>> a, test = np.repeat([[-1.0], [1.0]], 40, axis=0), np.arange(80) % 2 == 0
@@ -148,8 +124,7 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
         >>> retrained(fit, a, np.zeros_like(a), (a[:, 0] > 0).astype(int), test=test)
         (0.5, 1.0)
 
-    Source:
-        Ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
+    Source: Ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
     """
     test, y = np.asarray(test), np.asarray(y)
     if test.dtype != bool:

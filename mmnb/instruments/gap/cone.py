@@ -20,23 +20,18 @@ def cosine_by_depth(
         layers: L functions or modules in eval mode, each taking the output of the one before, (b, ...) to (b, ...).
         batches: A tensor, or an iterable of tensors.
         diagonal: As in `average_cosine`.
-
-    Raises:
-        ValueError: On no layers, no rows, a module in train mode, an output of 0 or NaN, or one row without diagonal.
-
+    Raises: ValueError on no layers or rows, a module in train mode, an output of 0 or NaN, or one row without diagonal.
     Example:
         >>> [round(c, 3) for c in cosine_by_depth([torch.relu], torch.tensor([[1.0, 0.0], [0.0, 1.0]]), diagonal=False)]
         [0.0, 0.0]
 
-    Source:
-        Liang et al. 2022, figure 2b (with diagonal, one batch).
+    Source: Liang et al. 2022, figure 2b (with diagonal, one batch).
     """
     if not layers:
         raise ValueError("cosine_by_depth: got no layers; expected at least one")
     for layer in layers:
         refuse_train_mode(layer, "cosine_by_depth")
-    sums: list[Tensor | float] = [0.0] * (len(layers) + 1)
-    n = 0
+    sums, n = [0.0] * (len(layers) + 1), 0
     with torch.no_grad():
         for h in [batches] if isinstance(batches, Tensor) else batches:
             n += len(h)
@@ -57,8 +52,7 @@ def relu_cosine(c: float | np.ndarray) -> float | np.ndarray:
         >>> round(relu_cosine(0.0), 4), relu_cosine(1.0)
         (0.3183, 1.0)
 
-    Source:
-        Cho & Saul 2009, the arc-cosine kernel of order 1.
+    Source: Cho & Saul 2009, the arc-cosine kernel of order 1.
     """
     c = np.asarray(c, dtype=float)
     if not (np.abs(c) <= 1).all():
@@ -75,16 +69,13 @@ def relu_recursion(depth: int, *, square: float, bias: bool, c: float = 0.0) -> 
 
     Args:
         depth: At least 0.
-        square: Squared length q of the inputs, above 0.
+        square, c: Squared length q of the inputs, above 0, and their cosine.
         bias: Whether the layers have biases.
-        c: Cosine of the inputs.
-
     Example:
         >>> [round(value, 4) for value in relu_recursion(2, square=512, bias=True)]
         [0.0, 0.3193, 0.4959]
 
-    Source:
-        Ours, from Cho & Saul 2009; Liang et al. 2022 prove the direction (theorem 1), not the value.
+    Source: Ours, from Cho & Saul 2009; Liang et al. 2022 prove the direction (theorem 1), not the value.
     """
     if depth < 0 or not square > 0:
         raise ValueError(f"relu_recursion: got depth = {depth}, square = {square}; expected depth >= 0 and square > 0")

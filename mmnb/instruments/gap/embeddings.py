@@ -11,37 +11,21 @@ _UNIT = 1e-5  # float32 rows that were normalised are off by about 1e-7, half-pr
 
 
 def normalize(a: Embeddings) -> Tensor:
-    """Rows scaled to length 1.
+    """Rows (n, d) scaled to length 1, float64, from any floating dtype; half precision is accepted here only.
 
-    Args:
-        a: (n, d) of any floating dtype; half precision is accepted here only.
-
-    Returns:
-        (n, d) float64.
-
-    Raises:
-        TypeError: On integers.
-        ValueError: On another shape, NaN, infinity or a row of zeros.
-
+    Raises: TypeError on integers; ValueError on another shape, NaN, infinity or a row of zeros.
     Example:
         >>> normalize(torch.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]], dtype=torch.float64)
     """
     a, length = _rows_and_lengths(a, "normalize")
     if (length == 0).any():
-        raise ValueError(
-            f"normalize: {int((length == 0).sum())} of {len(a)} rows are 0; expected rows with a direction"
-        )
+        raise ValueError(f"normalize: {int((length == 0).sum())} of {len(a)} rows are 0; expected none")
     return a / length[:, None]
 
 
 def check_embeddings(a: Embeddings, b: Embeddings, *, paired: bool = True) -> tuple[Tensor, Tensor]:
-    """Both modalities as float64 unit rows of one space.
-
-    Raises:
-        TypeError: On anything but a tensor or an array of float32 or float64.
-        ValueError: On another shape, NaN, infinity, rows of another length, or unequal d (or n, where `paired`).
-    """
+    """Both modalities as float64 unit rows of one space; TypeError or ValueError on anything else."""
     a, b = unit_rows(a, "a"), unit_rows(b, "b")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"embeddings: a has {a.shape[1]} dimensions and b {b.shape[1]}; expected one common space")
@@ -53,17 +37,14 @@ def check_embeddings(a: Embeddings, b: Embeddings, *, paired: bool = True) -> tu
 def unit_rows(a: Embeddings, name: str) -> Tensor:
     """`a` as float64 (n, d) if its rows have length 1 and are not in half precision."""
     if getattr(a, "dtype", None) in (torch.float16, torch.bfloat16, np.float16):
-        raise TypeError(
-            f"embeddings: {name} is {a.dtype}; half precision rounds lengths and means. Expected float32 or float64: "
-            "pass it through `gap.normalize` first"
-        )
+        got = f"{name} is {a.dtype}: half precision rounds lengths"
+        raise TypeError(f"embeddings: {got}; expected float32 or float64: pass it through `gap.normalize` first")
     a, length = _rows_and_lengths(a, name)
     off = (length - 1).abs()
     if off.max() > _UNIT:
-        raise ValueError(
-            f"embeddings: {int((off > _UNIT).sum())} of {len(a)} rows of {name} are not of length 1 (off by up to "
-            f"{off.max().item():.2g}); expected unit rows: pass it through `gap.normalize` first"
-        )
+        bad, most = int((off > _UNIT).sum()), off.max().item()
+        got = f"{bad} of {len(a)} rows of {name} are not of length 1 (off by up to {most:.2g})"
+        raise ValueError(f"embeddings: {got}; expected unit rows: pass it through `gap.normalize` first")
     return a
 
 
@@ -89,9 +70,6 @@ def warn_about_repeats(a: Tensor, b: Tensor) -> None:
     for name, rows in (("a", a), ("b", b)):
         repeats = len(rows) - len({row.tobytes() for row in rows.cpu().numpy()})
         if repeats:
-            warnings.warn(
-                f"{repeats} of {len(rows)} rows of {name} repeat another row (one caption used twice?); pairs off the "
-                "diagonal count as wrong, although some of these are right",
-                UserWarning,
-                stacklevel=3,
-            )
+            which = f"{repeats} of {len(rows)} rows of {name} repeat another row (one caption used twice?)"
+            text = f"{which}; pairs off the diagonal count as wrong, although some of these are right"
+            warnings.warn(text, UserWarning, stacklevel=3)

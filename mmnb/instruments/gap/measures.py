@@ -1,7 +1,7 @@
-"""How far apart two modalities lie, and what kind of distance it is.
+"""How far apart two modalities lie, what kind of distance it is, and whether pairs find each other.
 
-Both modalities are rows on the unit sphere, row i of a belonging to row i of b. The gap is the distance of the two
-means, which lie *inside* the sphere and must not be normalised again. It can be written in mean cosines alone (n pairs)
+The gap is the distance of the two means, which lie *inside* the sphere and must not be normalised again. It can be
+written in mean cosines alone (n pairs)
 
     gap^2 = (1 + (n-1) c_a) / n + (1 + (n-1) c_b) / n - 2 (m + (n-1) u) / n
 
@@ -16,6 +16,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
+from torch.nn import functional
 
 from mmnb.aliases import renamed_field
 from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, unit_rows, warn_about_repeats
@@ -36,16 +37,13 @@ def gap_vector(a: Embeddings, b: Embeddings, *, paired: bool = True) -> Tensor:
     """Difference of the two means, `Delta = mean_i a_i - mean_i b_i`, (d,) float64; the means are not normalised again.
 
     Args:
-        a: (n, d) unit rows.
-        b: (n, d) unit rows of the same space.
+        a, b: (n, d) unit rows of one space.
         paired: False allows different numbers of rows.
-
     Example:
         >>> gap_vector(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
         tensor([ 1., -1.], dtype=torch.float64)
 
-    Source:
-        Liang et al. 2022, section 4.2.
+    Source: Liang et al. 2022, section 4.2.
     """
     a, b = check_embeddings(a, b, paired=paired)
     return a.mean(0) - b.mean(0)
@@ -60,8 +58,7 @@ def modality_gap(a: Embeddings, b: Embeddings, *, paired: bool = True) -> float:
         >>> round(modality_gap(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])), 4)
         1.4142
 
-    Source:
-        Liang et al. 2022, section 4.2. Normalising the means first is a mistake: .851 becomes 1.176 on CLIP.
+    Source: Liang et al. 2022, section 4.2. Normalising the means first is a mistake: .851 becomes 1.176 on CLIP.
     """
     return gap_vector(a, b, paired=paired).norm().item()
 
@@ -85,14 +82,12 @@ def average_cosine(a: Embeddings, *, diagonal: bool) -> float:
     Args:
         a: (n, d) unit rows.
         diagonal: Whether pairs of a row with itself count, which adds (1 - c)/n. Papers differ, so there is no default.
-
     Example:
         >>> a = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
         >>> average_cosine(a, diagonal=False), average_cosine(a, diagonal=True)
         (0.0, 0.5)
 
-    Source:
-        Liang et al. 2022, section 2.1 (without diagonal; their figure 2b has it).
+    Source: Liang et al. 2022, section 2.1 (without diagonal; their figure 2b has it).
     """
     a = unit_rows(a, "a")
     return cosine_from_sum(a.sum(0), len(a), diagonal)
@@ -130,8 +125,7 @@ def relative_gap(a: Embeddings, b: Embeddings) -> float:
         >>> relative_gap(torch.eye(2), torch.eye(2)), relative_gap(torch.eye(2), -torch.eye(2))
         (0.0, 0.6666666666666666)
 
-    Source:
-        Schrodi et al. 2025. Ours has one caption per image; theirs leaves out captions of the same image.
+    Source: Schrodi et al. 2025. Ours has one caption per image; theirs leaves out captions of the same image.
     """
     c = mean_cosines(a, b)
     m, w = (1 - c.matched) / 2, ((1 - c.a) / 2 + (1 - c.b) / 2) / 2
@@ -149,8 +143,7 @@ def uniformity(a: Embeddings, b: Embeddings | None = None, *, t: float = 2.0) ->
         >>> round(uniformity(torch.eye(2)), 6)  # one distance, whose square is 2
         -4.0
 
-    Source:
-        Wang & Isola 2020; the form across modalities is that of later papers.
+    Source: Wang & Isola 2020; the form across modalities is that of later papers.
     """
     a, b = check_embeddings(a, a if b is None else b)
     if len(a) < 2:
@@ -177,18 +170,14 @@ def separability(a: Embeddings, b: Embeddings, *, center: bool = False, folds: i
     """Held-out accuracy of a linear classifier that separates the modalities; 1/2 = indistinguishable.
 
     Args:
-        a: (n, d) unit rows.
-        b: (n, d) unit rows; a pair is never split between folds.
+        a, b: (n, d) unit rows; a pair is never split between folds.
         center: Whether the *training* mean of each modality is removed first; means of all rows would leak.
-        folds: From 2 to n.
-        seed: Seed of the folds.
-
+        folds, seed: From 2 to n folds, drawn with this seed.
     Example:
         >>> separability(torch.ones(10, 1), -torch.ones(10, 1))
         1.0
 
-    Source:
-        Fahim et al. 2024, on one split. Logistic regression of scikit-learn with its default penalty.
+    Source: Fahim et al. 2024, on one split. Logistic regression of scikit-learn with its default penalty.
     """
     a, b = (rows.cpu().numpy() for rows in check_embeddings(a, b))
     n = len(a)
@@ -202,3 +191,74 @@ def separability(a: Embeddings, b: Embeddings, *, center: bool = False, folds: i
         model = LogisticRegression(max_iter=1000).fit(rows[train], label[train])
         right += int((model.predict(rows[test]) == label[test]).sum())
     return right / (2 * n)
+
+
+class Loss(NamedTuple):
+    """Contrastive loss in nats: mean of both directions, and each; `a_to_b` finds the partner of each a among the b."""
+
+    symmetric: float
+    a_to_b: float
+    b_to_a: float
+
+    x_to_y, y_to_x = renamed_field("x_to_y", "a_to_b"), renamed_field("y_to_x", "b_to_a")
+
+
+class Recall(NamedTuple):
+    """Share of rows whose partner is retrieved: from a among the b, and from b among the a."""
+
+    a_to_b: float
+    b_to_a: float
+
+    x_to_y, y_to_x = renamed_field("x_to_y", "a_to_b"), renamed_field("y_to_x", "b_to_a")
+
+
+def contrastive_loss(a: Embeddings, b: Embeddings, tau: float, *, batch: int | None = None) -> Loss:
+    """The symmetric InfoNCE loss of CLIP, in nats; constant embeddings have a loss of ln(batch).
+
+    With the logits `l_ij = a_i . b_j / tau` of a batch, `a_to_b = mean_i -log softmax_j(l_ij)_i`, and `b_to_a` is the
+    same over columns. Batches are consecutive rows.
+
+    Args:
+        a, b: (n, d) unit rows, row i of both a pair.
+        tau: Temperature, above 0 (CLIP ends at 1/100).
+        batch: A divisor of n; None takes all n at once.
+    Example:
+        >>> [round(value, 4) for value in contrastive_loss(torch.eye(2), torch.eye(2), tau=1.0)]  # ln(1 + 1/e)
+        [0.3133, 0.3133, 0.3133]
+
+    Source: Radford et al. 2021. The code of Liang et al. 2022 transposes twice, so it averages a_to_b with itself.
+    """
+    a, b = check_embeddings(a, b)
+    n = len(a)
+    batch = n if batch is None else batch
+    if not tau > 0:
+        raise ValueError(f"contrastive_loss: got tau = {tau}; expected a temperature above 0")
+    if not 1 <= batch <= n or n % batch:
+        raise ValueError(f"contrastive_loss: got batch = {batch} for n = {n}; expected a divisor of n")
+    logits = a.view(-1, batch, a.shape[1]) @ b.view(-1, batch, b.shape[1]).transpose(1, 2) / tau
+    target = torch.arange(batch, device=a.device).expand(len(logits), batch)
+    # cross_entropy takes classes on axis 1: transposed, these are the columns, so each a is matched to the b
+    halves = [functional.cross_entropy(scores, target).item() for scores in (logits.transpose(1, 2), logits)]
+    return Loss(sum(halves) / 2, *halves)
+
+
+def retrieval_recall(a: Embeddings, b: Embeddings, k: int = 1) -> Recall:
+    """R@k: the share of rows whose partner is among the k nearest rows of the other modality; a tie is never a hit.
+
+    `mean_i [#{j != i: s_ij >= s_ii} < k]`, `s = a b^T`, and the same over columns. Chance is k/n. Warns of repeats.
+
+    Args:
+        a, b: (n, d) unit rows, row i of both a pair.
+        k: From 1 to n.
+    Example:
+        >>> retrieval_recall(torch.eye(3), torch.eye(3).roll(1, 0))
+        Recall(a_to_b=0.0, b_to_a=0.0)
+    """
+    a, b = check_embeddings(a, b)
+    if not 1 <= k <= len(a):
+        raise ValueError(f"retrieval_recall: got k = {k}; expected a whole number from 1 to n = {len(a)}")
+    warn_about_repeats(a, b)
+    similarity = a @ b.T
+    own = similarity.diagonal()
+    better = [(scores >= own[:, None]).sum(1) - 1 for scores in (similarity, similarity.T)]
+    return Recall(*((count < k).to(torch.float64).mean().item() for count in better))

@@ -15,18 +15,15 @@ def shift(
     `a <- norm(a - lam Delta)`, `b <- norm(b + lam Delta)`: about 1/2 closes the gap, more exchanges the modalities.
 
     Args:
-        a: (n, d) unit rows.
-        b: (m, d) unit rows.
+        a, b: (n, d) and (m, d) unit rows.
         lam: Any real number.
         sides: "both", or "a" or "b" to move one only.
         vector: (d,) another Delta than that of these rows, from training data for example.
-
     Example:
         >>> shift(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 0.5)
         (tensor([[0.7071, 0.7071]], dtype=torch.float64), tensor([[0.7071, 0.7071]], dtype=torch.float64))
 
-    Source:
-        Liang et al. 2022, section 4.2. Their code has `delta = 2 lam |Delta|` (`lam_from_delta`) and works in place.
+    Source: Liang et al. 2022, section 4.2. Their code has `delta = 2 lam |Delta|`, see `lam_from_delta`.
     """
     a, b = check_embeddings(a, b, paired=False)
     if sides not in ("both", "a", "b"):
@@ -34,7 +31,7 @@ def shift(
     delta = a.mean(0) - b.mean(0) if vector is None else torch.as_tensor(vector).to(a)
     if delta.shape != a.shape[1:] or not delta.isfinite().all():
         raise ValueError(
-            f"shift: got a vector {tuple(delta.shape)}; expected {a.shape[1]} finite numbers, one per dimension"
+            f"shift: vector is {tuple(delta.shape)}; expected {a.shape[1]} finite numbers, one per dimension"
         )
     return normalize(a if sides == "b" else a - lam * delta), normalize(b if sides == "a" else b + lam * delta)
 
@@ -46,8 +43,7 @@ def lam_from_delta(a: Embeddings, b: Embeddings, delta: float) -> float:
         >>> lam_from_delta(torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]]), 1.0)
         0.25
 
-    Source:
-        github.com/Weixin-Liang/Modality-Gap, Figure_3_Contrastive_Learning.
+    Source: github.com/Weixin-Liang/Modality-Gap, Figure_3_Contrastive_Learning.
     """
     length = modality_gap(a, b, paired=False)
     if length == 0:
@@ -76,14 +72,12 @@ def center(a: Embeddings, *, of: Embeddings | None = None) -> Tensor:
     Args:
         a: (n, d) unit rows.
         of: (m, d) unit rows whose mean is removed, such as the training rows of a held-out `a`; None takes `a` itself.
-
     Example:
         >>> center(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
         tensor([[ 0.7071, -0.7071],
                 [-0.7071,  0.7071]], dtype=torch.float64)
 
-    Source:
-        The "collapse" of Zhang et al. 2024 (C3), and others.
+    Source: The "collapse" of Zhang et al. 2024 (C3), and others.
     """
     a = unit_rows(a, "a")
     source = a if of is None else unit_rows(of, "of")
@@ -95,19 +89,14 @@ def center(a: Embeddings, *, of: Embeddings | None = None) -> Tensor:
 def procrustes(a: Embeddings, b: Embeddings) -> Tensor:
     """The orthogonal (d, d) matrix that maps b closest to its partners in a; use `b @ procrustes(a, b)`.
 
-    `argmin_R sum_i |a_i - b_i R|^2 = V U^T` over orthogonal R, where `a^T b = U S V^T`.
-
-    Args:
-        a: (n, d) unit rows.
-        b: (n, d) unit rows, row i the partner of row i of `a`.
+    `argmin_R sum_i |a_i - b_i R|^2 = V U^T` over orthogonal R, where `a^T b = U S V^T`, (n, d) unit rows.
 
     Example:
         >>> a, turn = torch.eye(2), torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
         >>> torch.equal((a @ turn.T) @ procrustes(a, a @ turn.T).float(), a)
         True
 
-    Source:
-        The "amended" start of Liang et al. 2022, section 4.4; W of their code is R^T.
+    Source: The "amended" start of Liang et al. 2022, section 4.4; W of their code is R^T.
     """
     a, b = check_embeddings(a, b)
     u, _, vt = torch.linalg.svd(a.T @ b)

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.information.classifiers import held_out_losses, mlp
 from mmnb.instruments.information.exact import joint_table, mutual_information
-from mmnb.instruments.information.held_out import held_out_losses
 from mmnb.instruments.information.neural import METHODS as NEURAL
 from mmnb.instruments.information.neural import neural
-from mmnb.instruments.information.trained import mlp
 from mmnb.instruments.information.training_free import copula, ksg, residual
 from mmnb.instruments.information.variables import MutualInformation, Variable, labels, variable
 
@@ -39,20 +38,15 @@ def mi(
         seed: Of the bootstrap, the folds, and all training.
         progress: Show a bar while classifiers or critics are trained; None: on a terminal only.
         options: Of the method.
-
-    Raises:
-        ValueError: On an unknown method, lengths that differ, NaN, constant labels, or variables that the method cannot
-            treat, with what to use instead.
-        TypeError: On numbers where labels are needed.
-
+    Raises: ValueError on an unknown method, lengths that differ, NaN, constant labels, or variables that the method
+        cannot treat, with what to use instead; TypeError on numbers where labels are needed.
     Example:
         >>> a = np.repeat([0, 0, 1, 1], 25)
         >>> round(mi(a, a, method="table", bias_corrected=False).value, 4)
         0.6931
 
-    Source:
-        Named in the module of each method. "classifier" is H(B|Z) - H(B|A,Z) of held-out losses: a difference of two
-        upper bounds, itself neither an upper nor a lower bound.
+    Source: Named in the module of each method. "classifier" is H(B|Z) - H(B|A,Z) of held-out losses: a difference of
+        two upper bounds, itself neither an upper nor a lower bound.
     """
     if method not in METHODS:
         raise ValueError(f"mi: got method {method!r}; expected one of {', '.join(METHODS)}")
@@ -90,9 +84,8 @@ def _table(
     rng = np.random.default_rng(seed)
     draws = np.array([once(rng.integers(a.n, size=a.n)) for _ in range(DRAWS)])
     low, high = np.quantile(draws - draws.mean(), [0.025, 0.975])  # around the estimate: resamples have their own bias
-    return MutualInformation(
-        Estimate(value, value + float(low), value + float(high), n=a.n), "table", a.n, np.array([value])
-    )
+    estimate = Estimate(value, value + float(low), value + float(high), n=a.n)
+    return MutualInformation(estimate, "table", a.n, np.array([value]))
 
 
 def _excess(table: np.ndarray, n: int) -> float:

@@ -1,21 +1,136 @@
-"""Neural estimates of mutual information: MINE, NWJ, InfoNCE and SMILE, with one stopping rule that was fixed beforehand."""
+"""Neural estimates of mutual information: MINE, NWJ, InfoNCE and SMILE, with one stopping rule that was fixed beforehand.
+
+Several independent critics T(x, y) are trained in one pass; each maximises a lower bound of the information.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from mmnb.instruments.estimate import Estimate, mean_interval
-from mmnb.instruments.information.critics import Critics, Side, objective, value
 from mmnb.instruments.information.training_free import standard
 from mmnb.instruments.information.variables import MutualInformation, Variable
 
-METHODS = ("mine", "nwj", "infonce", "smile")
+CLIP = 5.0  # SMILE's tau
+EMA_RATE = 0.01  # weight of the newest batch in MINE's moving average
 EVALUATIONS = 40  # held-out values taken during training; the answer is the mean of the last fifth of them
 LAST = EVALUATIONS // 5
 LARGEST_GRADIENT = 1.0
 SHUFFLES = 5
 MOST_HELD_OUT = 2048  # rows: with more, evaluation would take longer than training
+
+
+class Side(NamedTuple):
+    """One side of the pairs for s critics: `numbers` (s, m, d), `labels` (s, m, l) one-hot, l = 0 without labels."""
+
+    numbers: Tensor
+    labels: Tensor
+
+
+class Critics(nn.Module):
+    """s networks T(x, y): numbers of both sides into one hidden layer, labels added, a second hidden layer, a score.
+
+    The first layer is a sum of two halves, so all pairs of m rows cost 2 m products there. Labels enter in the middle, as
+    in the complementarity paper.
+    """
+
+    def __init__(self, s: int, numbers: tuple[int, int], labels: tuple[int, int], hidden: int) -> None:
+        super().__init__()
+        self.x, self.y = (self._weights(s, d, hidden, sum(numbers)) for d in numbers)
+        self.label_x, self.label_y = (self._weights(s, d, hidden, hidden + sum(labels)) for d in labels)
+        self.middle = self._weights(s, hidden, hidden, hidden + sum(labels))
+        self.out = self._weights(s, hidden, 1, hidden)
+        self.bias = nn.Parameter(torch.zeros(2, s, 1, hidden))
+
+    @staticmethod
+    def _weights(s: int, inputs: int, outputs: int, fan_in: int) -> nn.Parameter:
+        bound = math.sqrt(3 / max(fan_in, 1))
+        return nn.Parameter(torch.empty(s, inputs, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Side, y: Side, rolls: Sequence[int] = (0, 1)) -> tuple[Tensor, ...]:
+        """Scores (s, m) for each roll: of the true pairs (x_i, y_i) for 0, of pairs (x_i, y_i-roll) for others."""
+        of_x, of_y = torch.baddbmm(self.bias[0], x.numbers, self.x), y.numbers @ self.y
+        if not x.labels.shape[2] + y.labels.shape[2]:
+            return tuple(self._rest(of_x + of_y.roll(by, 1), self.bias[1]) for by in rolls)
+        mid_x, mid_y = torch.baddbmm(self.bias[1], x.labels, self.label_x), y.labels @ self.label_y
+        return tuple(self._rest(of_x + of_y.roll(by, 1), mid_x + mid_y.roll(by, 1)) for by in rolls)
+
+    def cross(self, x: Side, y: Side) -> Tensor:
+        """Scores (s, m, m) of all pairs; entry (i, j) is T(x_i, y_j)."""
+        s, m, _ = x.numbers.shape
+        first = (x.numbers @ self.x)[:, :, None] + (y.numbers @ self.y)[:, None] + self.bias[0][:, :, None]
+        labels = (x.labels @ self.label_x + self.bias[1])[:, :, None] + (y.labels @ self.label_y)[:, None]
+        return self._rest(first.reshape(s, m * m, -1), labels.reshape(s, m * m, -1)).view(s, m, m)
+
+    def _rest(self, first: Tensor, labels: Tensor) -> Tensor:
+        second = torch.baddbmm(labels, functional.relu(first), self.middle)
+        return (functional.relu(second) @ self.out).squeeze(-1)
+
+
+def log_mean_exp(scores: Tensor) -> Tensor:
+    """log of the mean of exp over the last axis."""
+    return scores.logsumexp(-1) - math.log(scores.shape[-1])
+
+
+class Mine:
+    """mean T(x, y) - log mean exp T(x, y') (Donsker-Varadhan), its gradient made less biased.
+
+    With a moving average m over batches, the gradient is that of mean T(x, y) - mean exp T(x, y') / m. Computed in
+    logarithms; the current batch is part of m, so no ratio exceeds 1/rate.
+    """
+
+    def __init__(self) -> None:
+        self.log_average: Tensor | None = None
+
+    def __call__(self, critics: Critics, x: Side, y: Side) -> Tensor:
+        true, scores = critics(x, y)
+        shuffled = log_mean_exp(scores)
+        now = shuffled.detach()
+        before = now if self.log_average is None else self.log_average
+        self.log_average = torch.logaddexp(before + math.log(1 - EMA_RATE), now + math.log(EMA_RATE))
+        return (shuffled - self.log_average).exp() - true.mean(-1)
+
+
+def nwj(critics: Critics, x: Side, y: Side) -> Tensor:
+    """-(mean T(x, y) - mean exp(T(x, y') - 1)) for each critic."""
+    true, shuffled = critics(x, y)
+    return (log_mean_exp(shuffled) - 1).exp() - true.mean(-1)
+
+
+def infonce(critics: Critics, x: Side, y: Side) -> Tensor:
+    """Cross-entropy of finding the partner among the batch, for each critic."""
+    scores = critics.cross(x, y)
+    return -(scores.diagonal(dim1=1, dim2=2) - scores.logsumexp(2)).mean(-1)
+
+
+def jensen_shannon(critics: Critics, x: Side, y: Side) -> Tensor:
+    """Loss of classifying true and shuffled pairs, for each critic; its optimum is the log ratio of densities."""
+    true, shuffled = critics(x, y)
+    return functional.softplus(-true).mean(-1) + functional.softplus(shuffled).mean(-1)
+
+
+def value(method: str, critics: Critics, x: Side, y: Side, shuffles: list[int], batch: int) -> Tensor:
+    """The bound, (s,) nats, on given rows: shuffled partners come from several rolls; InfoNCE works batch by batch."""
+    if method == "infonce":
+        m = min(batch, x.numbers.shape[1])
+        starts = range(0, x.numbers.shape[1] - m + 1, m)
+        parts = [(Side(*(t[:, k : k + m] for t in x)), Side(*(t[:, k : k + m] for t in y))) for k in starts]
+        return torch.stack([math.log(m) - infonce(critics, *part) for part in parts]).mean(0)
+    true, *others = critics(x, y, (0, *shuffles))
+    true, shuffled = true.mean(-1), torch.cat(others, -1)
+    if method == "nwj":
+        return true - (log_mean_exp(shuffled) - 1).exp()
+    return true - log_mean_exp(shuffled.clamp(-CLIP, CLIP) if method == "smile" else shuffled)
+
+
+OBJECTIVES = {"mine": Mine, "nwj": lambda: nwj, "infonce": lambda: infonce, "smile": lambda: jensen_shannon}
+METHODS = tuple(OBJECTIVES)  # SMILE trains by Jensen-Shannon and differs in the evaluation
 
 
 def neural(
@@ -46,44 +161,36 @@ def neural(
 
     Args:
         a, b: Numbers (standardised here), labels (one-hot, in the middle of the critic), or both; a or b has numbers.
-        method: "mine", "nwj", "infonce" or "smile".
+        method: One of `METHODS`.
         seeds: Number of critics, each with its own weights, split and batches; their answers are averaged.
-        steps, learning_rate: Of Adam.
-        batch: Rows a step.
+        steps, learning_rate, batch: Of Adam; rows a step.
         hidden: Width of both layers.
         held_out: Share of rows for evaluation (at most 2,048 are used); 0: evaluate on the training rows, as the
             complementarity paper does.
-        seed: Of everything.
-        device: Of torch.
+        seed, device: Of everything.
         progress: Show a bar over steps; None: on a terminal only.
-
-    Raises:
-        ValueError: On labels alone on both sides, too few rows for a batch, or sizes out of range.
-        FloatingPointError: When training diverges.
-
-    Source:
-        Belghazi et al. 2018 (MINE); Nguyen, Wainwright & Jordan 2010; van den Oord et al. 2018 (InfoNCE); Song & Ermon 2020
-        (SMILE). Ours averages in logarithms, clips each critic's gradient to norm 1, and trains all critics in one pass.
+    Raises: ValueError on labels alone on both sides, too few rows for a batch, or sizes out of range;
+        FloatingPointError when training diverges.
+    Source: Belghazi et al. 2018 (MINE); Nguyen, Wainwright & Jordan 2010; van den Oord et al. 2018 (InfoNCE); Song &
+        Ermon 2020 (SMILE). Ours averages in logarithms, clips each critic's gradient to norm 1, and trains all critics
+        in one pass.
     """
     if a.discrete and b.discrete:
         raise ValueError(f"{method}: got labels on both sides; expected numbers on one. For labels use method 'table'")
     n_test = round(held_out * a.n)
     n_train = a.n - n_test
     if min(seeds, steps, hidden) < 1 or steps < EVALUATIONS or not 0 <= held_out < 1:
-        raise ValueError(
-            f"{method}: got seeds={seeds}, steps={steps}, hidden={hidden}, held_out={held_out}; expected seeds, hidden >= 1, "
-            f"steps >= {EVALUATIONS}, 0 <= held_out < 1"
-        )
+        got = f"seeds={seeds}, steps={steps}, hidden={hidden}, held_out={held_out}"
+        raise ValueError(f"{method}: got {got}; expected seeds, hidden >= 1, steps >= {EVALUATIONS}, 0 <= held_out < 1")
     if n_train < batch or batch < 2 or 0 < n_test < 2 * SHUFFLES:
-        got = f"n={a.n}, {n_train} to train on, batch={batch}"
-        raise ValueError(f"{method}: got {got}; expected at least one batch of 2 or more")
+        raise ValueError(f"{method}: got {n_train} of {a.n} rows, batch={batch}; expected at least one batch of 2")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sides = [_side(v, device) for v in (a, b)]
         widths = [tuple(getattr(side, kind).shape[1] for side in sides) for kind in ("numbers", "labels")]
         critics = Critics(seeds, *widths, hidden).to(device)
         optimiser = torch.optim.Adam(critics.parameters(), lr=learning_rate, fused=True)
-        loss_of = objective(method)
+        loss_of = OBJECTIVES[method]()
         order = torch.stack([torch.randperm(a.n) for _ in range(seeds)])
         train, test = order[:, :n_train], (order[:, n_train:] if n_test else order)[:, :MOST_HELD_OUT]
         shuffles = [1 + k * (test.shape[1] - 1) // SHUFFLES for k in range(SHUFFLES)]

@@ -23,17 +23,14 @@ def ksg(a: Variable, b: Variable, given: Variable | None = None, *, k: int = 3) 
 
     The interval covers sampling, but not the bias, which grows with dimension and with information.
 
-    Source:
-        Kraskov, Stoegbauer & Grassberger 2004 (algorithm 1); Frenzel & Pompe 2007; Ross 2014 for labels.
+    Source: Kraskov, Stoegbauer & Grassberger 2004 (algorithm 1); Frenzel & Pompe 2007; Ross 2014 for labels.
     """
     if a.n <= k or k < 1:
         raise ValueError(f"ksg: got n={a.n}, k={k}; expected n > k >= 1")
     all_numbers = b.continuous and (given is None or given.continuous)
     if not a.continuous or not (all_numbers or (b.discrete and given is None)):
-        raise ValueError(
-            "ksg: got a mixture of numbers and labels; expected numbers for a, numbers or labels for b, and numbers throughout "
-            "if something is given. For labels use method 'table' or 'classifier'"
-        )
+        wanted = "expected numbers for a, numbers or labels for b, and numbers throughout if something is given"
+        raise ValueError(f"ksg: got a mixture of numbers and labels; {wanted}. For labels use 'table' or 'classifier'")
     if b.discrete:
         terms = _labelled(standard(a.numbers), b.code(), k)
     elif given is None:
@@ -64,8 +61,7 @@ def residual(a: Variable, b: Variable, given: Variable | None = None, *, k: int 
         >>> round(found.value, 1)  # the truth is log(1 + 10^6) / 2 = 6.9
         6.9
 
-    Source:
-        Chain rule; entropies by Kozachenko & Leonenko 1987; differences of entropies: McAllester & Stratos 2020.
+    Source: Chain rule; entropies by Kozachenko & Leonenko 1987; differences of entropies: McAllester & Stratos 2020.
     """
     widths = _widths(a, b, given, "residual")
     if a.n <= sum(widths) + 1 or a.n <= k or k < 1:
@@ -83,9 +79,7 @@ def copula(a: Variable, b: Variable, given: Variable | None = None) -> MutualInf
 
     Formula: every column is replaced by the normal quantiles of its ranks; with C the correlation matrix of a set of columns,
     I = 1/2 (log|C_az| + log|C_bz| - log|C_abz| - log|C_z|).
-
-    Source:
-        Ince et al. 2017 (GCMI), without their bias correction.
+    Source: Ince et al. 2017 (GCMI), without their bias correction.
     """
     widths = _widths(a, b, given, "copula")
     if a.n <= sum(widths) + 1:

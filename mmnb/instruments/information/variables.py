@@ -16,8 +16,7 @@ class MutualInformation(Result):
 
     Attributes:
         estimate: Nats, with the 95 % interval of the method where it has one.
-        method: Name of the estimator.
-        n: Number of rows.
+        method, n: Name of the estimator, and number of rows.
         trace: (k,) nats: held-out values during training, means of five parts of the rows, or the value alone.
     """
 
@@ -100,10 +99,8 @@ def variable(value: Any, name: str) -> Variable:
     lengths = {len(part) for part in (*numbers, *codes)}
     if len(lengths) != 1:
         raise ValueError(f"{name}: its parts have {sorted(lengths)} rows; expected one length")
-    (n,) = lengths
-    return Variable(
-        np.concatenate([np.zeros((n, 0)), *numbers], 1), np.concatenate([np.zeros((n, 0), np.int64), *codes], 1)
-    )
+    none = np.zeros((lengths.pop(), 0))
+    return Variable(np.concatenate([none, *numbers], 1), np.concatenate([none.astype(np.int64), *codes], 1))
 
 
 def labels(y: Any, name: str, fewest: int = 2) -> np.ndarray:

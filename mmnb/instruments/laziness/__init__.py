@@ -1,7 +1,7 @@
 """Modality laziness: how much the encoders of a multimodal model have learnt of their own modality.
 
 `probe` measures an encoder with a linear classifier, `choose` decides between joint training with uni-modal teachers
-(UMT) and an ensemble of uni-modal models (UME), `set_cover` simulates the theory. Training is in `mmnb.recipes.late`.
+(UMT) and an ensemble of uni-modal models (UME), `simulate` shows the theory. Training is in `mmnb.recipes.late`.
 
 Source: Du et al., "On uni-modal feature learning in supervised multi-modal learning", ICML 2023, and the papers named in
 each file. We know the abstract and second-hand descriptions: exact losses, weights and the decision rule are our reading.
@@ -9,22 +9,13 @@ each file. We know the abstract and second-hand descriptions: exact losses, weig
 
 from mmnb import aliases
 from mmnb.instruments.estimate import proportion
-from mmnb.instruments.laziness.choose import Choice, average, choose
-from mmnb.instruments.laziness.probe import Probe, encode, probe, probe_features
+from mmnb.instruments.laziness.probe import Choice, Probe, average, choose, encode, probe, probe_features
 from mmnb.instruments.laziness.set_cover import Covers, greedy_cover, simulate
 
 __all__ = [
-    "Choice",
-    "Covers",
-    "Probe",
-    "average",
-    "choose",
-    "encode",
-    "greedy_cover",
-    "probe",
-    "probe_features",
+    "Choice", "Covers", "Probe", "average", "choose", "encode", "greedy_cover", "probe", "probe_features",
     "simulate",
-]
+]  # fmt: skip
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:

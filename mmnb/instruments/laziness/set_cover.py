@@ -24,10 +24,8 @@ class Covers(Result):
 
     Attributes:
         alone: (b_1, b_2), features learnt by the two uni-modal learners.
-        joint: (k_1, k_2), uni-modal features learnt by the joint learner.
-        paired: k_paired, paired features learnt by the joint learner.
-        ensemble_test: Share of new examples explained by some feature of the two uni-modal learners.
-        joint_test: Share of new examples explained by some feature of the joint learner.
+        joint, paired: (k_1, k_2) and k_paired, uni-modal and paired features learnt by the joint learner.
+        ensemble_test, joint_test: Share of new examples explained by a feature of the uni-modal or the joint learners.
     """
 
     alone: tuple[int, int]
@@ -53,27 +51,20 @@ class Covers(Result):
 
 
 def greedy_cover(explains: np.ndarray, *, order: np.ndarray | None = None) -> np.ndarray:
-    """Features in the order in which they are learnt, until every example is explained.
+    """Indices of features in the order in which they are learnt, until every example is explained.
 
     Args:
         explains: (features, examples) bool.
         order: None: always the feature that explains most open examples, the first of equals; else indices in the order
             to try, where features that explain nothing new are skipped.
-
-    Returns:
-        Indices of the learnt features.
-
-    Raises:
-        ValueError: When some example is explained by no feature, or the array is not 2-D bool.
-
+    Raises: ValueError when some example is explained by no feature, or the array is not 2-D bool.
     Example:
         >>> greedy_cover(np.array([[1, 0, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=bool)).tolist()
         [1, 2]
     """
     if explains.ndim != 2 or explains.dtype != bool or not explains.any(0).all():
-        raise ValueError(
-            f"greedy_cover: got {explains.dtype} of shape {explains.shape}; expected (features, examples) bool, every example explained"
-        )
+        got = f"{explains.dtype} of shape {explains.shape}"
+        raise ValueError(f"greedy_cover: got {got}; expected (features, examples) bool, every example explained")
     open_, learnt = np.ones(explains.shape[1], dtype=bool), []
     for step in range(len(explains)):
         if not open_.any():
@@ -98,21 +89,16 @@ def simulate(
     """Draw features of two modalities and paired ones, and let three learners cover the same training examples.
 
     Args:
-        rng: Deprecated, in place of `seed`.
         p: Probability that a feature of modality 1, of modality 2, or a paired one explains an example.
         pool: Number of features of each kind; each uni-modal pool must cover the n examples.
-        n: Training examples.
-        n_test: New examples.
+        n, n_test: Training examples, and new ones.
         greedy: Strongest feature first, or (False) in random order.
-        seed: Of all draws.
-
-    Raises:
-        ValueError: On probabilities outside [0, 1) (the first two above 0), sizes below 1, or an uncovered example.
+        seed, rng: Of all draws; the generator is deprecated.
+    Raises: ValueError on probabilities outside [0, 1) (the first two above 0), sizes below 1, or an uncovered example.
     """
     if not (0 < p[0] < 1 and 0 < p[1] < 1 and 0 <= p[2] < 1) or min(n, n_test, *pool) < 1:
-        raise ValueError(
-            f"simulate: got p={p}, pool={pool}, n={n}, n_test={n_test}; expected p above 0 (third from 0) and below 1, sizes >= 1"
-        )
+        got = f"p={p}, pool={pool}, n={n}, n_test={n_test}"
+        raise ValueError(f"simulate: got {got}; expected p above 0 (third from 0) and below 1, sizes >= 1")
     if rng is not None:
         aliases.warn("laziness.simulate(rng)", "simulate(seed=…)")
     rng = np.random.default_rng(seed) if rng is None else rng
@@ -125,12 +111,12 @@ def simulate(
     alone = [learn(train[m]) for m in (0, 1)]
     joint = learn(np.concatenate(train))
     kinds = np.searchsorted(np.cumsum(pool), joint, side="right")
-    k = np.bincount(kinds, minlength=3)
+    *k, paired = np.bincount(kinds, minlength=3).tolist()
     ensemble = test[0][alone[0]].any(0) | test[1][alone[1]].any(0)
     return Covers(
         alone=(len(alone[0]), len(alone[1])),
-        joint=(int(k[0]), int(k[1])),
-        paired=int(k[2]),
+        joint=tuple(k),
+        paired=paired,
         ensemble_test=float(ensemble.mean()),
         joint_test=float(np.concatenate(test)[joint].any(0).mean()),
     )

@@ -1,29 +1,106 @@
-"""Image regions: overlap with gold boxes, and removal (replace by the mean or by zeros, or mask from attention)."""
+"""What is removed: the regions that show a phrase, its place in the caption, how much of it, and what replaces it."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+CONDITIONS = ("none", "aligned", "random", "all")
 REPLACEMENTS = ("mean", "zero", "drop")
+
+
+def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int | torch.Generator = 0) -> Tensor:
+    """The parts to remove under one condition, (n, R) bool.
+
+    "random" controls for the amount: parts that are *not* aligned, as many as are aligned (or all, if there are fewer).
+
+    Args:
+        condition: "none", "aligned", "random" or "all".
+        aligned, valid: (n, R) bool, parts that show the target, and parts that exist.
+        seed: Of the condition "random"; give a generator to draw several that are independent.
+    Example:
+        >>> aligned, valid = torch.tensor([[True, False, False]]), torch.ones(1, 3, dtype=torch.bool)
+        >>> ablation_mask("aligned", aligned, valid).sum().item(), ablation_mask("random", aligned, valid).sum().item()
+        (1, 1)
+
+    Source: none, aligned ("object", "phrase") and all: Frank et al. 2021. The control for the amount is ours.
+    """
+    if condition not in CONDITIONS:
+        raise ValueError(f"ablation_mask: got condition {condition!r}; expected one of {', '.join(CONDITIONS)}")
+    if aligned.dtype != torch.bool or valid.dtype != torch.bool:
+        raise TypeError(f"ablation_mask: got {aligned.dtype} and {valid.dtype}; expected bool masks")
+    if aligned.shape != valid.shape or aligned.ndim != 2:
+        shapes = f"{tuple(aligned.shape)} and {tuple(valid.shape)}"
+        raise ValueError(f"ablation_mask: got shapes {shapes}; expected one shape (n, R)")
+    if condition != "random":
+        return {"none": torch.zeros_like(valid), "aligned": aligned & valid, "all": valid.clone()}[condition]
+    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    free = valid & ~aligned
+    draw = torch.rand(free.shape, generator=generator).to(free.device).masked_fill(~free, 2.0)
+    rank = draw.argsort(1).argsort(1)
+    return free & (rank < (aligned & valid).sum(1, keepdim=True))
+
+
+def phrase_span(
+    caption: Sequence[int], phrase: Sequence[int], *, start: int = 0, limit: int | None = None
+) -> tuple[int, int]:
+    """The first (start, end), from `start` on, with caption[start:end] == phrase.
+
+    Args:
+        caption, phrase: Wordpiece ids.
+        start: First position allowed; pass the end of the previous phrase to find a repeated phrase twice.
+        limit: Number of wordpieces that the model sees; None for all.
+    Raises: ValueError when the phrase is empty, absent, or not wholly inside the limit, where its loss would be
+        undefined.
+    Example:
+        >>> phrase_span([101, 1037, 2417, 4418, 102], [2417, 4418])
+        (2, 4)
+
+    Source: Frank et al. 2021, released code, which continues when the phrase lies beyond the limit (its loss is then
+        NaN).
+    """
+    caption, phrase = list(caption), list(phrase)
+    if not phrase:
+        raise ValueError("phrase_span: got an empty phrase; expected at least one wordpiece")
+    places = range(max(start, 0), len(caption) - len(phrase) + 1)
+    first = next((k for k in places if caption[k : k + len(phrase)] == phrase), None)
+    if first is None:
+        raise ValueError(f"phrase_span: {phrase} is not in the caption from place {start} on; expected it in a row")
+    end = first + len(phrase)
+    if limit is not None and end > limit:
+        raise ValueError(f"phrase_span: the phrase ends at {end}, the caption is cut after {limit}; expected it inside")
+    return first, end
+
+
+def span_mask(spans: Tensor, length: int) -> Tensor:
+    """Spans (n, 2) as a mask (n, length), True from start to before end.
+
+    Example:
+        >>> span_mask(torch.tensor([[1, 3]]), 4).tolist()
+        [[False, True, True, False]]
+    """
+    spans = torch.as_tensor(spans)
+    if spans.ndim != 2 or spans.shape[1] != 2 or (spans[:, 0] < 0).any() or (spans[:, 1] > length).any():
+        raise ValueError(f"span_mask: got spans {tuple(spans.shape)} for {length} wordpieces; expected (n, 2) inside")
+    if (spans[:, 1] <= spans[:, 0]).any():
+        raise ValueError("span_mask: a span is empty; expected start < end")
+    place = torch.arange(length, device=spans.device)
+    return (place >= spans[:, :1]) & (place < spans[:, 1:])
 
 
 def iot(regions: Tensor, gold: Tensor, *, pixels: bool = False) -> Tensor:
     """Intersection over target `|region ∩ gold| / |gold|`, (R, G) float64: 1 for a region that contains the gold box.
 
     Args:
-        regions: (R, 4), left, top, right, bottom.
-        gold: (G, 4) in the same unit.
+        regions, gold: (R, 4) and (G, 4), left, top, right, bottom, in one unit.
         pixels: Whether the last pixel lies inside (+1), as in code for pixel boxes.
-
-    Raises:
-        ValueError: On empty input, NaN, boxes without area or with exchanged corners.
-
+    Raises: ValueError on empty input, NaN, boxes without area or with exchanged corners.
     Example:
         >>> gold = torch.tensor([[0.0, 0.0, 9.0, 9.0]])
         >>> iot(torch.tensor([[0.0, 0.0, 4.0, 9.0], [0.0, 0.0, 99.0, 99.0]]), gold, pixels=True).squeeze(1).tolist()
         [0.5, 1.0]
 
-    Source:
-        Frank et al. 2021, released code (`flickr30ke_ablation_dataset.py`), with the pixel rule as an option.
+    Source: Frank et al. 2021, released code (`flickr30ke_ablation_dataset.py`), with the pixel rule as an option.
     """
     inside, _, gold_area = _areas(regions, gold, pixels)
     return inside / gold_area
@@ -49,19 +126,15 @@ def aligned(
         regions, gold, pixels: As in `iot`.
         threshold: From 0 to 1.
         measure: "iot" (overlap > threshold, as released) or "iou" (overlap >= threshold, as in the grounding study).
-
     Example:
         >>> gold = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
         >>> aligned(torch.tensor([[0.0, 0.0, 0.5, 1.0], [0.0, 0.0, 0.6, 1.0]]), gold).tolist()
         [False, True]
 
-    Source:
-        Frank et al. 2021 (IoT > .5); Li et al. 2020, released loader (IoU >= .5).
+    Source: Frank et al. 2021 (IoT > .5); Li et al. 2020, released loader (IoU >= .5).
     """
     if measure not in ("iot", "iou") or not 0 <= threshold <= 1:
-        raise ValueError(
-            f"aligned: got measure={measure!r}, threshold={threshold}; expected 'iot' or 'iou', and 0 to 1"
-        )
+        raise ValueError(f"aligned: got measure={measure!r}, threshold={threshold}; expected 'iot' or 'iou', 0 to 1")
     best = (iot if measure == "iot" else iou)(regions, gold, pixels=pixels).max(1).values
     return best > threshold if measure == "iot" else best >= threshold
 
@@ -81,12 +154,10 @@ def _boxes(name: str, boxes: Tensor, pixels: bool) -> Tensor:
         shape = tuple(boxes.shape)
         raise ValueError(f"overlap: got {name} of shape {shape}; expected (n, 4), n >= 1: left, top, right, bottom")
     if not boxes.isfinite().all():
-        raise ValueError(
-            f"overlap: {name} hold {int((~boxes.isfinite()).sum())} NaN or infinite numbers; expected none"
-        )
+        raise ValueError(f"overlap: {name} hold {int((~boxes.isfinite()).sum())} NaN or infinite numbers")
     if (boxes[:, 2:] < boxes[:, :2]).any() or (not pixels and (boxes[:, 2:] == boxes[:, :2]).any()):
         raise ValueError(
-            f"overlap: a box of {name} has no area, or exchanged corners; expected left < right, top < bottom"
+            f"overlap: {name} without area, or with exchanged corners; expected left < right, top < bottom"
         )
     return boxes
 
@@ -101,27 +172,22 @@ def ablate_regions(
     global_index: int | None = None,
     recompute: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Features and attention mask without some regions.
+    """New features and a new attention mask without some regions; what is not removed is the same to the bit.
 
     Args:
         feature: (n, R, d).
-        region_mask: (n, R) bool, regions that exist.
-        ablate: (n, R) bool, regions to remove.
+        region_mask, ablate: (n, R) bool, regions that exist, and regions to remove.
         replacement: "mean" puts `mean` in place of the feature, "zero" zeros; "drop" masks the region from attention.
         mean: (d,), for "mean".
         global_index: Position of a region of the whole image, whose feature is the mean of all others; never removed.
         recompute: Whether that mean is taken again, without the removed regions.
-
-    Returns:
-        The new (feature, region_mask). What is not removed is the same to the bit, and the arguments are not changed.
-
     Example:
         >>> feature, seen = torch.ones(1, 2, 1), torch.ones(1, 2, dtype=torch.bool)
         >>> ablate_regions(feature, seen, torch.tensor([[True, False]]), replacement="zero")[0].flatten().tolist()
         [0.0, 1.0]
 
-    Source:
-        Frank et al. 2021, released code: mean and recomputed for missing vision, zero and not recomputed for a target.
+    Source: Frank et al. 2021, released code: mean and recomputed for missing vision, zero and not recomputed for a
+        target.
     """
     if replacement not in REPLACEMENTS:
         raise ValueError(f"ablate_regions: got replacement {replacement!r}; expected one of {', '.join(REPLACEMENTS)}")
