@@ -1,5 +1,6 @@
 """Old names that go on working for one release, each with a `DeprecationWarning` that says the new one."""
 
+import functools
 import importlib
 import operator
 import warnings
@@ -28,6 +29,22 @@ def renamed_field(old: str, new: str) -> property:
         return operator.attrgetter(new)(self)
 
     return property(read, doc=f"Deprecated name of `{new}`.")
+
+
+def renamed_keywords(**names: str) -> Callable[[Callable], Callable]:
+    """Decorator: keywords that a function used to have, each with its name of today."""
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            for old in names.keys() & given.keys():
+                warn(f"{function.__name__}({old}=...)", f"{names[old]}=...", stacklevel=2)
+                given[names[old]] = given.pop(old)
+            return function(*args, **given)
+
+        return call
+
+    return decorate
 
 
 def warn(old: str, new: str, stacklevel: int = 2) -> None:

@@ -387,3 +387,13 @@ def test_score_of_an_additive_model_has_gap_zero_and_interval_zero(n, seed):
         "accuracy", torch.randint(3, (n,), generator=generator), resamples=100
     )
     assert (scores.gap.value, scores.gap.interval) == (0.0, (0.0, 0.0))
+
+
+def test_former_keywords_and_fields_work_one_release_more():
+    grid = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(DeprecationWarning, match=r"emap\(pairs=...\) is now shifts=..."):
+        old = emap(lambda i, j: grid[i, j], torch.arange(6), torch.arange(6), pairs=3)
+    new = emap(lambda i, j: grid[i, j], torch.arange(6), torch.arange(6), shifts=3)
+    assert torch.equal(old.projected, new.projected)
+    with pytest.warns(DeprecationWarning, match=r"Emap.passes is now n_evaluations"):
+        assert old.passes == new.n_evaluations

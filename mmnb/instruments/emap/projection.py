@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmnb.aliases import renamed_keywords
 from mmnb.instruments.batches import length
 from mmnb.instruments.emap.result import Emap, ShiftMoments, from_shifts, from_sums
 from mmnb.instruments.grid import Sums, sweep
 
 
+@renamed_keywords(method="strategy", tail="last", pairs="shifts", checkpoint_every="save_every")
 def emap(
     f: Callable[[Any, Any], torch.Tensor | np.ndarray],
     a: Any,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmnb.aliases import renamed_field
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.grid.accumulators import Accumulator, Block, Sums, TruePairs
 from mmnb.instruments.result import Result
@@ -35,6 +36,7 @@ class Emap(Result):
     sums_of_squares: dict[str, Tensor] = field(repr=False)
     n_evaluations: int | None = None
     standard_error: Tensor | None = field(default=None, repr=False)
+    passes = renamed_field("passes", "n_evaluations")
 
     @property
     def residual(self) -> Tensor:
