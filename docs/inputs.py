@@ -22,7 +22,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import mmnb
-from mmnb.instruments import ablation, complementarity, emap, estimate, gap, grounding, information, laziness
+from mmnb.instruments import ablation, blending, complementarity, emap, estimate, gap, grounding, information, laziness
 from mmnb.instruments.scoring import accuracy
 
 MODULES = ("emap", "gap", "ablation", "grounding", "information", "complementarity", "laziness", "blending", "estimate")
