@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 
 import mmnb
 from mmnb.instruments import ablation, blending, complementarity, emap, estimate, gap, grounding, information, laziness
-from mmnb.instruments.scoring import accuracy
+from mmnb.instruments.scoring import accuracy, score_predictors
 
 MODULES = ("emap", "gap", "ablation", "grounding", "information", "complementarity", "laziness", "blending", "estimate")
 N = 24
