@@ -53,7 +53,7 @@ def test_late_fusion_offers_its_towers():
         seen = []
         handle = model.encode_a.register_forward_hook(lambda *call, seen=seen: seen.append(len(call[2])))
         fast = emap(model, images, tokens)
-        assert sum(seen) == 20 + (2 * 20 + 25) + (20 + 1)  # the encodings, the comparison, the check
+        assert sum(seen) == (20 + 5) + (2 * 20 + 25) + (20 + 5)  # the encodings, the comparison, the check
         handle.remove()
         plain = emap(model, images, tokens, strategy="pairs")
         for name in ("original", "projected", "marginal_a", "marginal_b", "grand_mean"):
@@ -134,7 +134,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="Dropout is in train mode"):
         emap(TwoTower(nn.Dropout(), torch.sin, torch.add), x, x)
     noise = torch.Generator().manual_seed(0)
-    with pytest.raises(
-        ValueError, match="does more than its parts"
-    ):  # an encoder whose answer changes from call to call
-        emap(TwoTower(lambda u: u + torch.randn(u.shape, generator=noise), torch.sin, torch.maximum), x, x)
+    noisy = TwoTower(lambda u: u + torch.randn(u.shape, generator=noise), torch.sin, torch.maximum)
+    for check, message in ((True, "scored by encode_a in a batch and alone"), (False, "does more than its parts")):
+        with pytest.raises(ValueError, match=message):
+            emap(noisy, x, x, check=check)

@@ -1,5 +1,6 @@
 """What `emap` returns, and how sums over the grid, or over a sample of it, become it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,10 @@ class Emap(Result):
     n_evaluations: int | None = None
     standard_error: Tensor | None = field(default=None, repr=False)
     passes = renamed_field("passes", "n_evaluations")
+
+    def __post_init__(self) -> None:
+        if not self.projected.isfinite().all():
+            raise ValueError("emap: sums of the scores overflow; expected scores below 1e150: divide them by a number")
 
     @property
     def residual(self) -> Tensor:
@@ -99,6 +104,10 @@ class Emap(Result):
 def shares_of(sums_of_squares: dict[Any, Tensor]) -> dict[Any, float]:
     """Each part over the sum of all, outputs pooled. Raises ValueError where there is no variance to share out."""
     total = sum(part.sum().item() for part in sums_of_squares.values())
+    if not math.isfinite(total):
+        raise ValueError(
+            f"emap: the squares of the scores overflow ({total}); expected scores below 1e150: divide them by a number"
+        )
     if total == 0:
         raise ValueError("emap: the output is the same in every cell of the grid; expected some variation")
     return {name: part.sum().item() / total for name, part in sums_of_squares.items()}
