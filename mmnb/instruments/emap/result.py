@@ -82,14 +82,19 @@ class Emap(Result):
         """Metric of the model minus metric of its projection, with the interval over examples; options as of `score`."""
         return self.score(metric, y, **options).gap
 
-    def score(
-        self, metric: str | Callable, y: Any, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
-    ) -> Scores:
-        """Score model, projection, both marginals and the constant on the true pairs; see `mmnb.instruments.scoring`."""
+    def score(self, metric: str | Callable, y: Any, **options: Any) -> Scores:
+        """Score model, projection, both marginals and the constant on the true pairs.
+
+        Args:
+            metric: "accuracy", "f1", "roc_auc", "average_precision", "r2" or another name or function of scikit-learn; or a function
+                (scores, y) -> float on arrays. See `mmnb.instruments.scoring.score_predictors`.
+            y: Labels of any kind, or targets.
+            **options: threshold, resamples, level and seed of `score_predictors`.
+        """
         names = ("original", "projected", "marginal_a", "marginal_b")
         predictors = {name: getattr(self, name) for name in names}
         predictors["constant"] = self.grand_mean.expand_as(self.original)
-        return score_predictors(predictors, metric, y, resamples=resamples, level=level, seed=seed)
+        return score_predictors(predictors, metric, y, **options)
 
     def per_example(self):
         """A pandas DataFrame with one row per example and output, for sorting and plotting."""
