@@ -262,3 +262,62 @@ def test_scores_whose_squares_overflow_are_refused_not_nan(level):
     a, b = torch.randn(2, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="overflow"):
         emap(lambda x, y: level * torch.tanh(x * y), a, b).shares  # noqa: B018
+
+
+class OnApple(torch.Tensor):
+    """Stands for a tensor on Apple's device, which has no float64."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function == torch.Tensor.device.__get__:
+            return torch.device("mps")
+        with torch._C.DisableTorchFunctionSubclass():
+            if function is torch.Tensor.cpu:
+                return args[0].as_subclass(torch.Tensor)
+        found = super().__torch_function__(function, types, args, kwargs or {})
+        with torch._C.DisableTorchFunctionSubclass():
+            if isinstance(found, OnApple) and found.dtype == torch.float64:
+                raise TypeError("MPS framework doesn't support float64")
+        return found
+
+
+class Multiplied:
+    """A head that crosses."""
+
+    def __call__(self, u, v):
+        return (u * v).sum(1, keepdim=True)
+
+    def cross(self, u, v):
+        return (u @ v.T)[..., None]
+
+
+@pytest.mark.parametrize("kind", ["pairs", "cross", "split", "towers", "last", "many"])
+def test_nothing_is_made_float64_on_a_device_without_it(kind, monkeypatch):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
+    models = {
+        "pairs": lambda u, v: net(torch.cat([u, v], 1)),
+        "cross": Multiplied(),
+        "split": Concat(net),
+        "towers": TwoTower(torch.tanh, torch.tanh, Concat(net)),
+        "last": lambda u, v: net[:-1](torch.cat([u, v], 1)),
+    }
+    a, b = torch.randn(2, 15, 3)
+
+    def run(a, b):
+        if kind == "many":
+            return emap_of_many(models["pairs"], {"a": a, "b": b})
+        return emap(models[kind], a, b, last=net[-1] if kind == "last" else None)
+
+    expected, to = run(a, b), torch.Tensor.to
+    with pytest.raises(TypeError, match="MPS framework"):
+        a.as_subclass(OnApple).double()
+
+    def to_apple(tensor, *args, **kwargs):
+        if torch.device("mps") in args:
+            return tensor.as_subclass(OnApple)
+        return to(tensor, *args, **kwargs)
+
+    monkeypatch.setattr(torch.Tensor, "to", to_apple)
+    found = run(a.as_subclass(OnApple), b.as_subclass(OnApple))
+    assert torch.equal(found.projected, expected.projected) and type(found.projected) is torch.Tensor

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from mmnb.instruments.emap import TwoTower, emap, project
@@ -121,6 +122,43 @@ def test_a_dual_encoder_of_transformers_works_as_it_is(make):
         scale = grid.abs().max().item()
         close(result.original[:, 0], grid.diagonal(), 1e-5 * scale)
         close(result.projected[:, 0], project(grid).diagonal(), 1e-5 * scale)
+
+
+def small_aimv2():
+    from transformers import Aimv2Config, Aimv2Model
+
+    text = TOWER | {"vocab_size": 50, "max_position_embeddings": 6, "eos_token_id": 49}
+    vision = TOWER | {"image_size": 16, "patch_size": 8}
+    return Aimv2Model(Aimv2Config(text_config=text, vision_config=vision, projection_dim=8))
+
+
+def test_a_clamped_temperature_is_clamped():
+    torch.manual_seed(0)
+    model = small_aimv2().eval()
+    torch.nn.init.constant_(model.logit_scale, 6.0)  # above log(100)
+    text, pixels = torch.randint(1, 49, (8, 6)), torch.randn(8, 3, 16, 16)
+    text[:, -1] = 49
+    with torch.no_grad():
+        diagonal = model(input_ids=text, pixel_values=pixels).logits_per_text.diagonal()
+    close(emap(model, text, pixels).original[:, 0], diagonal, 1e-5 * diagonal.abs().max().item())
+
+
+def test_an_open_clip_model_takes_arrays_and_lists_of_preprocessed_images_and_says_so():
+    torch.manual_seed(0)
+    model, images, tokens = small_open_clip(None), torch.randn(9, 3, 16, 16), torch.randint(1, 50, (9, 6))
+    expected = emap(model, images, tokens).projected
+    for same in (list(images), images.numpy(), images.double().numpy(), [one.numpy() for one in images]):
+        assert torch.equal(emap(model, same, tokens.numpy()).projected, expected)
+    raw = (images.clamp(0, 1) * 255).byte()
+    pictures = [Image.fromarray(one.permute(1, 2, 0).numpy()) for one in raw]
+    for other, got in (
+        (["a cat"] * 9, "a list of str"),
+        (pictures, "a list of Image"),
+        ({"image": images}, "got dict"),
+        (raw, "uint8"),
+    ):
+        with pytest.raises(TypeError, match=rf"{got}.* expected what it is given in use: preprocessed images"):
+            emap(model, other, tokens)
 
 
 def test_refusals():
