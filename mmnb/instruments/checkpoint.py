@@ -47,6 +47,8 @@ class Checkpoint:
     ) -> None:
         self.path, self.identity, self.save_every = Path(path), json.loads(json.dumps(identity)), save_every
         self.caller = caller
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):  # s3://bucket: a local folder "s3:" would appear
+            raise ValueError(f"{caller}: got checkpoint={str(path)!r}; expected a file on this computer")
         if self.path.is_dir():
             raise ValueError(f"{caller}: checkpoint={str(path)!r} is a folder; expected the name of a file")
         self._next = time.monotonic() + save_every

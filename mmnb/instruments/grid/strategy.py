@@ -94,7 +94,8 @@ def allowed_change_of(reference: ModelCells, cells: Cells, diagonal: Tensor) -> 
     """How far the outputs of a true pair may differ from call to call; `diagonal` (n, H) are its cells, in the model's precision."""
     largest = cells.outputs(diagonal).abs().max().item()
     if cells.last is not None:  # where the terms of the last sum cancel, rounding is still theirs
-        largest = max(largest, (diagonal.double().abs() @ cells.last.weight.abs().T).max().item())
+        terms = diagonal.double().abs() @ cells.last.weight.to(diagonal.device).abs().T
+        largest = max(largest, terms.max().item())
     return allowed_change(cells.outputs(diagonal), precision(reference.f, diagonal), largest)
 
 
