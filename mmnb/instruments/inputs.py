@@ -62,12 +62,13 @@ def numbers(value: Any, name: str, shape: str = "(n, d)") -> Tensor:
     found = array(value, name)
     if found.dtype.kind == "U":
         raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
-    found = _shaped(found, name, shape).astype(np.float64)
-    bad = ~np.isfinite(found.reshape(len(found), -1)).all(1)
-    if bad.any():
-        got = f"NaN or infinity in {bad.sum()} of {len(bad)} rows, first in row {bad.argmax()}"
-        raise ValueError(f"{name}: got {got}; expected finite numbers")
-    return torch.from_numpy(np.ascontiguousarray(found))
+    found = torch.from_numpy(np.ascontiguousarray(_shaped(found, name, shape).astype(np.float64)))
+    if not found.sum().isfinite():  # one fast pass; a sum of finite numbers may overflow, so look again
+        bad = ~found.reshape(len(found), -1).isfinite().all(1)
+        if bad.any():
+            got = f"NaN or infinity in {int(bad.sum())} of {len(bad)} rows, first in row {int(bad.int().argmax())}"
+            raise ValueError(f"{name}: got {got}; expected finite numbers")
+    return found
 
 
 def labels(value: Any, name: str, n: int | None = None, *, fewest: int = 1) -> tuple[np.ndarray, list]:
