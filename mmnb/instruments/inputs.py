@@ -71,6 +71,27 @@ def numbers(value: Any, name: str, shape: str = "(n, d)") -> Tensor:
     return found
 
 
+def logits(value: Any, name: str, shape: str = "(n, classes)") -> Tensor:
+    """Scores of classes, float32 or float64 as they were: -inf is a number, an impossible class.
+
+    Args:
+        value, name, shape: As in `numbers`.
+
+    Raises:
+        TypeError: As `numbers`.
+        ValueError: Another number of axes, NaN, positive infinity, or an example for which no class is possible.
+    """
+    found = array(value, name)
+    if found.dtype.kind == "U":
+        raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
+    wide = found.dtype if found.dtype in (np.float32, np.float64) else np.float64
+    found = torch.from_numpy(np.ascontiguousarray(_shaped(found, name, shape).astype(wide)))
+    bad = ~found.amax(-1).isfinite()  # of NaN, infinity, and -inf alone
+    if bad.any():
+        raise ValueError(f"{name}: got NaN, infinity or no possible class in {int(bad.sum())} rows; expected numbers")
+    return found
+
+
 def labels(value: Any, name: str, n: int | None = None, *, fewest: int = 1) -> tuple[np.ndarray, list]:
     """Labels as codes (n,) int64 from 0 to C - 1, and the C classes in order: whole numbers of any sign, bools or text.
 
