@@ -71,7 +71,7 @@ def numbers(value: Any, name: str, shape: str = "(n, d)") -> Tensor:
     return found
 
 
-def logits(value: Any, name: str, shape: str = "(n, classes)") -> Tensor:
+def scores(value: Any, name: str, shape: str = "(n, classes)") -> Tensor:
     """Scores of classes, float32 or float64 as they were: -inf is a number, an impossible class.
 
     Args:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmnb.instruments.batches import length, take
 from mmnb.instruments.checks import refuse_train_mode
 from mmnb.instruments.estimate import Estimate, proportion
-from mmnb.instruments.inputs import labels, logits, numbers, whole
+from mmnb.instruments.inputs import labels, numbers, scores, whole
 from mmnb.instruments.result import Result
 
 _ALPHA = 0.05  # one-sided, for all rivals of the average together
@@ -108,10 +108,10 @@ def probe_features(features: Tensor, y: Tensor, test: Tensor, test_y: Tensor, *,
     centre, spread = x.mean(0), x.std(0, correction=0) + 1e-8
     model = LogisticRegression(C=C, max_iter=2000)
     model.fit(((x - centre) / spread).numpy(), y)
-    scores = torch.from_numpy(model.decision_function(((x_test - centre) / spread).numpy()))
-    if scores.ndim == 1:  # two classes: one score
-        scores = torch.stack([torch.zeros_like(scores), scores], 1)
-    log_p = scores.log_softmax(1)
+    found = torch.from_numpy(model.decision_function(((x_test - centre) / spread).numpy()))
+    if found.ndim == 1:  # two classes: one score
+        found = torch.stack([torch.zeros_like(found), found], 1)
+    log_p = found.log_softmax(1)
     right = log_p.argmax(1).numpy() == np.searchsorted(classes, asked)[test_y]
     return Probe(proportion(int(right.sum()), len(right)), log_p, classes)
 
@@ -203,10 +203,10 @@ def choose(
     probed = probe_features(train, y, held, test_y, C=C)
     (y, classes), (codes, asked) = labels(y, "choose: y"), labels(test_y, "choose: test_y")
     test_y = np.array(asked)[codes]
-    averaged = average([_scores(test_logits[name], f"choose: test_logits of {name}", len(held)) for name in names])
+    averaged = average([_predictions(test_logits[name], f"choose: test_logits of {name}", len(held)) for name in names])
     rivals = {"frozen": probed.log_probabilities}
-    rivals |= {} if joint is None else {"joint": _scores(joint, "choose: joint", len(held))}
-    right = {name: _predicted(scores, classes, f"choose: {name}") == test_y for name, scores in rivals.items()}
+    rivals |= {} if joint is None else {"joint": _predictions(joint, "choose: joint", len(held))}
+    right = {name: _predicted(rival, classes, f"choose: {name}") == test_y for name, rival in rivals.items()}
     averaged = _predicted(averaged, classes, "choose: test_logits") == test_y
     chance = test_y == np.array(classes)[np.bincount(y).argmax()]
     n, alpha = len(averaged), _ALPHA / len(rivals)
@@ -234,20 +234,20 @@ def choose(
     )
 
 
-def _scores(value: Any, name: str, n: int) -> Tensor:
-    found = logits(value, name)
+def _predictions(value: Any, name: str, n: int) -> Tensor:
+    found = scores(value, name)
     if len(found) != n:
         raise ValueError(f"{name}: got shape {tuple(found.shape)}; expected ({n}, classes)")
     return found
 
 
-def _predicted(scores: Tensor, classes: list, name: str) -> np.ndarray:
+def _predicted(given: Tensor, classes: list, name: str) -> np.ndarray:
     """The label with the highest score: columns are the classes in order, or, where there are more, the labels 0, 1, 2 and so on."""
-    columns = scores.shape[1]
-    if columns != len(classes) and not (isinstance(classes[0], int) and 0 <= classes[0] and classes[-1] < columns):
+    columns = given.shape[1]
+    if columns != len(classes) and not (isinstance(classes[0], int) and classes[0] >= 0 and classes[-1] < columns):
         got = f"{columns} columns for the {len(classes)} classes {classes[:5]}"
         raise ValueError(f"{name}: got {got}; expected one for each class, or labels that are columns")
-    return np.array(classes if columns == len(classes) else range(columns))[scores.argmax(1).numpy()]
+    return np.array(classes if columns == len(classes) else range(columns))[given.argmax(1).numpy()]
 
 
 def _mcnemar(one: np.ndarray, other: np.ndarray) -> float:
@@ -270,7 +270,7 @@ def average(parts: Sequence[Tensor], weights: Sequence[float] | None = None) -> 
 
     Source: Du et al., ICML 2023, our reading of the abstract. Averaging probabilities, not logits, is our choice.
     """
-    parts = [logits(part, f"average: part {k}", "(n, ...)") for k, part in enumerate(parts)]
+    parts = [scores(part, f"average: part {k}", "(n, ...)") for k, part in enumerate(parts)]
     weights = [1.0] * len(parts) if weights is None else [float(w) for w in weights]
     if not parts or len({part.shape for part in parts}) != 1 or len(weights) != len(parts):
         shapes = [tuple(part.shape) for part in parts]
