@@ -132,12 +132,10 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
                 group = stored[picture]
                 wanted = (*_NEEDED, "cls_prob", "obj_conf")
                 raw = {name: group[name][()] for name in wanted if name in group}
-        except (
-            OSError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:  # no H5 file, a group for an array, links in a circle
+        except DataUnavailable:
+            raise
+        # no H5 file, a group for an array, links in a circle
+        except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             got = f"picture {picture} of {file.name} cannot be read ({error})"
             raise ValueError(f"{got}; expected an H5 file with one group of arrays per picture") from error
     return regions_of(raw, picture)

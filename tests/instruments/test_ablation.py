@@ -416,10 +416,18 @@ def small():
     return inputs, phrase, aligned, torch.zeros(3, dtype=torch.int64), torch.eye(5)[:3]
 
 
-def test_int64_masks_and_devices_without_float64_serve_both_directions():
-    inputs, phrase, aligned, target, label = small()
-    found = ab.language_for_vision(lambda *parts: (None, parts[2]), inputs, phrase, aligned, target, label, mask_id=1)
-    assert all(bits.tolist() == pytest.approx([math.log2(5)] * 3, abs=1e-6) for bits in found.values())
+def test_int64_masks_and_devices_without_float64_serve_both_directions(far_away):
+    inputs, *rest = small()
+    known = ab.language_for_vision(lambda *parts: (None, parts[2]), inputs, *rest, mask_id=1)
+    assert all(bits.tolist() == pytest.approx([math.log2(5)] * 3, abs=1e-6) for bits in known.values())
+    inputs, rest = ab.Inputs(*(part.as_subclass(far_away) for part in inputs)), [p.as_subclass(far_away) for p in rest]
+    found = ab.language_for_vision(lambda *p: (None, p[2].as_subclass(far_away)), inputs, *rest, mask_id=1)
+    assert {name: bits.tolist() for name, bits in found.items()} == {n: b.tolist() for n, b in known.items()}
+    words = torch.randn(3, 4, 12).as_subclass(far_away)
+    found = ab.vision_for_language(
+        lambda *p: (words[: len(p[0])], None), inputs, *rest[:2], mask_id=1, replacement="zero"
+    )
+    assert all(bits.isfinite().all() for bits in found.values())
 
 
 def test_a_seed_is_the_deprecated_generator_and_progress_changes_nothing(capfd):

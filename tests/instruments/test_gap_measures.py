@@ -302,3 +302,9 @@ def test_blocks_of_any_size_give_the_numbers_of_the_whole_table(cells, monkeypat
     for part in (10, 60):
         parts = [gap.contrastive_loss(x[i : i + part], y[i : i + part], tau)[1:] for i in range(0, n, part)]
         close(gap.contrastive_loss(x, y, tau, batch=part)[1:], np.mean(parts, 0), atol=2 * (d / tau + n) * eps)
+
+
+@pytest.mark.parametrize("function", PAIRED, ids=lambda f: getattr(f, "__name__", "contrastive_loss"))
+def test_a_device_without_float64_gives_the_numbers_of_the_cpu(function, far_away):
+    x, y = unit(12, 4).float(), unit(12, 4, 1).float()
+    close(function(x.as_subclass(far_away), y.as_subclass(far_away)), function(x, y), atol=0)

@@ -176,3 +176,11 @@ def test_attention_as_transformers_gives_it_is_told_what_to_do(given):
     """`sdpa` gives None, and maps come layer by layer."""
     with pytest.raises(TypeError, match=r"torch.stack\(maps, 1\).*attn_implementation='eager'"):
         gr.to_regions(given, torch.zeros(2).long(), 1, 2)
+
+
+def test_a_device_without_float64_gives_the_numbers_of_the_cpu(far_away):
+    rows = torch.rand(2, 1, 1, 3).as_subclass(far_away)
+    far = ONE.as_subclass(far_away)
+    assert torch.equal(gr.entity_grounding(rows, far, far).correct, gr.entity_grounding(rows.cpu(), ONE, ONE).correct)
+    assert gr.random_accuracy(far, far) == gr.random_accuracy(ONE, ONE)
+    assert gr.confident_accuracy(rows[:, 0, 0], far, far) == gr.confident_accuracy(rows[:, 0, 0].cpu(), ONE, ONE)
