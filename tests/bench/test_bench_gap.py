@@ -78,4 +78,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform 
 def test_fifty_thousand_rows_fit_in_two_gigabytes(ratio):
     """The whole process, libraries included; the table alone would take 20 GB. The rows themselves take 0.05 GB here, 0.4 GB at d = 512."""
     done = subprocess.run([sys.executable, "-c", _ALL, "64"], capture_output=True, text=True, check=True)
-    ratio("peak GB of recall, loss and uniformity, n=50,000, d=64", float(done.stdout), at_most=1.6)
+    ratio("peak GB of recall, loss and uniformity, n=50,000, d=64", float(done.stdout), at_most=2)

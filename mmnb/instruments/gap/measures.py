@@ -168,8 +168,8 @@ def uniformity(a: Embeddings, b: Embeddings | None = None, *, t: float = 2.0) ->
     for rows, cosines in _blocks(a, b):
         exponent = cosines.mul_(2).sub_(2).clamp_(max=0).mul_(t)
         exponent.diagonal(rows.start).fill_(-torch.inf)
-        parts.append(torch.logsumexp(exponent.flatten(), 0))
-    return (torch.logsumexp(torch.stack(parts), 0) - np.log(len(a) * (len(a) - 1))).item()
+        parts.append(torch.logsumexp(exponent.flatten(), 0).item())  # a tensor would hold its whole block
+    return (torch.logsumexp(torch.tensor(parts, dtype=a.dtype), 0) - np.log(len(a) * (len(a) - 1))).item()
 
 
 def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
