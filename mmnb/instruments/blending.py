@@ -52,7 +52,8 @@ def ogr(before: Losses, after: Losses) -> Ogr:
     Formula: dO / G where G > 0, else infinity (dO > 0) or 0 (dO <= 0).
     Args:
         before, after: Mean losses in nats at both checkpoints.
-    Raises: ValueError on a loss that is negative or not finite.
+        Losses below 0, as of densities, are fine: only differences count.
+    Raises: ValueError on a loss that is not finite.
     Example:
         >>> [round(value, 3) for value in ogr(Losses(2.0, 2.1), Losses(1.0, 1.5))]
         [0.4, 0.6, 0.667]
@@ -60,8 +61,8 @@ def ogr(before: Losses, after: Losses) -> Ogr:
     Source: Equation 3.
     """
     for name, moment in (("before", before), ("after", after)):
-        if not all(math.isfinite(loss) and loss >= 0 for loss in moment):
-            raise ValueError(f"ogr: got {name}={tuple(moment)}; expected two finite losses of at least 0")
+        if len(moment) != 2 or not all(math.isfinite(loss) for loss in moment):
+            raise ValueError(f"ogr: got {name}={tuple(moment)}; expected two finite losses")
     overfitting = (after[1] - after[0]) - (before[1] - before[0])
     generalising = before[1] - after[1]
     if generalising > 0:
@@ -86,7 +87,7 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
 
     Source: Proposition 1 with the estimates of section 3.4; floor and the rule for G <= 0 are ours.
     """
-    if not points or not floor > 0:
+    if not points or not 0 < floor < math.inf:
         raise ValueError(f"weights: got {len(points)} points, floor={floor}; expected one or more, floor above 0")
     measured = {name: ogr(*pair) for name, pair in points.items()}
     raw = {name: max(m.generalising, 0.0) / max(abs(m.overfitting), floor) ** 2 for name, m in measured.items()}

@@ -62,12 +62,34 @@ def numbers(value: Any, name: str, shape: str = "(n, d)") -> Tensor:
     found = array(value, name)
     if found.dtype.kind == "U":
         raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
-    found = _shaped(found, name, shape).astype(np.float64)
-    bad = ~np.isfinite(found.reshape(len(found), -1)).all(1)
+    found = torch.from_numpy(np.ascontiguousarray(_shaped(found, name, shape).astype(np.float64)))
+    if not found.sum().isfinite():  # one fast pass; a sum of finite numbers may overflow, so look again
+        bad = ~found.reshape(len(found), -1).isfinite().all(1)
+        if bad.any():
+            got = f"NaN or infinity in {int(bad.sum())} of {len(bad)} rows, first in row {int(bad.int().argmax())}"
+            raise ValueError(f"{name}: got {got}; expected finite numbers")
+    return found
+
+
+def scores(value: Any, name: str, shape: str = "(n, classes)") -> Tensor:
+    """Scores of classes, float32 or float64 as they were: -inf is a number, an impossible class.
+
+    Args:
+        value, name, shape: As in `numbers`.
+
+    Raises:
+        TypeError: As `numbers`.
+        ValueError: Another number of axes, NaN, positive infinity, or an example for which no class is possible.
+    """
+    found = array(value, name)
+    if found.dtype.kind == "U":
+        raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
+    wide = found.dtype if found.dtype in (np.float32, np.float64) else np.float64
+    found = torch.from_numpy(np.ascontiguousarray(_shaped(found, name, shape).astype(wide)))
+    bad = ~found.amax(-1).isfinite()  # of NaN, infinity, and -inf alone
     if bad.any():
-        got = f"NaN or infinity in {bad.sum()} of {len(bad)} rows, first in row {bad.argmax()}"
-        raise ValueError(f"{name}: got {got}; expected finite numbers")
-    return torch.from_numpy(np.ascontiguousarray(found))
+        raise ValueError(f"{name}: got NaN, infinity or no possible class in {int(bad.sum())} rows; expected numbers")
+    return found
 
 
 def labels(value: Any, name: str, n: int | None = None, *, fewest: int = 1) -> tuple[np.ndarray, list]:
