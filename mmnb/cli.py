@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from mmnb import paths
 from mmnb.jobs import command
+from mmnb.runner import streams
 
 _EXAMPLES = """
 \b
@@ -29,8 +31,9 @@ Examples:
 \b
 Notebooks are named by number (1, 01), by slug (01_emap) or by the beginning of one (ema).
 \b
-Exit codes: 0 all verdicts as committed; 1 a notebook failed (status: one is stale); 2 wrong usage, or a folder
-that cannot be written or is in use; 3 a verdict changed; 130 interrupted.
+Exit codes: 0 all verdicts as committed; 1 a notebook failed (status: one is stale; data: one is damaged or missing);
+2 wrong usage, or a folder, file or output that cannot be written or read, or is in use; 3 a verdict changed; 130 interrupted.
+A reader that goes away, as in `mmnb run | head -1`, changes none of them.
 \b
 Environment: MMNB_DATA (folder of the remote files), MMNB_CACHE (folder of derived data), MMNB_ROOT (the checkout),
 MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_COLOR.
@@ -40,20 +43,44 @@ MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_
 class _Commands(click.Group):
     """All but `mmnb emap` need packages of the extras, and say so when one is missing."""
 
+    def main(self, *args: object, **options: object) -> object:
+        streams.prepare()
+        try:
+            return super().main(*args, **options)
+        finally:
+            if reason := streams.failure():
+                click.echo(f"Error: cannot write to the standard output: {reason}", err=True)
+                sys.exit(2)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except ModuleNotFoundError as error:
+        except (ModuleNotFoundError, OSError) as error:
             if ctx.invoked_subcommand == "emap":  # of the user's own model
                 raise
-            raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
+            if isinstance(error, ModuleNotFoundError):
+                raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
+            failure = click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            failure.exit_code = click.UsageError.exit_code
+            raise failure from error
+
+
+class _Folder(click.Path):
+    """A folder of this computer: `--out s3://bucket` would make a folder `s3:` here, and an empty text means nothing."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        try:
+            paths.local(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
 
 
 _NOTEBOOKS = click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of tables.")
 _SEED, _COUNT, _SECONDS = click.IntRange(min=0), click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
 _PROFILES = click.Choice(["smoke", "laptop", "paper"])
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FOLDER = _Folder(path_type=Path, file_okay=False)
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True}
 
 
@@ -65,9 +92,6 @@ def main() -> None:
     Each notebook re-runs one line of research and prints, next to each claim of each paper: the paper's number, our number,
     and a verdict. `mmnb run` executes them; everything a run writes goes to build/, never beside the sources.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a console without "≥" shows "?" instead of a traceback
 
 
 main.add_command(command.emap)
@@ -79,7 +103,7 @@ _RUNNING = (
     click.option(
         "--resume", is_flag=True, help="Skip what succeeded with the same source, package, data, profile and seed."
     ),
-    click.option("--out", type=click.Path(path_type=Path), help="Folder for the runs.  [default: build/runs/PROFILE]"),
+    click.option("--out", type=_FOLDER, help="Folder for the runs.  [default: build/runs/PROFILE]"),
     click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Limit on the wall time of each notebook."),
 )
 
@@ -131,7 +155,6 @@ def build(notebooks: Sequence[str], **options: object) -> None:
     products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
     plan, collected = _execute(notebooks, profile="laptop", seed=0, **options)
-    from mmnb import paths
     from mmnb.lab import report
     from mmnb.runner import publish, summary
 
@@ -158,7 +181,6 @@ def build(notebooks: Sequence[str], **options: object) -> None:
 
 def _execute(names: Sequence[str], **options: object) -> tuple:
     """Run the plan with progress on standard error; usage errors and Ctrl-C end the command here."""
-    from mmnb import paths
     from mmnb.runner import pool, selection, summary
 
     slugs = selection.select(names)
@@ -253,7 +275,6 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
     only, no AVX at all, one thread. As Markdown: which verdicts and numbers differ from those of this computer as it is. Exit code 3
     if a verdict does. It takes four times as long as `mmnb run`; after Ctrl-C, --resume goes on.
     """
-    from mmnb import paths
     from mmnb.runner import stability, summary
 
     if not machines:
@@ -278,7 +299,6 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
 
     Every exercise ends with its check; nbgrader finds its marks on both cells. What students hand in is graded by `mmnb grade`.
     """
-    from mmnb import paths
     from mmnb.course import handout
     from mmnb.runner import selection
 

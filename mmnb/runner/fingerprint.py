@@ -71,6 +71,12 @@ def cache_listing() -> str:
     return sha256_bytes("\n".join(names).encode())
 
 
+def products(slug: str, folder: Path) -> dict[str, str | None]:
+    """Hashes of what a run of a notebook left in its folder, by file: its records, the executed notebook, the figures."""
+    files = [folder / "records.json", folder / f"{slug}.ipynb", *(folder / "figures").glob("[!.]*")]
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files if not file.is_dir()}
+
+
 def changes(slug: str, recorded: dict[str, Any]) -> list[str]:
     """What changed since `recorded` was made: one phrase for each file; an empty list means fresh."""
     try:
