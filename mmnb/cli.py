@@ -152,13 +152,31 @@ def build(notebooks: Sequence[str], **options: object) -> None:
     """Run at profile laptop with seed 0 and refresh the committed products.
 
     These are notebooks/*.ipynb, figures/, data/results/, the tables of the README, docs/verdicts.md. A notebook whose run failed keeps its old
-    products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
+    products; a build that was killed while it wrote them is finished by the next. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
-    plan, collected = _execute(notebooks, profile="laptop", seed=0, **options)
     from mmnb.lab import report
     from mmnb.runner import publish, summary
 
+    with publish.alone():
+        for slug in publish.finish():
+            click.echo(f"{slug}: finished the build that was interrupted")
+    plan, collected = _execute(notebooks, profile="laptop", seed=0, **options)
     summary.show(collected, summary.console())
+    with publish.alone():
+        failures = _publish(plan, collected)
+        try:
+            report.update(paths.root())
+        except (ValueError, OSError) as error:
+            failures.append(error)
+    for failure in failures:
+        click.echo(f"Error: {failure}", err=True)
+    sys.exit(summary.FAILED if failures else summary.OK)
+
+
+def _publish(plan: "pool.Plan", collected: list[dict]) -> list[object]:
+    """Refresh the products of the notebooks that succeeded; what went wrong."""
+    from mmnb.runner import publish
+
     failures = []
     for result in collected:
         slug = result["notebook"]
@@ -170,13 +188,9 @@ def build(notebooks: Sequence[str], **options: object) -> None:
             click.echo(f"{slug}: wrote " + ", ".join(file.relative_to(paths.root()).as_posix() for file in written))
         except ValueError as error:
             failures.append(error)
-    try:
-        report.update(paths.root())
-    except (ValueError, FileNotFoundError) as error:
-        failures.append(error)
-    for failure in failures:
-        click.echo(f"Error: {failure}", err=True)
-    sys.exit(summary.FAILED if failures else summary.OK)
+        except OSError as error:
+            failures.append(f"{slug}: {error.strerror or error}: {error.filename}")
+    return failures
 
 
 def _execute(names: Sequence[str], **options: object) -> tuple:

@@ -116,7 +116,8 @@ def status(slug: str) -> Status:
         figures = {name: entry["sha256"] for name, entry in stored["figures"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Status(slug, "stale", (f"its products cannot be read ({type(error).__name__}: {error})",))
-    reasons = changes(slug, metadata)
+    interrupted = (root / "build" / "publish" / slug).is_dir()
+    reasons = [*changes(slug, metadata), *["its build was interrupted: `mmnb build` finishes it"] * interrupted]
     if built != sha256(results):
         reasons.append(f"{results.relative_to(root).as_posix()} differs from the one that was built")
     folder = root / "figures" / slug
