@@ -1,5 +1,6 @@
 """The command line. Modules that take long to import are imported inside the commands, so that help appears at once."""
 
+import dataclasses
 import json
 import sys
 import tempfile
@@ -173,8 +174,8 @@ def build(notebooks: Sequence[str], **options: object) -> None:
     sys.exit(summary.FAILED if failures else summary.OK)
 
 
-def _publish(plan: "pool.Plan", collected: list[dict]) -> list[object]:
-    """Refresh the products of the notebooks that succeeded; what went wrong."""
+def _publish(plan: object, collected: Sequence[dict]) -> list[object]:
+    """Refresh the products of the notebooks that succeeded, and return what went wrong."""
     from mmnb.runner import publish
 
     failures = []
@@ -241,25 +242,36 @@ def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
 
 @main.command(short_help="List the data sets; --fetch gets the remote ones.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--fetch", is_flag=True, help="Fetch what is remote and not here yet.")
+@click.option("--fetch", is_flag=True, help="Fetch what is remote and not here yet; check what is here.")
 @_JSON
 def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
-    """List the data sets: what, how big, which licence, whether it is here. --fetch gets the remote ones."""
+    """List the data sets: what, how big, which licence, whether it is here.
+
+    --fetch gets the remote ones, and checks the SHA-256 of those that are here. What is damaged is neither used nor removed: it is
+    named, the others are fetched, and the exit code is 1. Without --fetch nothing is read: "here" only means that the files exist.
+    """
     from mmnb.data import remote
     from mmnb.errors import DataUnavailable
     from mmnb.runner import listing
 
-    datasets, failures = listing.datasets(names), []
-    for dataset in datasets if fetch else []:
-        try:
-            if dataset.kind == "remote" and not dataset.present:  # the others are here, or cannot be fetched
+    try:
+        datasets, failures = listing.datasets(names), {}
+        for dataset in (one for one in datasets if fetch and one.kind == "remote"):  # the others cannot be fetched
+            try:
                 remote.fetch_dataset(dataset.name)
-        except (DataUnavailable, ValueError) as error:  # a damaged file is a ValueError
-            failures.append(f"{dataset.name}: {error}")
-    datasets = listing.datasets(names) if fetch else datasets
+            except (DataUnavailable, ValueError, OSError) as error:  # a damaged file is a ValueError
+                failures[dataset.name] = str(error)
+        datasets = [
+            dataclasses.replace(one, present=False, how=failures[one.name]) if one.name in failures else one
+            for one in listing.datasets(names)
+        ]
+    except ValueError as error:  # of the manifest
+        raise click.ClickException(str(error)) from error
     click.echo(json.dumps(listing.as_json(datasets), indent=1) if as_json else listing.dataset_table(datasets))
-    for failure in failures:
-        click.echo(f"Error: {failure}", err=True)
+    if failures:
+        click.echo(
+            f"Error: damaged or not fetched: {', '.join(failures)}" + (" (see `how`)" if as_json else ""), err=True
+        )
     sys.exit(1 if failures else 0)
 
 

@@ -118,7 +118,7 @@ def _run(
     try:
         notebook = convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py")
         convert.check_parameters(notebook, parameters)
-    except (ValueError, SyntaxError) as error:
+    except ValueError as error:
         return str(error), []
     watch = SimpleNamespace(slug=slug, report=report, notebook=notebook, cell=0, kernel=None)
     deadline = None if timeout is None else time.monotonic() + timeout
