@@ -122,5 +122,5 @@ def test_what_is_no_percent_script_is_refused(source, content):
 @pytest.mark.parametrize("line", ["PROFILE = ", "PROFILE: str", "A = B = 1", "PROFILE = f()"])
 def test_a_parameters_cell_that_holds_more_is_explained(source, line):
     notebook = convert.to_notebook(source(SOURCE.replace('PROFILE = "laptop"', line)))
-    with pytest.raises(ValueError, match="the parameters cell.*NAME = literal"):
+    with pytest.raises(ValueError, match=r"the parameters cell.*NAME = literal"):
         convert.parameters(notebook)
