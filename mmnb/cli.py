@@ -312,7 +312,12 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
             plan, collected = _execute(notebooks, profile=profile, seed=0, out=folder / machine, **options)
         failed |= any(result["status"] != "ok" for result in collected)
         folders[machine] = plan.out
-    text, verdicts = stability.markdown(folders)
+    try:
+        text, verdicts = stability.markdown(folders)
+    except click.UsageError as error:  # a folder without results, which is not the user's fault if its notebooks failed
+        if not failed:
+            raise
+        text, verdicts = f"Nothing to compare: {error.message}.", 0
     click.echo(text)
     sys.exit(summary.FAILED if failed else summary.CHANGED if verdicts else summary.OK)
 
