@@ -22,6 +22,16 @@ _DEEPEST = 20  # levels
 
 
 class _Composer(Composer):
+    level = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.level += 1
+        if self.level > _DEEPEST:
+            raise ComposerError(None, None, f"got more than {_DEEPEST} levels", self.parser.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.level -= 1
+        return node
+
     def return_alias(self, node: Any) -> Any:
         raise ComposerError(None, None, "got an alias; expected the value itself", node.start_mark)
 
@@ -52,7 +62,7 @@ def read_yaml(path: Path, where: str) -> dict[str, Any]:
             more than 20 levels, or holds anything but a mapping.
     """
     reader = YAML(typ="safe", pure=True)
-    reader.Composer, reader.max_depth = _Composer, _DEEPEST
+    reader.Composer = _Composer
     try:
         content = reader.load(paths.read_text(path))
     except (YAMLError, ValueError, TypeError, RecursionError) as error:
