@@ -1,6 +1,7 @@
 """The command line. Modules that take long to import are imported inside the commands, so that help appears at once."""
 
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -300,10 +301,16 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
 def grade(
     folder: Path, out: Path | None, notebook: str | None, seconds: float, memory: int, as_json: bool, **options: object
 ) -> None:
-    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise, in grades.json and grades.html.
+    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise.
 
-    Every exercise runs alone, with limits, on hidden inputs; what it answers is compared with what the installed package works out.
-    Submissions cannot change their points, but they do run here: grade strangers' work in a container.
+    Writes grades.json, grades.csv (totals of each student) and grades.html. Every name in FOLDER has a row, which says what is wrong with
+    it; hidden names and __MACOSX are left out. Every exercise runs alone, with limits, on hidden inputs that are sent one by one; its
+    answers are compared with what the installed package works out in another process.
+
+    Where Linux lets users make namespaces, a submission sees the installed packages, read-only, and nothing else: no network, no other
+    process, no file of yours, no reference answer. Elsewhere (macOS, Windows, most containers) it runs with all your rights, and this is
+    said: then it could read the reference, change or delete your files and these grades, and send what it reads. Grade strangers' work in
+    a container or virtual machine there.
     """
     from mmnb.course.grading import report
     from mmnb.course.grading.folder import grade_folder
@@ -313,16 +320,21 @@ def grade(
     slug = selection.select([notebook])[0] if notebook else None
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
     limits = Limits(seconds, memory)
+    for ending in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: processes and temporary folders are cleared away
+        if hasattr(signal, ending):
+            signal.signal(getattr(signal, ending), signal.default_int_handler)
     try:
-        found, seed = grade_folder(folder, limits=limits, notebook=slug, progress=True, **options)
+        found, seed, isolated = grade_folder(folder, limits=limits, notebook=slug, out=target, progress=True, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted: nothing was written.", err=True)
         sys.exit(summary.INTERRUPTED)
-    files = report.write(found, seed, target)
+    files = report.write(found, seed, target, isolated)
+    if not isolated:
+        click.echo(report.PROMISE[isolated], err=True)
     if as_json:
-        click.echo(json.dumps(report.document(found, seed), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(report.document(found, seed, isolated), indent=1, ensure_ascii=False))
         return
     for one in found:
         click.echo(f"{one.points:>3} of {one.of:<3} {one.student}" + (f"   {one.problem}" if one.problem else ""))

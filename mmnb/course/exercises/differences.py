@@ -112,13 +112,14 @@ def _array(value: Any) -> np.ndarray | None:
         value = value.detach().cpu()
         value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if isinstance(value, list | tuple):
-        rows = [_array(part) if isinstance(part, list | tuple | numbers.Real | np.generic) else None for part in value]
+        rows = [_array(part) if getattr(part, "ndim", 0) == 0 else None for part in value]  # numbers, or lists of them
         if not rows or any(row is None or row.shape != rows[0].shape for row in rows):
             return None
+        value = np.stack(rows)
     elif not isinstance(value, numbers.Real | np.generic | np.ndarray):
         return None
     array = np.asarray(value)
-    return array.astype(float) if array.dtype.kind in "biuf" else None
+    return array.astype(float, copy=False) if array.dtype.kind in "biuf" else None
 
 
 def _kind(value: Any) -> str:
