@@ -17,6 +17,10 @@ from mmnb.course.exercises.solutions import strip_solutions
 from mmnb.runner import convert
 
 TAG = "exercise-"
+GRADED = (
+    "**What is graded:** the cells from the heading of an exercise to its check, and the imports of the whole notebook. "
+    "A helper function that an answer needs belongs there, too; it is not found elsewhere."
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ def student_notebook(slug: str) -> nbformat.NotebookNode:
         if exercise_id is None:
             cells.append(cell)
             continue
+        if not any(one.id == "graded" for one in cells):
+            cells.append(nbformat.v4.new_markdown_cell(GRADED, id="graded"))
         function, check, _ = split_check(cell.source, exercise_id)
         cells.append(_cell(strip_solutions(function, exercise_id), f"{TAG}{exercise_id}", solution=True))
         cells.append(_expected(exercise_id))
