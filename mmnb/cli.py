@@ -274,7 +274,8 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
 @main.command(short_help="Write the notebooks without their solutions.")
 @_NOTEBOOKS
 @click.option("--out", type=_FOLDER, help="Folder.  [default: build/student]")
-def student(notebooks: Sequence[str], out: Path | None) -> None:
+@click.option("--exercises", is_flag=True, help="Only the exercises with their prompts; for nbgrader.")
+def student(notebooks: Sequence[str], out: Path | None, exercises: bool) -> None:
     """Write the notebooks as a course hands them out: stubs instead of solutions, hints folded, no outputs.
 
     Every exercise ends with its check; nbgrader finds its marks on both cells. What students hand in is graded by `mmnb grade`.
@@ -286,7 +287,7 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
     slugs = selection.select(notebooks)
     target = _writable(out or paths.root() / "build" / "student")
     for slug in slugs:
-        click.echo(handout.write_student(slug, target))
+        click.echo(handout.write_student(slug, target, exercises=exercises))
 
 
 @main.command(short_help="Grade a folder of submissions.")
