@@ -321,9 +321,8 @@ def grade(
     slug = selection.select([notebook])[0] if notebook else None
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
     limits = Limits(seconds, memory)
-    for ending in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: processes and temporary folders are cleared away
-        if hasattr(signal, ending):
-            signal.signal(getattr(signal, ending), signal.default_int_handler)
+    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}  # as Ctrl-C: clear away
     try:
         found, seed, isolated = grade_folder(folder, limits=limits, notebook=slug, out=target, progress=True, **options)
     except ValueError as error:
@@ -331,6 +330,9 @@ def grade(
     except KeyboardInterrupt:
         click.echo("\nInterrupted: nothing was written.", err=True)
         sys.exit(summary.INTERRUPTED)
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
     files = report.write(found, seed, target, isolated)
     if not isolated:
         click.echo(report.PROMISE[isolated], err=True)
