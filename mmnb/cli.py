@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -325,7 +326,8 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
 @main.command(short_help="Write the notebooks without their solutions.")
 @_NOTEBOOKS
 @click.option("--out", type=_FOLDER, help="Folder.  [default: build/student]")
-def student(notebooks: Sequence[str], out: Path | None) -> None:
+@click.option("--exercises", is_flag=True, help="Only the exercises with their prompts; for nbgrader.")
+def student(notebooks: Sequence[str], out: Path | None, exercises: bool) -> None:
     """Write the notebooks as a course hands them out: stubs instead of solutions, hints folded, no outputs.
 
     Every exercise ends with its check; nbgrader finds its marks on both cells. What students hand in is graded by `mmnb grade`.
@@ -336,7 +338,7 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
     slugs = selection.select(notebooks)
     target = _writable(out or paths.root() / "build" / "student")
     for slug in slugs:
-        click.echo(handout.write_student(slug, target))
+        click.echo(handout.write_student(slug, target, exercises=exercises))
 
 
 @main.command(short_help="Grade a folder of submissions.")
@@ -351,10 +353,16 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
 def grade(
     folder: Path, out: Path | None, notebook: str | None, seconds: float, memory: int, as_json: bool, **options: object
 ) -> None:
-    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise, in grades.json and grades.html.
+    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise.
 
-    Every exercise runs alone, with limits, on hidden inputs; what it answers is compared with what the installed package works out.
-    Submissions cannot change their points, but they do run here: grade strangers' work in a container.
+    Writes grades.json, grades.csv (totals of each student) and grades.html. Every name in FOLDER has a row, which says what is wrong with
+    it; hidden names and __MACOSX are left out. Every exercise runs alone, with limits, on hidden inputs that are sent one by one; its
+    answers are compared with what the installed package works out in another process.
+
+    Where Linux lets users make namespaces, a submission sees the installed packages, read-only, and nothing else: no network, no other
+    process, no file of yours, no reference answer. Elsewhere (macOS, Windows, most containers) it runs with all your rights, and this is
+    said: then it could read the reference, change or delete your files and these grades, and send what it reads. Grade strangers' work in
+    a container or virtual machine there.
     """
     from mmnb.course.grading import report
     from mmnb.course.grading.folder import grade_folder
@@ -364,16 +372,23 @@ def grade(
     slug = selection.select([notebook])[0] if notebook else None
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
     limits = Limits(seconds, memory)
+    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}  # as Ctrl-C: clear away
     try:
-        found, seed = grade_folder(folder, limits=limits, notebook=slug, progress=True, **options)
+        found, seed, isolated = grade_folder(folder, limits=limits, notebook=slug, out=target, progress=True, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted: nothing was written.", err=True)
         sys.exit(summary.INTERRUPTED)
-    files = report.write(found, seed, target)
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+    files = report.write(found, seed, target, isolated)
+    if not isolated:
+        click.echo(report.PROMISE[isolated], err=True)
     if as_json:
-        click.echo(json.dumps(report.document(found, seed), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(report.document(found, seed, isolated), indent=1, ensure_ascii=False))
         return
     for one in found:
         click.echo(f"{one.points:>3} of {one.of:<3} {one.student}" + (f"   {one.problem}" if one.problem else ""))

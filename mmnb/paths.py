@@ -4,8 +4,8 @@ import contextlib
 import glob
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,12 +74,10 @@ def replace(path: Path | str) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent, f".{glob.escape(path.stem)}-*.part{glob.escape(path.suffix)}", older=86_400)
     # the suffix stays last, because savers such as numpy's append one of their own where it is missing
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=f".part{path.suffix}")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.part{path.suffix}")
+    temporary.touch(exist_ok=False)  # with the permissions that the umask leaves, as of any new file
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would make a shared folder unreadable for everybody else
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,6 +1,8 @@
-"""Where files go: on this computer, whole, without litter; and what text is."""
+"""Where files go: on this computer, whole, without litter, as readable as the umask says; and what text is."""
 
 import os
+import stat
+import sys
 import time
 
 import pytest
@@ -37,3 +39,25 @@ def test_text_that_is_not_utf8_is_named(tmp_path):
     assert paths.read_text(tmp_path / "a.txt") == "x"
     with pytest.raises(ValueError, match=r"b\.txt: got bytes that are not UTF-8"):
         paths.read_text(tmp_path / "b.txt")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_the_umask_is_respected(tmp_path, umask, mode):
+    file, before = tmp_path / "new" / "marks.json", os.umask(umask)
+    try:
+        paths.write_text(file, "{}")
+        paths.write_text(file, "[]")  # the second time, too
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+    assert file.read_text(encoding="utf-8") == "[]"
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    file = tmp_path / "a.txt"
+    paths.write_text(file, "old")
+    with pytest.raises(KeyError), paths.replace(file) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        raise KeyError
+    assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [("a.txt", "old")]
