@@ -34,6 +34,8 @@ def to_rst(lines: list[str]) -> list[str]:
             state = "text"
         if re.match(r"(\d+\.|-) ", line) and found and re.match(r"[^\s\d-]", found[-1]):
             found.append("")  # a list begins
+        if state == "section":  # napoleon takes `low, high: text` of a class for one name and its type
+            line = re.sub(r"^    \w+(, \w+)+(?=:)", lambda names: names[0].replace(", ", "/"), line)
         text = line.strip() if state == "paragraph" else line
         found.append(text if state in ("formula", "doctest") else _inline(text))
     return found

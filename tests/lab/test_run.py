@@ -57,15 +57,19 @@ def test_equal_seeds_give_equal_numbers_and_others_do_not(checkout):
     assert not torch.is_deterministic_algorithms_warn_only_enabled()
 
 
-@pytest.mark.parametrize(("profile", "threads"), [("smoke", 1), ("laptop", 1), ("paper", 2)])
-def test_small_profiles_compute_on_one_thread_and_paper_on_what_it_is_given(checkout, profile, threads):
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+def test_small_profiles_compute_on_one_thread_and_paper_on_what_it_is_given(checkout, profile):
+    def threads():
+        return [torch.get_num_threads(), *(library["num_threads"] for library in threadpool_info())]
+
     before = torch.get_num_threads()
     with threadpool_limits(2):
         torch.set_num_threads(2)
+        given = threads()  # a library that another test has loaded may have been built for one thread
         start(profile=profile)
-        seen = [torch.get_num_threads(), *(library["num_threads"] for library in threadpool_info())]
+        seen = threads()
     torch.set_num_threads(before)
-    assert len(seen) > 1 and set(seen) == {threads}
+    assert max(given) == 2 and seen == (given if profile == "paper" else [1] * len(given))
 
 
 def test_generators_are_fresh_and_streams_differ(checkout):
