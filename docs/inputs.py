@@ -102,14 +102,15 @@ PHRASE = np.tile([False, True, False, False], (N, 1))
 pair = dict(a=("unit", UNIT_A), b=("unit", UNIT_B))
 seen = dict(match=("mask", MATCH), valid=("mask", MASK))
 CASES = [
-    case(emap.emap, {"f": scores, "progress": False}, a=("numbers", A), b=("numbers", B)),
+    case(emap.emap, {"f": scores, "progress": False}, a=("model's", A), b=("model's", B)),
     case(emap.project, grid=("numbers", A)),
     case(accuracy, scores=("numbers", A), y=("codes", Y)),
     *(
         case(call, **pair)
         for call in (gap.gap_vector, gap.modality_gap, gap.pair_distance, gap.mean_cosines, gap.relative_gap)
     ),
-    *(case(call, **pair) for call in (gap.uniformity, gap.share_per_dimension, gap.separability, gap.procrustes)),
+    *(case(call, **pair) for call in (gap.share_per_dimension, gap.separability, gap.procrustes)),
+    case(gap.uniformity, a=("unit", UNIT_A)),
     case(gap.average_cosine, {"diagonal": False}, a=("unit", UNIT_A)),
     case(gap.normalize, a=("numbers", A + 0.0625)),
     case(gap.center, a=("unit", UNIT_A)),
@@ -127,6 +128,7 @@ CASES = [
     case(ablation.aligned, regions=("numbers", BOXES[:, 0]), gold=("numbers", BOXES[:, 1])),
     case(
         ablation.ablate_regions,
+        {"mean": np.zeros(3)},
         feature=("numbers", coarse(N, 4, 3)),
         region_mask=("mask", MASK),
         ablate=("mask", MATCH),
@@ -139,7 +141,7 @@ CASES = [
     case(ablation.normalized_drop, {"ceiling": 3.0}, none=("numbers", LOSSES), ablated=("numbers", LOSSES * 2)),
     case(
         ablation.vision_for_language,
-        {"predict": shown, "inputs": INPUTS, "mask_id": 5, "progress": False},
+        {"predict": shown, "inputs": INPUTS, "mask_id": 5, "progress": False, "replacement": "zero"},
         phrase=("mask", PHRASE),
         aligned=("mask", MATCH),
     ),
@@ -149,7 +151,7 @@ CASES = [
         phrase=("mask", PHRASE),
         aligned=("mask", MATCH),
         target=("places", np.zeros(N, dtype=np.int64)),
-        label=("numbers", np.tile(PROBABILITIES[:, None], (1, 4, 1))),
+        label=("probabilities", PROBABILITIES),
     ),
     case(grounding.entity_grounding, attention=("numbers", np.abs(coarse(N, 2, 2, 4)) + 0.125), **seen),
     case(grounding.random_accuracy, **seen),
@@ -159,7 +161,7 @@ CASES = [
     case(
         grounding.to_regions,
         {"first_region": 2, "n_regions": 2},
-        attention=("numbers", np.abs(coarse(N, 2, 2, 4, 4))),
+        attention=("numbers", np.full((N, 2, 2, 4, 4), 0.25)),
         query=("places", Y % 2),
     ),
     case(information.entropy, table=("table", P)),
@@ -282,8 +284,8 @@ CASES = [
         emap.emap_of_many,
         {"progress": False},
         lambda a, b, progress: emap.emap_of_many(scores, {"a": a, "b": b}, progress=progress),
-        a=("numbers", A),
-        b=("numbers", B),
+        a=("model's", A),
+        b=("model's", B),
     ),
     case(
         score_predictors,
@@ -306,7 +308,7 @@ SINGLE_NUMBERS = {
 
 def forms(value: np.ndarray, kind: str, folder: Path) -> Iterator[tuple[str, Any]]:
     """The same values in other forms."""
-    number = kind in ("numbers", "unit", "probabilities", "table")
+    number = kind in ("numbers", "unit", "probabilities", "table", "model's")
     yield "tensor", torch.from_numpy(value)
     yield "list", value.tolist()
     turned = np.asfortranarray(value) if value.ndim > 1 else np.repeat(value, 2)[::2]
@@ -318,7 +320,7 @@ def forms(value: np.ndarray, kind: str, folder: Path) -> Iterator[tuple[str, Any
         yield "DataFrame", (pd.DataFrame if value.ndim == 2 else pd.Series)(value)
     if number:
         yield "requires_grad", torch.from_numpy(value.copy()).requires_grad_()
-    if kind == "numbers":
+    if kind in ("numbers", "model's"):
         yield "half", torch.from_numpy(value).half()
         yield "bfloat16", torch.from_numpy(value).bfloat16()
     if kind in ("labels", "codes", "places"):
@@ -332,6 +334,9 @@ def forms(value: np.ndarray, kind: str, folder: Path) -> Iterator[tuple[str, Any
 
 def faults(value: np.ndarray, kind: str) -> Iterator[tuple[str, Any]]:
     """Values that no call can use."""
+    if kind == "model's":  # inputs go to the model as they are: it knows what it takes
+        yield from (("empty", value[:0]), ("None", None), ("DataLoader", torch.utils.data.DataLoader([1, 2])))
+        return
     yield "empty", value[:0]
     yield "None", None
     yield "objects", np.full(value.shape, None)

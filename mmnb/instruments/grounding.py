@@ -93,8 +93,7 @@ def to_regions(attention: Tensor, query: Tensor, first_region: int, n_regions: i
     if attention is None or isinstance(attention, tuple):
         got, why = type(attention).__name__, "transformers gives maps with attn_implementation='eager', layer by layer"
         raise TypeError(f"to_regions: attention: got {got}; expected torch.stack(maps, 1): {why}")
-    if not isinstance(attention, Tensor):
-        attention = torch.from_numpy(inputs.array(attention, "to_regions: attention").copy())
+    attention = inputs.as_given(attention, "to_regions: attention")
     query = inputs.array(query, "to_regions: query")
     if attention.ndim != 5 or attention.shape[-1] != attention.shape[-2] or query.shape != (len(attention),):
         got = f"attention {tuple(attention.shape)} and query {query.shape}"

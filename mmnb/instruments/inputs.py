@@ -59,16 +59,20 @@ def numbers(value: Any, name: str, shape: str = "(n, d)") -> Tensor:
         tensor([[1., 2.],
                 [3., 4.]], dtype=torch.float64)
     """
-    found = array(value, name)
-    if found.dtype.kind == "U":
-        raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
-    found = torch.from_numpy(np.ascontiguousarray(_shaped(found, name, shape).astype(np.float64)))
+    found = torch.from_numpy(np.ascontiguousarray(_shaped(_no_text(value, name), name, shape).astype(np.float64)))
     if not found.sum().isfinite():  # one fast pass; a sum of finite numbers may overflow, so look again
         bad = ~found.reshape(len(found), -1).isfinite().all(1)
         if bad.any():
             got = f"NaN or infinity in {int(bad.sum())} of {len(bad)} rows, first in row {int(bad.int().argmax())}"
             raise ValueError(f"{name}: got {got}; expected finite numbers")
     return found
+
+
+def as_given(value: Any, name: str, shape: str = "(n, ...)") -> Tensor:
+    """What goes into or comes out of a model: real numbers in the type and on the device of a tensor, finite or not; else as `array`."""
+    if isinstance(value, Tensor) and value.layout == torch.strided and not value.is_complex():
+        return _shaped(value.detach(), name, shape)
+    return torch.from_numpy(_shaped(_no_text(value, name), name, shape).copy())
 
 
 def scores(value: Any, name: str, shape: str = "(n, classes)") -> Tensor:
@@ -81,9 +85,7 @@ def scores(value: Any, name: str, shape: str = "(n, classes)") -> Tensor:
         TypeError: As `numbers`.
         ValueError: Another number of axes, NaN, positive infinity, or an example for which no class is possible.
     """
-    found = array(value, name)
-    if found.dtype.kind == "U":
-        raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
+    found = _no_text(value, name)
     wide = found.dtype if found.dtype in (np.float32, np.float64) else np.float64
     found = torch.from_numpy(np.ascontiguousarray(_shaped(found, name, shape).astype(wide)))
     bad = ~found.amax(-1).isfinite()  # of NaN, infinity, and -inf alone
@@ -131,6 +133,14 @@ def labels(value: Any, name: str, n: int | None = None, *, fewest: int = 1) -> t
     return codes.reshape(-1).astype(np.int64), classes.tolist()
 
 
+def places(value: Any, name: str, shape: str = "(n,)") -> Tensor:
+    """Whole numbers that point at something, such as tokens or positions, as int64."""
+    found = array(value, name)
+    if found.dtype.kind not in "iu":
+        raise TypeError(f"{name}: got {found.dtype}; expected whole numbers")
+    return torch.from_numpy(_shaped(found, name, shape).astype(np.int64))
+
+
 def mask(value: Any, name: str, shape: tuple[int, ...]) -> Tensor:
     """A bool tensor of exactly this shape, from bools or from zeros and ones of any type, as tokenizers return them."""
     found = array(value, name)
@@ -152,6 +162,13 @@ def whole(value: Any, name: str, least: int = 1) -> int:
     return found
 
 
+def _no_text(value: Any, name: str) -> np.ndarray:
+    found = array(value, name)
+    if found.dtype.kind == "U":
+        raise TypeError(f"{name}: got text, such as {str(found.flat[0])!r}; expected real numbers")
+    return found
+
+
 def _of_objects(found: np.ndarray, name: str) -> np.ndarray:
     """An array of Python objects as numbers or as text, where they are all of one kind."""
     if all(isinstance(item, str) for item in found.flat):
@@ -162,11 +179,11 @@ def _of_objects(found: np.ndarray, name: str) -> np.ndarray:
     raise TypeError(f"{name}: got {type(odd).__name__} among its values; expected real numbers, or text alone")
 
 
-def _shaped(found: np.ndarray, name: str, shape: str) -> np.ndarray:
+def _shaped(found: Any, name: str, shape: str) -> Any:
     """Refuse another number of axes, and no examples."""
     axes = shape.strip("()").replace(" ", "").strip(",").split(",")
     more = axes[-1] == "..."
     fits = found.ndim >= len(axes) - 1 if more else found.ndim == len(axes)
-    if not fits or not found.size:
-        raise ValueError(f"{name}: got shape {found.shape}; expected {shape} with n >= 1")
+    if not fits or 0 in found.shape:
+        raise ValueError(f"{name}: got shape {tuple(found.shape)}; expected {shape} with n >= 1")
     return found

@@ -11,7 +11,7 @@ from mmnb import aliases
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
 from mmnb.instruments.ablation.removal import CONDITIONS, ablate_regions, ablation_mask
 from mmnb.instruments.checks import refuse_train_mode
-from mmnb.instruments.inputs import array, mask, numbers, whole
+from mmnb.instruments.inputs import as_given, mask, numbers, places, whole
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
 
@@ -118,12 +118,11 @@ def language_for_vision(
     """
     refuse_train_mode(predict, "language_for_vision")
     inputs, phrase, aligned = _checked(inputs, phrase, aligned, "language_for_vision")
-    target, label = _tensor(target, "language_for_vision: target"), numbers(label, "language_for_vision: label")
+    target, label = places(target, "language_for_vision: target"), numbers(label, "language_for_vision: label")
     draw, n, regions = _generator(seed, generator), *aligned.shape
-    if target.shape != (n,) or target.is_floating_point() or len(label) != n:
+    if len(target) != n or len(label) != n:
         got = f"{target.dtype} target {tuple(target.shape)} and label {tuple(label.shape)}"
         raise ValueError(f"language_for_vision: got {got} for {n} captions; expected (n,) int64 and (n, C)")
-    target = target.long()
     if target.min() < 0 or target.max() >= regions or not aligned.gather(1, target[:, None]).all():
         raise ValueError("language_for_vision: a target is not among the aligned regions; expected one of them")
     ablate = aligned & _without_global(inputs.region_mask, global_index)
@@ -142,13 +141,11 @@ def language_for_vision(
     return _measure(predict, "regions", conditions, changed, loss, batch_size, progress)
 
 
-def _tensor(value: Any, name: str) -> Tensor:
-    return value.detach().cpu() if isinstance(value, Tensor) else torch.from_numpy(array(value, name).copy())
-
-
 def _checked(inputs: Inputs, phrase: Tensor, aligned: Tensor, caller: str) -> tuple[Inputs, Tensor, Tensor]:
     """All on the CPU, masks as bools; ValueError where the parts are not those of the same captions and regions."""
-    given = Inputs(*(_tensor(part, f"{caller}: {name}") for name, part in zip(Inputs._fields, inputs, strict=True)))
+    given = Inputs(
+        *(as_given(part, f"{caller}: {name}").cpu() for name, part in zip(Inputs._fields, inputs, strict=True))
+    )
     shapes = [tuple(part.shape) for part in given]
     if given.tokens.ndim != 2 or given.feature.ndim != 3 or not len(given.tokens) or given.tokens.is_floating_point():
         got = f"tokens {shapes[0]} {given.tokens.dtype}, feature {shapes[2]}"

@@ -81,8 +81,8 @@ def span_mask(spans: Tensor, length: int) -> Tensor:
         >>> span_mask(torch.tensor([[1, 3]]), 4).tolist()
         [[False, True, True, False]]
     """
-    spans = torch.as_tensor(spans)
-    if spans.ndim != 2 or spans.shape[1] != 2 or (spans[:, 0] < 0).any() or (spans[:, 1] > length).any():
+    spans = inputs.places(spans, "span_mask: spans", "(n, 2)")
+    if spans.shape[1] != 2 or (spans[:, 0] < 0).any() or (spans[:, 1] > length).any():
         raise ValueError(f"span_mask: got spans {tuple(spans.shape)} for {length} wordpieces; expected (n, 2) inside")
     if (spans[:, 1] <= spans[:, 0]).any():
         raise ValueError("span_mask: a span is empty; expected start < end")
