@@ -293,9 +293,9 @@ class Dropping(torch.nn.Module):
             "got denominator 'H'",
         ),
         (
-            lambda: cm.from_classifiers(np.zeros((3, 1)), np.zeros((2, 1)), [0, 1, 0], print, folds=[0, 1, 0]),
+            lambda: cm.from_classifiers(np.zeros((3, 1)), np.zeros((2, 1)), [0, 1, 0, 1], print),
             ValueError,
-            "got 3 labels for 2 examples",
+            "got 4 labels for 3 examples",
         ),
         (lambda: cm.bayes_error(XOR, "c"), ValueError, "got observed='c'"),
         (lambda: cm.fano(1.0, 2), ValueError, r"got 1.0 nats, 2 classes"),
