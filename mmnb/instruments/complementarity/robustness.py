@@ -1,6 +1,5 @@
 """Accuracy of a classifier of two modalities when one of them is missing, noisy or attacked."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from mmnb.instruments.batches import length, take
 from mmnb.instruments.checks import check_eval_mode
 from mmnb.instruments.estimate import Estimate, proportion
 from mmnb.instruments.information.variables import indices, modality
-from mmnb.instruments.inputs import array, labels, mask, numbers
+from mmnb.instruments.inputs import array, labels, mask, numbers, real
 from mmnb.instruments.result import Result
 
 Scores = Callable[[Tensor, Tensor], Tensor]
@@ -97,8 +96,10 @@ def robustness(
     y = torch.from_numpy(indices(y, "robustness: y", len(a)))
     if len(a) != len(b):
         raise ValueError(f"robustness: got {len(a)} rows of a, {len(b)} of b; expected one length")
-    if not all(math.isfinite(x) and x >= 0 for x in (variance, epsilon)):
-        raise ValueError(f"robustness: got variance={variance}, epsilon={epsilon}; expected both finite, from 0")
+    real(variance, "robustness: variance", 0)
+    real(epsilon, "robustness: epsilon", 0)
+    if not callable(f):
+        raise TypeError(f"robustness: f: got {type(f).__name__}; expected a function (a, b) -> (n, classes)")
     for limits in (range_a, range_b):
         if limits is not None and not limits[0] <= limits[1]:
             raise ValueError(f"robustness: got a range of {limits}; expected (smallest, largest)")
@@ -141,6 +142,8 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
     a, b = modality(a, "retrained: a"), modality(b, "retrained: b")
     y = labels(y, "retrained: y", length((a, b), "retrained: (a, b)"))[0]
     test = mask(test, "retrained: test", y.shape)
+    if not callable(fit) or y.max() == 0:
+        raise ValueError(f"retrained: got {type(fit).__name__}, {y.max() + 1} classes; expected fit(x, y), two or more")
     if test.all() or not test.any():
         raise ValueError(f"retrained: got {int(test.sum())} of {len(test)} rows to test; expected rows on both sides")
 

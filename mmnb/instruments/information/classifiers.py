@@ -63,7 +63,7 @@ def held_out_losses(
     if not (isinstance(classifier, BaseEstimator) or callable(classifier)):
         raise TypeError(f"held_out_losses: got {type(classifier).__name__}; expected a classifier, or fit(a, y)")
     a = modality(a, "held_out_losses: a")
-    n, dealt = length(a, "held_out_losses: a"), np.ndim(folds) == 0
+    n, dealt = length(a, "held_out_losses: a"), not hasattr(folds, "__len__")
     folds = whole(folds, "held_out_losses: folds", 2) if dealt else labels(folds, "held_out_losses: folds", n)[0]
     y = labels(y, "held_out_losses: y", n, fewest=folds if dealt else 2)[0]
     fold = _deal(y, folds, seed) if dealt else folds
@@ -113,6 +113,8 @@ def calibrated_losses(
     Source: Temperature scaling (Guo et al. 2017), which shrinks towards equal shares instead.
     """
     name = "calibrated_losses"
+    if not (isinstance(on, tuple | list) and len(on) == 2):
+        raise TypeError(f"{name}: on: got {type(on).__name__}; expected (log_p, y) of other rows")
     shares = numbers(shares, f"{name}: shares", "(classes,)").numpy()
     (log_p, y), on = (
         (numbers(p, f"{name}: log_p", "(n, classes)").numpy(), indices(label, f"{name}: y", len(p)))
@@ -189,7 +191,9 @@ def trained(
                 for index in torch.randperm(n).split(batch_size):
                     loss = functional.cross_entropy(model(*(part[index] for part in parts)), label[index])
                     if not loss.isfinite():
-                        raise FloatingPointError(f"trained: the loss is {loss.item()}; try a smaller learning_rate")
+                        raise FloatingPointError(
+                            f"trained: the loss is {loss.item()}; expected finite inputs, or a smaller learning_rate"
+                        )
                     optimiser.zero_grad()
                     loss.backward()
                     optimiser.step()
@@ -247,6 +251,9 @@ class Perceptron(nn.Module):
 def _tensors(a: Any) -> Any:
     if isinstance(a, tuple):
         return tuple(_tensors(part) for part in a)
-    tensor = torch.from_numpy(np.require(array(a, "trained: a"), requirements="CW"))  # memory maps are read-only
+    found = array(a, "trained: a")
+    if found.dtype.kind == "U":
+        raise TypeError("trained: a: got text; expected numbers")
+    tensor = torch.from_numpy(np.require(found, requirements="CW"))  # memory maps are read-only
     tensor = tensor.float() if tensor.is_floating_point() else tensor
     return tensor[:, None] if tensor.ndim == 1 else tensor

@@ -48,7 +48,9 @@ def joint_table(*codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.nd
     if len({len(column) for column in columns}) != 1:
         raise ValueError(f"joint_table: got {[len(c) for c in columns]} rows; expected arrays of one length n >= 1")
     most = [int(c.max()) for c in columns]
-    sizes = [high + 1 for high in most] if sizes is None else [whole(m, "joint_table: sizes") for m in sizes]
+    sizes = (
+        [high + 1 for high in most] if sizes is None else [whole(m, "joint_table: sizes") for m in np.atleast_1d(sizes)]
+    )
     if len(sizes) != len(columns) or any(high >= m for high, m in zip(most, sizes, strict=True)):
         raise ValueError(f"joint_table: got codes up to {most}, sizes {sizes}; expected codes below the size")
     return frequencies(columns, sizes)
@@ -80,10 +82,10 @@ def _entropy(p: np.ndarray) -> float:
 
 
 def _axes(table: np.ndarray, groups: Sequence[Axes], caller: str) -> list[set[int]]:
-    if not all(isinstance(group, int | np.integer | Sequence) for group in groups):
+    flat = [axis for group in groups for axis in (group if isinstance(group, Sequence) else [group])]
+    if not all(isinstance(axis, int | np.integer) for axis in flat):
         raise TypeError(f"{caller}: got axes {groups}; expected a number or several for each")
     sets = [{group} if isinstance(group, int | np.integer) else set(group) for group in groups]
-    flat = [axis for group in sets for axis in group]
     if len(set(flat)) != len(flat) or not set(flat) <= set(range(table.ndim)):
         raise ValueError(f"{caller}: got axes {groups}; expected different ones from 0 to {table.ndim - 1}")
     return sets

@@ -51,7 +51,7 @@ def mi(
     Source: Named in the module of each method. "classifier" is H(B|Z) - H(B|A,Z) of held-out losses: a difference of
         two upper bounds, itself neither an upper nor a lower bound.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"mi: got method {method!r}; expected one of {', '.join(METHODS)}")
     read_from = {"a": a, "b": b} | ({} if given is None else {"given": given})
     named = {name: variable(value, f"mi: {name}") for name, value in read_from.items()}

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from mmnb.instruments.estimate import Estimate, mean_interval
 from mmnb.instruments.information.training_free import standard
 from mmnb.instruments.information.variables import MutualInformation, Variable
-from mmnb.instruments.inputs import whole
+from mmnb.instruments.inputs import real, whole
 
 CLIP = 5.0  # SMILE's tau
 EMA_RATE = 0.01  # weight of the newest batch in MINE's moving average
@@ -188,9 +188,8 @@ def neural(
         raise ValueError(f"{method}: got labels on both sides; expected numbers on one. For labels use method 'table'")
     seeds, hidden = whole(seeds, f"{method}: seeds"), whole(hidden, f"{method}: hidden")
     steps, batch = whole(steps, f"{method}: steps", EVALUATIONS), whole(batch, f"{method}: batch", 2)
-    if not 0 <= held_out < 1:
-        raise ValueError(f"{method}: got held_out={held_out}; expected a share from 0 to below 1")
-    n_test = round(held_out * a.n)
+    n_test = round(real(held_out, f"{method}: held_out", 0, 1) * a.n)
+    real(learning_rate, f"{method}: learning_rate", 0)
     n_train = a.n - n_test
     if n_train < batch or 0 < n_test < 2 * SHUFFLES:
         raise ValueError(f"{method}: got {n_train} of {a.n} rows, batch={batch}; expected at least one batch of 2")
