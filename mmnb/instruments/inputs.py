@@ -4,6 +4,7 @@ Every instrument reads its arguments through these, so that the same thing means
 back is on the CPU, contiguous, without a graph: float64, where the computer that gave it (an Apple or a CUDA device) may have none.
 """
 
+import math
 import operator
 from typing import Any
 
@@ -159,6 +160,17 @@ def whole(value: Any, name: str, least: int = 1) -> int:
         found = None
     if found is None or found < least:
         raise ValueError(f"{name}: got {value!r}; expected a whole number >= {least}")
+    return found
+
+
+def real(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """A finite number from `least` to `most`, Python's, NumPy's or a tensor of one."""
+    try:
+        found = math.nan if isinstance(value, str) or np.ndim(value) else float(value)
+    except (TypeError, ValueError, RuntimeError):  # objects, ragged lists, sparse and meta tensors
+        found = math.nan
+    if not (math.isfinite(found) and least <= found <= most):
+        raise ValueError(f"{name}: got {value!r:.80}; expected a finite number from {least:g} to {most:g}")
     return found
 
 

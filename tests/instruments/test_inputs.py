@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from mmnb.instruments.inputs import labels, mask, numbers, whole
+from mmnb.instruments.inputs import labels, mask, numbers, real, whole
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 
@@ -116,3 +116,15 @@ def test_whole_numbers():
     for bad in (True, 0, 2.0, "3", None):
         with pytest.raises(ValueError, match="expected a whole number >= 1"):
             whole(bad, "k")
+
+
+def test_a_number_of_any_library_is_a_number():
+    assert [real(x, "epsilon", 0, 1) for x in (0.5, np.float32(0.5), torch.tensor(0.5), 1)] == [0.5, 0.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    "value", [None, "0.5", np.nan, np.inf, -0.1, 1.1, [0.5], [[1], []], 1j, torch.eye(2).to_sparse()]
+)
+def test_what_is_no_number_in_range_is_refused(value):
+    with pytest.raises(ValueError, match=r"(?s)epsilon: got .*; expected a finite number from 0 to 1"):
+        real(value, "epsilon", 0, 1)
