@@ -5,6 +5,7 @@ A `list` is a sequence of N examples (texts, images of different sizes). A `dict
 the N examples, as Hugging Face tokenizers return; it may be nested.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -72,10 +73,15 @@ def each_part(batch: Any, what: Callable[[Any], Any]) -> Any:
 
 
 def for_module(batch: Any, module: torch.nn.Module) -> Any:
-    """The batch as a torch module takes it: arrays of numbers become tensors on its device, real ones in its precision."""
+    """The batch as a torch module takes it: tables of numbers become tensors on its device, real ones in its precision."""
     like = next((part for part in module.parameters() if part.is_floating_point()), torch.zeros(()))
 
     def converted(part: Any) -> Any:
+        if _is_frame(part):
+            part = part.to_numpy()
+        elif isinstance(part, list) and isinstance(part[0], int | float | list):
+            with contextlib.suppress(ValueError):  # rows of different lengths stay as they are
+                part = np.asarray(part)
         if not isinstance(part, np.ndarray) or part.dtype.kind not in "fiub":
             return part
         part = torch.tensor(part)

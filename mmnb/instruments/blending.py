@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from mmnb import aliases
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.inputs import numbers
 from mmnb.instruments.result import Result
 
 FLOOR = 1e-3  # nats: below the noise of a mean loss over some hundred examples
@@ -111,10 +112,13 @@ def from_curves(
     """
     points = {}
     for name, curve in curves.items():
-        lengths = {len(curve.get(kind, ())) for kind in ("train", "held_out")}
-        if len(lengths) > 1 or 0 in lengths:
-            raise ValueError(f"from_curves: {name} has {sorted(curve)}; expected 'train', 'held_out' of one length > 0")
-        points[name] = tuple(Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
+        if not {"train", "held_out"} <= set(curve):
+            raise ValueError(f"from_curves: {name} has {sorted(curve)}; expected 'train' and 'held_out'")
+        both = [numbers(curve[kind], f"from_curves: {name}, {kind}", "(n,)").tolist() for kind in ("train", "held_out")]
+        if len(both[0]) != len(both[1]):
+            lengths = f"{len(both[0])} losses in training, {len(both[1])} held out"
+            raise ValueError(f"from_curves: {name} has {lengths}; expected one length")
+        points[name] = tuple(Losses(both[0][k], both[1][k]) for k in (first, last))
     return points
 
 

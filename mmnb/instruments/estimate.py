@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -96,7 +96,9 @@ def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "see
 
     from mmnb.instruments.inputs import numbers
 
-    values = numbers(values if hasattr(values, "shape") else list(values), "mean_interval: values", "(n,)").numpy()
+    if isinstance(values, Iterable) and not hasattr(values, "shape"):
+        values = list(values)  # a tuple, the values of a dict
+    values = numbers(values, "mean_interval: values", "(n,)").numpy()
     if len(values) < 2:
         raise ValueError(f"mean_interval: got {values.tolist()}; expected at least two finite numbers")
     if not 0 < level < 1:

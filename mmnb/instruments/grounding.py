@@ -194,7 +194,11 @@ def grounded_arcs(head: Tensor, relation: Tensor, phrase_of: Tensor) -> Arcs:
 
     Source: Li et al. 2020, section 5.2 on syntactic grounding.
     """
-    if not head.shape == relation.shape == phrase_of.shape or head.ndim != 2:
+    head, relation, phrase_of = (
+        inputs.places(part, f"grounded_arcs: {name}", "(n, L)")
+        for name, part in (("head", head), ("relation", relation), ("phrase_of", phrase_of))
+    )
+    if not head.shape == relation.shape == phrase_of.shape:
         shapes = ", ".join(str(tuple(part.shape)) for part in (head, relation, phrase_of))
         raise ValueError(f"grounded_arcs: got shapes {shapes}; expected one (n, L)")
     if (head >= head.shape[1]).any() or (head < -1).any():

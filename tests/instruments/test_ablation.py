@@ -86,7 +86,7 @@ def test_span_second_occurrence_and_limit():
     for options, word in (({"limit": 2}, "cut after 2"), ({"start": 5}, "not in the caption")):
         with pytest.raises(ValueError, match=word):
             ab.phrase_span(caption, [5, 6], **options)
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match=r"phrase_span: phrase: got shape \(0,\)"):
         ab.phrase_span(caption, [])
 
 

@@ -61,9 +61,9 @@ def phrase_span(
     Source: Frank et al. 2021, released code, which continues when the phrase lies beyond the limit (its loss is then
         NaN).
     """
-    caption, phrase = list(caption), list(phrase)
-    if not phrase:
-        raise ValueError("phrase_span: got an empty phrase; expected at least one wordpiece")
+    caption, phrase = (
+        inputs.places(ids, f"phrase_span: {name}").tolist() for name, ids in (("caption", caption), ("phrase", phrase))
+    )
     places = range(max(start, 0), len(caption) - len(phrase) + 1)
     first = next((k for k in places if caption[k : k + len(phrase)] == phrase), None)
     if first is None:

@@ -143,7 +143,11 @@ def _deal(y: np.ndarray, k: int, seed: int) -> np.ndarray:
 def _fit(classifier: BaseEstimator | Fit, a: Any, y: np.ndarray) -> Predict:
     if not isinstance(classifier, BaseEstimator):
         return classifier(a, y)
-    model = clone(classifier).fit(_flat(a), y)
+    try:
+        model = clone(classifier).fit(_flat(a), y)
+    except ValueError as error:  # NaN or text: some classifiers take them, others say that they do not
+        got = f"{type(classifier).__name__} refused its inputs ({str(error).splitlines()[0]})"
+        raise ValueError(f"held_out_losses: {got}; expected finite numbers, or a classifier for such data") from error
     return lambda new: model.predict_proba(_flat(new))
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from mmnb.instruments.batches import length, take
+from mmnb.instruments.batches import call, length, take
 from mmnb.instruments.checks import refuse_train_mode
 from mmnb.instruments.estimate import Estimate, proportion
 from mmnb.instruments.inputs import labels, numbers, scores, whole
@@ -58,7 +58,11 @@ def encode(encoder: nn.Module, inputs: Any, *, batch_size: int = 1000) -> Tensor
     refuse_train_mode(encoder, "encode")
     with torch.no_grad():
         rows = torch.arange(length(inputs)).split(whole(batch_size, "encode: batch_size"))
-        features = torch.cat([encoder(take(inputs, part)).cpu() for part in rows])
+        parts = [call(encoder, take(inputs, part)) for part in rows]
+    if not isinstance(parts[0], Tensor) or not parts[0].is_floating_point():
+        got = parts[0].dtype if isinstance(parts[0], Tensor) else type(parts[0]).__name__
+        raise TypeError(f"encode: the encoder gave {got}; expected a tensor of real numbers")
+    features = torch.cat([part.cpu() for part in parts])
     if features.ndim != 2 or not features.isfinite().all():
         raise ValueError(f"encode: got features of shape {tuple(features.shape)}; expected (n, d), all finite")
     return features
