@@ -83,9 +83,11 @@ def emap(**options: object) -> None:
     The scores of all N x N pairs are summed, at most N^2 forward passes, with memory for N. It may be killed at any moment and started
     again, and be spread over many processes with torchrun.
     """
+    from mmnb import paths
     from mmnb.jobs import load
 
     try:
+        paths.local(options["out"], "emap: --out")
         lines, missing = load.run(SimpleNamespace(**options))
     except (ValueError, TypeError) as error:
         if not str(error).startswith(("emap: ", "grid: ", "score: ")):  # the model's own: its traceback is what helps

@@ -64,4 +64,6 @@ def _shown(record: Mapping[str, Any]) -> tuple[str, str]:
         return verdict, "–"
     value = rules.plain(value, "value")
     low_high = "" if ci is None else f" [{rules.short(rules.interval(ci, value, 'ci'))}]"
+    if isinstance(value, dict):  # stored files sort the names, runs keep the order of the rule
+        value = dict(sorted(value.items()))
     return verdict, rules.short(value) + low_high

@@ -219,7 +219,7 @@ def test_other_files_are_refused(tmp_path):
         (garbage, "cannot be read"),
         (foreign, "it is no checkpoint"),
         (tmp_path, "is a folder"),
-        ("s3://bucket/sums", "expected a file on this computer"),
+        ("s3://bucket/sums", "expected a file or folder of this computer"),
     ):
         with pytest.raises(ValueError, match=message):
             emap(Counting(model()), *inputs(), checkpoint=path)

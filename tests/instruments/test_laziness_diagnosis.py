@@ -331,7 +331,7 @@ def test_greedy_cover_is_the_greedy_rule_and_covers():
 
 def test_greedy_cover_and_simulate_refuse():
     for wrong in (np.zeros((2, 3), dtype=bool), np.full((2, 3), 2.0), np.ones(3, dtype=bool)):
-        with pytest.raises(ValueError, match="greedy_cover.*: got"):
+        with pytest.raises(ValueError, match=r"greedy_cover.*: got"):
             laziness.greedy_cover(wrong)
     for options in ({"p": (0.0, 0.3, 0.1)}, {"p": (0.3, 0.3, 1.0)}, {"pool": (0, 5, 5)}):
         with pytest.raises(ValueError, match="simulate: got"):

@@ -185,6 +185,8 @@ def test_wrong_usage_is_exit_code_2(place, model, data, message):
 
 
 def test_what_emap_refuses_is_one_line_what_the_model_raises_is_a_traceback(place):
+    away = mmnb("--model", "my_model:load", "--data", "my_model:pairs", "--out", "s3://bucket/out")
+    assert away.exit_code == 1 and "--out: got 's3:/bucket/out'" in away.output and not (place / "s3:").exists()
     refused = mmnb("--model", "my_model:training", "--data", "my_model:pairs", "--out", "out")
     assert refused.exit_code == 1 and "Sequential is in train mode" in refused.output
     broken = mmnb("--model", "my_model:broken", "--data", "my_model:pairs", "--out", "out")
