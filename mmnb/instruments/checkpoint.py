@@ -17,7 +17,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmnb import paths
 from mmnb.instruments.identity import fingerprint
 
 _KIND = "mmnb checkpoint 3"
@@ -46,8 +45,10 @@ class Checkpoint:
     def __init__(
         self, path: str | os.PathLike, identity: dict[str, Any], *, save_every: float = 30.0, caller: str = "checkpoint"
     ) -> None:
-        self.path, self.identity = paths.local(path, f"{caller}: checkpoint"), json.loads(json.dumps(identity))
-        self.save_every, self.caller = save_every, caller
+        self.path, self.identity, self.save_every = Path(path), json.loads(json.dumps(identity)), save_every
+        self.caller = caller
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):  # s3://bucket: a local folder "s3:" would appear
+            raise ValueError(f"{caller}: got checkpoint={str(path)!r}; expected a file or folder of this computer")
         if self.path.is_dir():
             raise ValueError(f"{caller}: checkpoint={str(path)!r} is a folder; expected the name of a file")
         self._next = time.monotonic() + save_every

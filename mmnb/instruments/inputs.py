@@ -136,10 +136,10 @@ def labels(value: Any, name: str, n: int | None = None, *, fewest: int = 1) -> t
 
 def places(value: Any, name: str, shape: str = "(n,)") -> Tensor:
     """Whole numbers that point at something, such as tokens or positions, as int64."""
-    found = array(value, name)
+    found = _shaped(array(value, name), name, shape)
     if found.dtype.kind not in "iu":
         raise TypeError(f"{name}: got {found.dtype}; expected whole numbers")
-    return torch.from_numpy(_shaped(found, name, shape).astype(np.int64))
+    return torch.from_numpy(found.astype(np.int64))
 
 
 def mask(value: Any, name: str, shape: tuple[int, ...]) -> Tensor:
