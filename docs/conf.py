@@ -8,10 +8,10 @@ HERE = Path(__file__).parent
 os.environ.setdefault("MMNB_ROOT", str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
-import docstrings  # noqa: E402  the folder of this file is on the path only now
-import mathml  # noqa: E402
-import pages  # noqa: E402
-import teaching  # noqa: E402
+import docstrings
+import mathml
+import pages
+import teaching
 
 pages.write(HERE / "made")
 teaching.write(HERE / "made")

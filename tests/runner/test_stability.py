@@ -16,11 +16,16 @@ def test_each_machine_is_an_environment_that_ends():
 
 
 @pytest.mark.parametrize(("machine", "found"), [("avx2", ("AVX2", "NO AVX")), ("oldest", ("DEFAULT", "NO AVX"))])
-def test_torch_obeys(machine, found):
+def test_torch_and_numpy_obey(machine, found):
     with stability.environment(machine):
-        command = "import torch; print(torch.backends.cpu.get_cpu_capability())"
-        said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
-    assert said.strip() in found
+        command = "import numpy, torch; print(torch.backends.cpu.get_cpu_capability()); numpy.show_config()"
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", command], capture_output=True, text=True, check=True
+        )
+    capability, configuration = done.stdout.split("\n", 1)
+    used = configuration.partition("found:")[2].partition("not found:")[0]
+    assert capability in found and "512" not in used and "X86_V4" not in used
+    assert machine == "avx2" or not any(name in used for name in ("X86_V3", "AVX2"))
 
 
 def test_a_verdict_that_moves_is_said(project):
