@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import api
+import inputs
 import nbformat
 
 from mmnb import paths
@@ -38,6 +39,7 @@ def write(folder: Path) -> None:
     for name in names:
         _write(folder / "instruments" / f"{name}.md", api.instrument(name))
     _write(folder / "instruments.md", api.overview(names))
+    _write(folder / "inputs.md", inputs.page())
     _write(folder / "notebooks.md", notebooks(found))
 
 

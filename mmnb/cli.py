@@ -1,6 +1,8 @@
 """The command line. Modules that take long to import are imported inside the commands, so that help appears at once."""
 
+import dataclasses
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -8,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from mmnb import paths
 from mmnb.jobs import command
+from mmnb.runner import streams
 
 _EXAMPLES = """
 \b
@@ -29,8 +33,9 @@ Examples:
 \b
 Notebooks are named by number (1, 01), by slug (01_emap) or by the beginning of one (ema).
 \b
-Exit codes: 0 all verdicts as committed; 1 a notebook failed (status: one is stale); 2 wrong usage, or a folder
-that cannot be written or is in use; 3 a verdict changed; 130 interrupted.
+Exit codes: 0 all verdicts as committed; 1 a notebook failed (status: one is stale; data: one is damaged or missing);
+2 wrong usage, or a folder, file or output that cannot be written or read, or is in use; 3 a verdict changed; 130 interrupted.
+A reader that goes away, as in `mmnb run | head -1`, changes none of them.
 \b
 Environment: MMNB_DATA (folder of the remote files), MMNB_CACHE (folder of derived data), MMNB_ROOT (the checkout),
 MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_COLOR.
@@ -40,20 +45,44 @@ MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_
 class _Commands(click.Group):
     """All but `mmnb emap` need packages of the extras, and say so when one is missing."""
 
+    def main(self, *args: object, **options: object) -> object:
+        streams.prepare()
+        try:
+            return super().main(*args, **options)
+        finally:
+            if reason := streams.failure():
+                click.echo(f"Error: cannot write to the standard output: {reason}", err=True)
+                sys.exit(2)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except ModuleNotFoundError as error:
+        except (ModuleNotFoundError, OSError) as error:
             if ctx.invoked_subcommand == "emap":  # of the user's own model
                 raise
-            raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
+            if isinstance(error, ModuleNotFoundError):
+                raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
+            failure = click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            failure.exit_code = click.UsageError.exit_code
+            raise failure from error
+
+
+class _Folder(click.Path):
+    """A folder of this computer: `--out s3://bucket` would make a folder `s3:` here, and an empty text means nothing."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        try:
+            paths.local(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
 
 
 _NOTEBOOKS = click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output instead of tables.")
 _SEED, _COUNT, _SECONDS = click.IntRange(min=0), click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
 _PROFILES = click.Choice(["smoke", "laptop", "paper"])
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FOLDER = _Folder(path_type=Path, file_okay=False)
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True}
 
 
@@ -65,9 +94,6 @@ def main() -> None:
     Each notebook re-runs one line of research and prints, next to each claim of each paper: the paper's number, our number,
     and a verdict. `mmnb run` executes them; everything a run writes goes to build/, never beside the sources.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a console without "≥" shows "?" instead of a traceback
 
 
 main.add_command(command.emap)
@@ -79,7 +105,7 @@ _RUNNING = (
     click.option(
         "--resume", is_flag=True, help="Skip what succeeded with the same source, package, data, profile and seed."
     ),
-    click.option("--out", type=click.Path(path_type=Path), help="Folder for the runs.  [default: build/runs/PROFILE]"),
+    click.option("--out", type=_FOLDER, help="Folder for the runs.  [default: build/runs/PROFILE]"),
     click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Limit on the wall time of each notebook."),
 )
 
@@ -128,14 +154,31 @@ def build(notebooks: Sequence[str], **options: object) -> None:
     """Run at profile laptop with seed 0 and refresh the committed products.
 
     These are notebooks/*.ipynb, figures/, data/results/, the tables of the README, docs/verdicts.md. A notebook whose run failed keeps its old
-    products. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
+    products; a build that was killed while it wrote them is finished by the next. Changed verdicts are shown and written: building is how they are accepted; look at them with git diff.
     """
-    plan, collected = _execute(notebooks, profile="laptop", seed=0, **options)
-    from mmnb import paths
     from mmnb.lab import report
     from mmnb.runner import publish, summary
 
+    with publish.alone():
+        for slug in publish.finish():
+            click.echo(f"{slug}: finished the build that was interrupted")
+    plan, collected = _execute(notebooks, profile="laptop", seed=0, **options)
     summary.show(collected, summary.console())
+    with publish.alone():
+        failures = _publish(plan, collected)
+        try:
+            report.update(paths.root())
+        except (ValueError, OSError) as error:
+            failures.append(error)
+    for failure in failures:
+        click.echo(f"Error: {failure}", err=True)
+    sys.exit(summary.FAILED if failures else summary.OK)
+
+
+def _publish(plan: object, collected: Sequence[dict]) -> list[object]:
+    """Refresh the products of the notebooks that succeeded, and return what went wrong."""
+    from mmnb.runner import publish
+
     failures = []
     for result in collected:
         slug = result["notebook"]
@@ -147,18 +190,13 @@ def build(notebooks: Sequence[str], **options: object) -> None:
             click.echo(f"{slug}: wrote " + ", ".join(file.relative_to(paths.root()).as_posix() for file in written))
         except ValueError as error:
             failures.append(error)
-    try:
-        report.update(paths.root())
-    except (ValueError, FileNotFoundError) as error:
-        failures.append(error)
-    for failure in failures:
-        click.echo(f"Error: {failure}", err=True)
-    sys.exit(summary.FAILED if failures else summary.OK)
+        except OSError as error:
+            failures.append(f"{slug}: {error.strerror or error}: {error.filename}")
+    return failures
 
 
 def _execute(names: Sequence[str], **options: object) -> tuple:
     """Run the plan with progress on standard error; usage errors and Ctrl-C end the command here."""
-    from mmnb import paths
     from mmnb.runner import pool, selection, summary
 
     slugs = selection.select(names)
@@ -205,25 +243,36 @@ def list_notebooks(notebooks: Sequence[str], as_json: bool) -> None:
 
 @main.command(short_help="List the data sets; --fetch gets the remote ones.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--fetch", is_flag=True, help="Fetch what is remote and not here yet.")
+@click.option("--fetch", is_flag=True, help="Fetch what is remote and not here yet; check what is here.")
 @_JSON
 def data(names: Sequence[str], fetch: bool, as_json: bool) -> None:
-    """List the data sets: what, how big, which licence, whether it is here. --fetch gets the remote ones."""
+    """List the data sets: what, how big, which licence, whether it is here.
+
+    --fetch gets the remote ones, and checks the SHA-256 of those that are here. What is damaged is neither used nor removed: it is
+    named, the others are fetched, and the exit code is 1. Without --fetch nothing is read: "here" only means that the files exist.
+    """
     from mmnb.data import remote
     from mmnb.errors import DataUnavailable
     from mmnb.runner import listing
 
-    datasets, failures = listing.datasets(names), []
-    for dataset in datasets if fetch else []:
-        try:
-            if dataset.kind == "remote" and not dataset.present:  # the others are here, or cannot be fetched
+    try:
+        datasets, failures = listing.datasets(names), {}
+        for dataset in (one for one in datasets if fetch and one.kind == "remote"):  # the others cannot be fetched
+            try:
                 remote.fetch_dataset(dataset.name)
-        except (DataUnavailable, ValueError) as error:  # a damaged file is a ValueError
-            failures.append(f"{dataset.name}: {error}")
-    datasets = listing.datasets(names) if fetch else datasets
+            except (DataUnavailable, ValueError, OSError) as error:  # a damaged file is a ValueError
+                failures[dataset.name] = str(error)
+        datasets = [
+            dataclasses.replace(one, present=False, how=failures[one.name]) if one.name in failures else one
+            for one in listing.datasets(names)
+        ]
+    except ValueError as error:  # of the manifest
+        raise click.ClickException(str(error)) from error
     click.echo(json.dumps(listing.as_json(datasets), indent=1) if as_json else listing.dataset_table(datasets))
-    for failure in failures:
-        click.echo(f"Error: {failure}", err=True)
+    if failures:
+        click.echo(
+            f"Error: damaged or not fetched: {', '.join(failures)}" + (" (see `how`)" if as_json else ""), err=True
+        )
     sys.exit(1 if failures else 0)
 
 
@@ -253,7 +302,6 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
     only, no AVX at all, one thread. As Markdown: which verdicts and numbers differ from those of this computer as it is. Exit code 3
     if a verdict does. It takes four times as long as `mmnb run`; after Ctrl-C, --resume goes on.
     """
-    from mmnb import paths
     from mmnb.runner import stability, summary
 
     if not machines:
@@ -265,7 +313,12 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
             plan, collected = _execute(notebooks, profile=profile, seed=0, out=folder / machine, **options)
         failed |= any(result["status"] != "ok" for result in collected)
         folders[machine] = plan.out
-    text, verdicts = stability.markdown(folders)
+    try:
+        text, verdicts = stability.markdown(folders)
+    except click.UsageError as error:  # a folder without results, which is not the user's fault if its notebooks failed
+        if not failed:
+            raise
+        text, verdicts = f"Nothing to compare: {error.message}.", 0
     click.echo(text)
     sys.exit(summary.FAILED if failed else summary.CHANGED if verdicts else summary.OK)
 
@@ -273,19 +326,19 @@ def stability(notebooks: Sequence[str], profile: str, out: Path | None, machines
 @main.command(short_help="Write the notebooks without their solutions.")
 @_NOTEBOOKS
 @click.option("--out", type=_FOLDER, help="Folder.  [default: build/student]")
-def student(notebooks: Sequence[str], out: Path | None) -> None:
+@click.option("--exercises", is_flag=True, help="Only the exercises with their prompts; for nbgrader.")
+def student(notebooks: Sequence[str], out: Path | None, exercises: bool) -> None:
     """Write the notebooks as a course hands them out: stubs instead of solutions, hints folded, no outputs.
 
     Every exercise ends with its check; nbgrader finds its marks on both cells. What students hand in is graded by `mmnb grade`.
     """
-    from mmnb import paths
     from mmnb.course import handout
     from mmnb.runner import selection
 
     slugs = selection.select(notebooks)
     target = _writable(out or paths.root() / "build" / "student")
     for slug in slugs:
-        click.echo(handout.write_student(slug, target))
+        click.echo(handout.write_student(slug, target, exercises=exercises))
 
 
 @main.command(short_help="Grade a folder of submissions.")
@@ -300,10 +353,16 @@ def student(notebooks: Sequence[str], out: Path | None) -> None:
 def grade(
     folder: Path, out: Path | None, notebook: str | None, seconds: float, memory: int, as_json: bool, **options: object
 ) -> None:
-    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise, in grades.json and grades.html.
+    """Grade FOLDER/STUDENT.ipynb or FOLDER/STUDENT/*.ipynb: points and feedback for each exercise.
 
-    Every exercise runs alone, with limits, on hidden inputs; what it answers is compared with what the installed package works out.
-    Submissions cannot change their points, but they do run here: grade strangers' work in a container.
+    Writes grades.json, grades.csv (totals of each student) and grades.html. Every name in FOLDER has a row, which says what is wrong with
+    it; hidden names and __MACOSX are left out. Every exercise runs alone, with limits, on hidden inputs that are sent one by one; its
+    answers are compared with what the installed package works out in another process.
+
+    Where Linux lets users make namespaces, a submission sees the installed packages, read-only, and nothing else: no network, no other
+    process, no file of yours, no reference answer. Elsewhere (macOS, Windows, most containers) it runs with all your rights, and this is
+    said: then it could read the reference, change or delete your files and these grades, and send what it reads. Grade strangers' work in
+    a container or virtual machine there.
     """
     from mmnb.course.grading import report
     from mmnb.course.grading.folder import grade_folder
@@ -313,16 +372,23 @@ def grade(
     slug = selection.select([notebook])[0] if notebook else None
     target = _writable(out or folder / "grades")  # known before the first exercise runs, not after the last
     limits = Limits(seconds, memory)
+    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}  # as Ctrl-C: clear away
     try:
-        found, seed = grade_folder(folder, limits=limits, notebook=slug, progress=True, **options)
+        found, seed, isolated = grade_folder(folder, limits=limits, notebook=slug, out=target, progress=True, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted: nothing was written.", err=True)
         sys.exit(summary.INTERRUPTED)
-    files = report.write(found, seed, target)
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+    files = report.write(found, seed, target, isolated)
+    if not isolated:
+        click.echo(report.PROMISE[isolated], err=True)
     if as_json:
-        click.echo(json.dumps(report.document(found, seed), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(report.document(found, seed, isolated), indent=1, ensure_ascii=False))
         return
     for one in found:
         click.echo(f"{one.points:>3} of {one.of:<3} {one.student}" + (f"   {one.problem}" if one.problem else ""))

@@ -1,8 +1,12 @@
 """Where things live, and how a file is written so that nobody ever sees half of it."""
 
 import contextlib
+import glob
 import os
-import tempfile
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +28,25 @@ def root() -> Path:
     return folder.resolve()
 
 
+def local(path: Path | str, name: str = "path") -> Path:
+    """`path`, called `name` in the error: ValueError if it is empty or an address (s3://bucket/x would become a folder `s3:`)."""
+    if not str(path).strip() or re.match(r"[A-Za-z][\w.+-]+:/", str(path)):  # one letter is a drive
+        raise ValueError(f"{name}: got {str(path)!r}; expected a file or folder of this computer")
+    return Path(path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, without a byte order mark. Raises ValueError, with its name, if it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name}: got bytes that are not UTF-8 ({error.reason} at {error.start})") from error
+
+
 def cache() -> Path:
     """Folder of the remote files: `MMNB_DATA`, else the platform's user cache. It may be read-only and need not exist."""
     given = os.environ.get("MMNB_DATA")
-    return Path(given).expanduser().resolve() if given else user_cache()
+    return local(given, "MMNB_DATA").expanduser().resolve() if given else user_cache()
 
 
 def user_cache() -> Path:
@@ -41,6 +60,8 @@ def user_cache() -> Path:
 def replace(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on a clean exit it takes the name, on an error it is removed.
 
+    What a killed process left of an earlier try is removed once it is a day old.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -49,18 +70,25 @@ def replace(path: Path | str) -> Iterator[Path]:
         ...     [file.name for file in Path(folder).iterdir()]
         ['a.txt']
     """
-    path = Path(path)
+    path = local(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, f".{glob.escape(path.stem)}-*.part{glob.escape(path.suffix)}", older=86_400)
     # the suffix stays last, because savers such as numpy's append one of their own where it is missing
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=f".part{path.suffix}")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.part{path.suffix}")
+    temporary.touch(exist_ok=False)  # with the permissions that the umask leaves, as of any new file
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would make a shared folder unreadable for everybody else
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, pattern: str, older: float = 0) -> None:
+    """Remove the files and folders in `folder` that fit `pattern` and were last changed `older` seconds ago or more."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # another process does the same, or the folder is read-only: nothing is lost
+            if path.lstat().st_mtime <= time.time() - older:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:

@@ -143,3 +143,21 @@ def coco_folder(tmp_path):
         (tmp_path / "annotations" / f"captions_{split}.json").write_text(json.dumps(content), encoding="utf-8")
     shutil.copytree(tmp_path / "val2017", tmp_path / "train2017")
     return tmp_path
+
+
+class FarAway(torch.Tensor):
+    """Stands for a tensor on a device that has no float64 and that NumPy cannot read: only `.cpu()` brings it back."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        name, asked = getattr(function, "__name__", ""), [*args[1:], *(kwargs or {}).values()]
+        if name in ("double", "numpy", "__array__") or torch.float64 in asked:
+            raise TypeError(f"this device cannot do {name}")
+        found = super().__torch_function__(function, types, args, kwargs or {})
+        return found.as_subclass(torch.Tensor) if name == "cpu" else found
+
+
+@pytest.fixture
+def far_away():
+    """The class of tensors on a device without float64: `x.as_subclass(far_away)`."""
+    return FarAway

@@ -1,6 +1,7 @@
 """What every notebook keeps to: skeleton, parameters, one profile switch, and products that match the source."""
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import nbformat
 import pytest
 
 from mmnb import paths
+from mmnb.lab import claims
 from mmnb.runner import convert, fingerprint, publish, selection
 
 SECTIONS = (  # the headings of level 2, in this order; more words may follow, and a section may come in several parts
@@ -245,7 +247,21 @@ def test_every_notebook_runs_at_smoke_and_leaves_the_checkout_clean(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     assert sorted(folder.name for folder in tmp_path.iterdir()) == SLUGS
     assert _git_status() == before
+    assert only_too_small(tmp_path) == [], "give them `profiles: {smoke: why}` in data/claims"
     assert [file.stem for file in tmp_path.rglob("*.ipynb") if deprecated(nbformat.read(file, as_version=4))] == []
+
+
+def only_too_small(runs: Path) -> list[str]:
+    """Claims that a run at smoke rejects although the committed results, at laptop, do not."""
+    found = []
+    for slug in SLUGS:
+        made, kept = (
+            json.loads(file.read_text(encoding="utf-8"))["records"]
+            for file in (runs / slug / "records.json", paths.root() / "data" / "results" / f"{slug}.json")
+        )
+        rejected = (name for name, record in made.items() if record["verdict"] == claims.NOT_REPRODUCED)
+        found += [name for name in rejected if name in kept and kept[name]["verdict"] != claims.NOT_REPRODUCED]
+    return found
 
 
 def deprecated(notebook: nbformat.NotebookNode) -> list[str]:

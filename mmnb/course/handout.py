@@ -5,6 +5,7 @@ Its cells carry the metadata of nbgrader, so that a course may collect and grade
 
 import ast
 import base64
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from mmnb.course.exercises.solutions import strip_solutions
 from mmnb.runner import convert
 
 TAG = "exercise-"
+GRADED = (
+    "**What is graded:** the cells from the heading of an exercise to its check, and the imports of the whole notebook. "
+    "A helper function that an answer needs belongs there, too; it is not found elsewhere."
+)
 
 
 @dataclass(frozen=True)
@@ -77,16 +82,22 @@ def split_check(source: str, exercise_id: str) -> tuple[str, str, str]:
     return "\n".join(lines[: last.lineno - 1]).rstrip(), "\n".join(lines[last.lineno - 1 :]), function
 
 
-def student_notebook(slug: str) -> nbformat.NotebookNode:
-    """The notebook without solutions and outputs: an exercise is a stub that raises `NotAttempted`, the expected figure, and a locked check."""
+def student_notebook(slug: str, *, exercises: bool = False) -> nbformat.NotebookNode:
+    """The notebook without solutions and outputs: an exercise is a stub that raises `NotAttempted`, the expected figure, and a locked check.
+
+    With `exercises`, only those and their prompts: what an autograder that executes whole notebooks needs.
+    """
     notebook = convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py")
     points = {task.id: task.points for task in tasks(slug)}
-    cells = []
-    for cell in notebook.cells:
+    cells = [nbformat.v4.new_code_cell("import numpy as np\n\nimport mmnb", id="imports")] if exercises else []
+    for prompt, cell in itertools.pairwise([None, *notebook.cells]):
         exercise_id = exercise_of(cell)
         if exercise_id is None:
-            cells.append(cell)
+            cells += [] if exercises else [cell]
             continue
+        cells += [prompt] if exercises else []
+        if not any(one.id == "graded" for one in cells):
+            cells.append(nbformat.v4.new_markdown_cell(GRADED, id="graded"))
         function, check, _ = split_check(cell.source, exercise_id)
         cells.append(_cell(strip_solutions(function, exercise_id), f"{TAG}{exercise_id}", solution=True))
         cells.append(_expected(exercise_id))
@@ -113,8 +124,8 @@ def _expected(exercise_id: str) -> nbformat.NotebookNode:
     return note
 
 
-def write_student(slug: str, folder: Path) -> Path:
-    """Write the student's version of a notebook into `folder` and return its path."""
+def write_student(slug: str, folder: Path, *, exercises: bool = False) -> Path:
+    """Write the student's version of a notebook, or its exercises alone, into `folder` and return its path."""
     file = folder / f"{slug}.ipynb"
-    paths.write_text(file, convert.dumps(student_notebook(slug)))
+    paths.write_text(file, convert.dumps(student_notebook(slug, exercises=exercises)))
     return file

@@ -38,7 +38,8 @@ def load(folder: Path | str | None = None, which: str = "first", split: str = "v
     """Open the pictures of a split, "val2017" or "train2017", with their captions; pictures are read one by one.
 
     `folder` holds `annotations/captions_val2017.json` and the folder `val2017` with `000000000139.jpg` and so on;
-    None: `coco` in the cache folder (`MMNB_DATA`). Raises DataUnavailable when files or pycocotools are missing.
+    None: `coco` in the cache folder (`MMNB_DATA`). Raises DataUnavailable when files or pycocotools are missing,
+    ValueError when the captions are not the official file.
 
     Source: Lin et al. 2014, Chen et al. 2015; captions CC BY 4.0, pictures: their own licence on Flickr.
     """
@@ -54,5 +55,19 @@ def load(folder: Path | str | None = None, which: str = "first", split: str = "v
         raise DataUnavailable("torchvision reads COCO through the package pycocotools: pip install pycocotools")
     from torchvision.datasets import CocoCaptions
 
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-        return CocoPairs(CocoCaptions(str(folder / split), str(folder / annotations)), which)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+            found = CocoCaptions(str(folder / split), str(folder / annotations))
+        names = [picture["file_name"] for picture in found.coco.imgs.values()]
+        if not all(isinstance(row["caption"], str) for row in found.coco.anns.values()):
+            raise TypeError("a caption is no text")
+        uncaptioned = [number for number in found.ids if not found.coco.getAnnIds(number)]
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        what = f"{annotations} is not the official file ({type(error).__name__}: {error})"
+        raise ValueError(f"coco.load: {what}; expected a JSON object with 'images' and 'annotations'") from error
+    if not names or uncaptioned:
+        got = f"{len(names)} pictures, {len(uncaptioned)} of them without a caption"
+        raise ValueError(f"coco.load: got {got}; expected one or more, each with captions")
+    if outside := [name for name in names if Path(name).name != name]:
+        raise ValueError(f"coco.load: got the file name {outside[0]!r}; expected names without a folder")
+    return CocoPairs(found, which)

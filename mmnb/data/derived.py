@@ -1,7 +1,7 @@
 """Arrays that are cheap to make again (decoded images, rendered glyphs), kept between runs as `.npz` files.
 
-A file that cannot be read is made again; a folder that cannot be written costs a warning. joblib.Memory would do the same,
-but it loads pickles, which run code: the folder may be shared.
+A file that cannot be read, or is not as it was written (a checksum of names, types, shapes and values is in it), is made again; a folder that
+cannot be written costs a warning. joblib.Memory would do the same, but it loads pickles, which run code: the folder may be shared.
 """
 
 import hashlib
@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from mmnb import paths
+from mmnb.instruments.identity import fingerprint
 
 Arrays = dict[str, np.ndarray]
+_SUM = "sha256"
 
 
 def folder() -> Path:
@@ -42,7 +44,7 @@ def arrays(
     built = build()
     try:
         with paths.replace(path) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **built)
+            np.savez_compressed(temporary, allow_pickle=False, **built, **{_SUM: np.array(fingerprint(_named(built)))})
     except OSError as error:
         if _read(path) is None:  # on Windows another process that reads the same file keeps its name: no harm done
             warnings.warn(
@@ -59,6 +61,11 @@ def _read(path: Path) -> Arrays | None:
     try:
         # opened here, because np.load leaves a damaged file open, and then Windows would not let it be replaced
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+            found = {name: stored[name] for name in stored.files if name != _SUM}
+            return found if str(stored[_SUM]) == fingerprint(_named(found)) else None
+    except (OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def _named(arrays: Arrays) -> list[tuple[str, np.ndarray]]:
+    return [(name, np.asarray(arrays[name])) for name in sorted(arrays)]

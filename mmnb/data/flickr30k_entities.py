@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -113,17 +115,29 @@ def read_regions(file: Path, picture: str) -> RegionFeatures:
         own = file / f"{picture}.npz"
         if not own.is_file():
             raise DataUnavailable(f"No features of picture {picture}: {own.name} is not in {file}")
-        with np.load(own, allow_pickle=False) as stored:
-            raw = dict(stored)
+        try:
+            with np.load(own, allow_pickle=False) as stored:
+                raw = dict(stored)
+        except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{own.name} cannot be read ({error}); expected an NPZ file of numbers") from error
     else:
         if importlib.util.find_spec("h5py") is None:
             raise DataUnavailable(f"{file.name} needs h5py: pip install h5py, or give a folder of NPZ files")
         import h5py
 
-        with h5py.File(file, "r") as stored:
-            if picture not in stored:
-                raise DataUnavailable(f"No features of picture {picture} in {file.name}")
-            raw = {name: value[()] for name, value in stored[picture].items()}
+        try:
+            with h5py.File(file, "r") as stored:
+                if picture not in stored:
+                    raise DataUnavailable(f"No features of picture {picture} in {file.name}")
+                group = stored[picture]
+                wanted = (*_NEEDED, "cls_prob", "obj_conf")
+                raw = {name: group[name][()] for name in wanted if name in group}
+        except DataUnavailable:
+            raise
+        # no H5 file, a group for an array, links in a circle
+        except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            got = f"picture {picture} of {file.name} cannot be read ({error})"
+            raise ValueError(f"{got}; expected an H5 file with one group of arrays per picture") from error
     return regions_of(raw, picture)
 
 
@@ -136,14 +150,20 @@ def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
 
     missing = [name for name in _NEEDED if name not in raw]
     need(not missing, f"{', '.join(missing)} missing", ", ".join(_NEEDED))
-    given = {k: np.asarray(raw[k], np.float32) for k in ("features", "boxes", "cls_prob", "obj_conf") if k in raw}
-    for name, value in given.items():
-        need(bool(np.isfinite(value).all()), f"{name} is NaN or infinite", "numbers")
+    given = {}
+    for name in (*_NEEDED, "cls_prob", "obj_conf"):
+        if name in raw:
+            value = np.asarray(raw[name])
+            need(value.dtype.kind in "fiub", f"{name} is {value.dtype}", "numbers")
+            given[name] = value.astype(np.float32)
+            need(bool(np.isfinite(given[name]).all()), f"{name} is NaN or infinite", "numbers")
     features, boxes, classes, sure = (given.get(k) for k in ("features", "boxes", "cls_prob", "obj_conf"))
     shapes = f"got features {features.shape}, boxes {boxes.shape}"
     fit = features.ndim == 2 and boxes.shape == (len(features), 4) and len(features) > 0
     need(fit, shapes, "(R, d) and (R, 4) with R >= 1")
-    extent = np.array([float(raw["img_w"]), float(raw["img_h"])] * 2, np.float32)
+    sizes = [given[name] for name in ("img_w", "img_h")]
+    need(all(size.size == 1 and size.max() > 0 for size in sizes), f"img_w, img_h are {sizes}", "two numbers above 0")
+    extent = np.array([float(size.reshape(())) for size in sizes] * 2, np.float32)
     boxes = boxes / extent
     inside = boxes.min() >= -0.01 and boxes.max() <= 1.01 and (boxes[:, 2:] > boxes[:, :2]).all()
     need(inside, "a box leaves the picture or has no area", f"pixels inside {extent[:2].tolist()}")
@@ -151,6 +171,9 @@ def regions_of(raw: dict[str, np.ndarray], picture: str) -> RegionFeatures:
         if value is not None:
             fit = value.ndim == ndim and len(value) == len(features)
             need(fit, f"got {name} {value.shape}", f"{shape} with R = {len(features)}")
+            # 1e-3: a detector's half-precision shares; without the background they add up to less than 1
+            most = value.sum(1).max() if ndim == 2 else value.max()
+            need(value.min() >= 0 and most <= 1.001, f"{name} from {value.min():g}, up to {most:g}", "probabilities")
     return RegionFeatures(features, boxes.clip(0, 1), classes, sure)
 
 

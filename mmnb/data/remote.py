@@ -6,7 +6,9 @@ computer without a network: a file that is there is not downloaded.
 
 import difflib
 import hashlib
+import lzma
 import os
+import re
 import sys
 import tarfile
 import tempfile
@@ -24,6 +26,7 @@ from mmnb import paths
 from mmnb.errors import DataUnavailable
 
 RETRIES = 1
+_KEY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)  # below the cache folder: no `..`, `/x`, `C:`, hidden file
 TIMEOUT = (5.0, 15.0)  # seconds to connect, seconds of silence
 
 
@@ -64,20 +67,28 @@ def manifest_file() -> Path:
 
 
 def manifest() -> dict[str, Any]:
-    """Content of `data/manifest.toml`."""
-    return tomllib.loads(manifest_file().read_text(encoding="utf-8"))
+    """Content of `data/manifest.toml`. Raises ValueError if it is no TOML."""
+    try:
+        content = tomllib.loads(paths.read_text(manifest_file()))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"manifest.toml: got no valid TOML: {error}") from error
+    return {"dataset": {}, "package": {}, "paper": {}} | content
 
 
 def files() -> dict[str, RemoteFile]:
-    """All remote files of the manifest, by key, in its order. Raises ValueError on an entry that is not complete."""
+    """All remote files of the manifest, by key, in its order. Raises ValueError on an entry that is not complete or leaves the cache."""
     content, entries = manifest(), {}
     for row in (*content.get("file", []), *content.get("archive", [])):
         try:
             dataset = content["dataset"][row["dataset"]]
             entry = RemoteFile(licence=dataset["licence"], title=dataset["title"], **row)
-        except (KeyError, TypeError) as error:
-            what = f"entry {row.get('key', row)!r} is not complete or has an unknown field"
+            right = _KEY.fullmatch(entry.key) and re.fullmatch("[0-9a-f]{64}", entry.sha256) and entry.size + 0 >= 0
+        except (KeyError, TypeError, AttributeError) as error:
+            what = f"entry {row.get('key', row) if isinstance(row, dict) else row!r} is not complete or has an unknown field"
             raise ValueError(f"manifest.toml: {what}: {error}") from error
+        if not right or entry.key in entries:
+            expected = "a key of its own without `..` or empty parts, 64 hexadecimal digits, a size from 0"
+            raise ValueError(f"manifest.toml: got {entry.key!r}, {entry.sha256!r}, {entry.size}; expected {expected}")
         entries[entry.key] = entry
     return entries
 
@@ -96,20 +107,29 @@ def fetch(key: str) -> Path:
     if not entry.path.exists():
         try:
             _download(entry)
-        except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
+        except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError, ValueError) as error:
             raise DataUnavailable(_what_to_do(entry, error)) from error
     _verify(entry)
     return entry.path
 
 
 def fetch_dataset(name: str) -> list[Path]:
-    """Fetch every file of one data set. Raises as `fetch`; ValueError on an unknown name."""
+    """Fetch every file of one data set, or check it. Raises as `fetch`, for all that are wrong at once; ValueError on an unknown name."""
     known = files()
     keys = [entry.key for entry in known.values() if entry.dataset == name]
     if not keys:
         names = sorted({entry.dataset for entry in known.values()})
         raise ValueError(f"remote.fetch_dataset: got {name!r}; expected one of {', '.join(names)}")
-    return [fetch(key) for key in keys]
+    fetched, errors = [], []
+    for key in keys:
+        try:
+            fetched.append(fetch(key))
+        except (DataUnavailable, ValueError, OSError) as error:
+            errors.append(error)
+    if errors:
+        absent = all(isinstance(error, DataUnavailable) for error in errors)
+        raise (DataUnavailable if absent else ValueError)("\n".join(map(str, errors)))
+    return fetched
 
 
 def array(key: str) -> np.ndarray:
@@ -129,20 +149,33 @@ def size_in_words(size: int) -> str:
 
 
 def _content(entry: RemoteFile, path: Path) -> str:
-    """sha256 of a file; of a folder, that of the output of `LC_ALL=C sha256sum *.wav`: other files in it do not count."""
+    """sha256 of a file; of a folder, that of the output of `LC_ALL=C sha256sum *.wav`: other files in it do not count.
+
+    What cannot be the entry (a size that is not its own, a link to a device) is not read; what it is, is said instead.
+    """
     import pooch  # over a second together with requests, and listing data sets needs neither
 
+    if not (path.is_dir() if entry.members else path.is_file()):
+        return "no folder" if entry.members else "no file"
+    files = sorted(path.glob(PurePosixPath(entry.members).name)) if entry.members else [path]
+    if odd := [file.name for file in files if not file.is_file()]:
+        return f"{odd[0]}, which is no file"
+    if (size := sum(file.stat().st_size for file in files)) != entry.size:
+        return f"{size} bytes in {len(files)} files" if entry.members else f"{size} bytes"
+    hashes = [pooch.file_hash(str(file)) for file in files]
     if not entry.members:
-        return pooch.file_hash(str(path))
-    members = sorted(path.glob(PurePosixPath(entry.members).name))
-    lines = "".join(f"{pooch.file_hash(str(file))}  {file.name}\n" for file in members)
-    return hashlib.sha256(lines.encode()).hexdigest()
+        return hashes[0]
+    lines = "".join(f"{found}  {file.name}\n" for found, file in zip(hashes, files, strict=True))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _verify(entry: RemoteFile) -> None:
     """Raise ValueError unless the content in the cache is that of the manifest."""
     kind = "folder" if entry.members else "file"
-    found = _content(entry, entry.path) if entry.present else f"no {kind}"
+    try:
+        found = _content(entry, entry.path)
+    except OSError as error:  # such as permissions
+        found = error.strerror or str(error)
     if found != entry.sha256:
         raise ValueError(
             f"{entry.path} is damaged or out of date: got {found}; expected a {kind} with sha256 {entry.sha256}. It was not used. "
@@ -151,36 +184,44 @@ def _verify(entry: RemoteFile) -> None:
 
 
 def _download(entry: RemoteFile) -> None:
-    """Put the entry in its place in the cache, whole and verified or not at all."""
+    """Put the entry in its place in the cache, whole and verified or not at all; what a killed download left goes after a day."""
     import pooch
 
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=entry.size >= 2**20 and sys.stderr.isatty())
-    if entry.members:
-        return _download_members(entry, downloader)
-    registry, urls = {entry.key: entry.sha256}, {entry.key: entry.url}
-    files = pooch.create(paths.cache(), "", registry=registry, urls=urls, retry_if_failed=RETRIES)
-    # pooch leaves the mode 0600, which nobody else could read in a shared folder
-    files.fetch(entry.key, processor=lambda file, action, _: os.chmod(file, 0o644), downloader=downloader)
-
-
-def _download_members(entry: RemoteFile, downloader: Callable[..., None]) -> None:
-    """Unpack the members of an archive. pooch.Untar has no safe filter on Python 3.11, and the archive's own hash is not stable."""
     entry.path.parent.mkdir(parents=True, exist_ok=True)
+    paths.sweep(entry.path.parent, f".{entry.path.name}-*", older=86_400)
     with tempfile.TemporaryDirectory(dir=entry.path.parent, prefix=f".{entry.path.name}-") as folder:
-        archive, unpacked = Path(folder) / "archive", Path(folder) / "unpacked"
-        downloader(entry.url, str(archive), None)
-        with tarfile.open(archive) as tar:
-            found = (m for m in tar if m.isfile() and fnmatchcase(m.name, f"*/{entry.members}"))
-            # a small archive can unpack to terabytes; the filter refuses a path that leaves the folder
-            tar.extractall(unpacked, [m for m in found if m.size <= entry.size], filter="data")
-        members = next(unpacked.glob(f"*/{PurePosixPath(entry.members).parent}"), unpacked)
-        if _content(entry, members) != entry.sha256:
-            raise ValueError(f"its members have other contents than those with sha256 {entry.sha256}")
+        if entry.members:
+            fresh = _members(entry, Path(folder), downloader)
+        else:
+            name = entry.path.name
+            registry, urls = {name: entry.sha256}, {name: entry.url}
+            files = pooch.create(folder, "", registry=registry, urls=urls, retry_if_failed=RETRIES)
+            fresh = Path(files.fetch(name, downloader=downloader))
+            fresh.chmod(0o644)  # pooch leaves the mode 0600, which nobody else could read in a shared folder
         try:
-            members.rename(entry.path)
+            fresh.replace(entry.path)
         except OSError:
-            if not entry.path.is_dir():  # otherwise another process was faster; its content is verified like ours
+            if not entry.path.exists():  # otherwise another process was faster; its content is verified like ours
                 raise
+
+
+def _members(entry: RemoteFile, folder: Path, downloader: Callable[..., None]) -> Path:
+    """A folder with the members of an archive. pooch.Untar has no safe filter on Python 3.11, and the archive's own hash is not stable."""
+    archive, unpacked = folder / "archive", folder / "unpacked"
+    downloader(entry.url, str(archive), None)
+    with tarfile.open(archive) as tar:
+        # a small archive can unpack to terabytes; the filter refuses a path that leaves the folder
+        wanted, room = [], entry.size
+        for member in tar:
+            if member.isfile() and fnmatchcase(member.name, f"*/{entry.members}") and member.size <= room:
+                wanted.append(member)
+                room -= member.size
+        tar.extractall(unpacked, wanted, filter="data")
+    members = next(unpacked.glob(f"*/{PurePosixPath(entry.members).parent}"), unpacked)
+    if _content(entry, members) != entry.sha256:
+        raise ValueError(f"its members have other contents than those with sha256 {entry.sha256}")
+    return members
 
 
 def _what_to_do(entry: RemoteFile, error: Exception) -> str:
@@ -188,7 +229,7 @@ def _what_to_do(entry: RemoteFile, error: Exception) -> str:
 
     if isinstance(error, requests.HTTPError):
         reason = f"the server answered {error.response.status_code}"
-    elif isinstance(error, requests.RequestException | EOFError | tarfile.TarError | zlib.error):
+    elif isinstance(error, requests.RequestException | EOFError | tarfile.TarError | zlib.error | lzma.LZMAError):
         reason = f"the download failed ({type(error).__name__})"  # their texts hold addresses of objects
     else:
         reason = str(error)

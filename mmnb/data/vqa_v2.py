@@ -17,6 +17,8 @@ QUESTIONS = "v2_OpenEnded_mscoco_val2014_questions.json"
 ANNOTATIONS = "v2_mscoco_val2014_annotations.json"
 PICTURES = "val2014"
 
+_QUESTION = {"question_id": int, "image_id": int, "question": str}
+_ANNOTATION = {"question_id": int, "question_type": str, "answer_type": str, "answers": list}
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBERS = {"none": "0"} | {word: str(i) for i, word in enumerate(_DIGITS)}
@@ -90,8 +92,8 @@ def load(folder: Path | str | None = None) -> VQAv2:
         "and unpack all three there; licence CC BY 4.0 (pictures: their own on Flickr). Another place can be given as vqa_v2.load(folder)."
     )
     folder = folders.by_hand("vqa-v2", folder, (QUESTIONS, ANNOTATIONS, PICTURES), "VQA 2.0 validation", how)
-    questions = _read(folder / QUESTIONS, "questions")
-    annotations = {row["question_id"]: row for row in _read(folder / ANNOTATIONS, "annotations")}
+    questions = _read(folder / QUESTIONS, "questions", _QUESTION)
+    annotations = {row["question_id"]: row for row in _read(folder / ANNOTATIONS, "annotations", _ANNOTATION)}
     unanswered = [row["question_id"] for row in questions if row["question_id"] not in annotations]
     if unanswered or len(questions) != len(annotations):
         counts = f"{len(questions)} questions, {len(annotations)} annotations; {len(unanswered)} questions have none"
@@ -143,12 +145,29 @@ def normalise(answer: str) -> str:
     return " ".join(_CONTRACTIONS.get(word, word) for word in words)
 
 
-def _read(file: Path, field: str) -> list[dict]:
+def _read(file: Path, field: str, kinds: dict[str, type]) -> list[dict]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))[field]
-    except (json.JSONDecodeError, KeyError) as error:
+        rows = json.loads(file.read_text(encoding="utf-8"))[field]
+        if not isinstance(rows, list) or not rows:
+            raise TypeError(f"{field} is {type(rows).__name__} without rows")
+        for row in rows:
+            for name, kind in kinds.items():
+                if type(row[name]) is not kind or (kind is int and row[name] < 0) or (not row[name] and kind is list):
+                    raise TypeError(f"{name} is {row[name]!r}")
+            if not all(isinstance(given["answer"], str) for given in row.get("answers", ())):
+                raise TypeError(f"an answer of question {row['question_id']} is no text")
+        return rows
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # of JSON and of Unicode are ValueErrors
         what = f"{file} is not the official file ({type(error).__name__}: {error})"
-        raise ValueError(f"vqa_v2.load: {what}; expected a JSON object with {field!r}") from error
+        raise ValueError(
+            f"vqa_v2.load: {what}; expected a JSON object with {field!r}, rows of {', '.join(kinds)}"
+        ) from error
 
 
 def _open(file: Path) -> Image.Image:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from mmnb import aliases
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.inputs import numbers
 from mmnb.instruments.result import Result
 
 FLOOR = 1e-3  # nats: below the noise of a mean loss over some hundred examples
@@ -52,7 +53,8 @@ def ogr(before: Losses, after: Losses) -> Ogr:
     Formula: dO / G where G > 0, else infinity (dO > 0) or 0 (dO <= 0).
     Args:
         before, after: Mean losses in nats at both checkpoints.
-    Raises: ValueError on a loss that is negative or not finite.
+        Losses below 0, as of densities, are fine: only differences count.
+    Raises: ValueError on a loss that is not finite.
     Example:
         >>> [round(value, 3) for value in ogr(Losses(2.0, 2.1), Losses(1.0, 1.5))]
         [0.4, 0.6, 0.667]
@@ -60,8 +62,8 @@ def ogr(before: Losses, after: Losses) -> Ogr:
     Source: Equation 3.
     """
     for name, moment in (("before", before), ("after", after)):
-        if not all(math.isfinite(loss) and loss >= 0 for loss in moment):
-            raise ValueError(f"ogr: got {name}={tuple(moment)}; expected two finite losses of at least 0")
+        if len(moment) != 2 or not all(math.isfinite(loss) for loss in moment):
+            raise ValueError(f"ogr: got {name}={tuple(moment)}; expected two finite losses")
     overfitting = (after[1] - after[0]) - (before[1] - before[0])
     generalising = before[1] - after[1]
     if generalising > 0:
@@ -86,7 +88,7 @@ def weights(points: Mapping[str, tuple[Losses, Losses]], *, floor: float = FLOOR
 
     Source: Proposition 1 with the estimates of section 3.4; floor and the rule for G <= 0 are ours.
     """
-    if not points or not floor > 0:
+    if not points or not 0 < floor < math.inf:
         raise ValueError(f"weights: got {len(points)} points, floor={floor}; expected one or more, floor above 0")
     measured = {name: ogr(*pair) for name, pair in points.items()}
     raw = {name: max(m.generalising, 0.0) / max(abs(m.overfitting), floor) ** 2 for name, m in measured.items()}
@@ -110,10 +112,13 @@ def from_curves(
     """
     points = {}
     for name, curve in curves.items():
-        lengths = {len(curve.get(kind, ())) for kind in ("train", "held_out")}
-        if len(lengths) > 1 or 0 in lengths:
-            raise ValueError(f"from_curves: {name} has {sorted(curve)}; expected 'train', 'held_out' of one length > 0")
-        points[name] = tuple(Losses(curve["train"][k], curve["held_out"][k]) for k in (first, last))
+        if not {"train", "held_out"} <= set(curve):
+            raise ValueError(f"from_curves: {name} has {sorted(curve)}; expected 'train' and 'held_out'")
+        both = [numbers(curve[kind], f"from_curves: {name}, {kind}", "(n,)").tolist() for kind in ("train", "held_out")]
+        if len(both[0]) != len(both[1]):
+            lengths = f"{len(both[0])} losses in training, {len(both[1])} held out"
+            raise ValueError(f"from_curves: {name} has {lengths}; expected one length")
+        points[name] = tuple(Losses(both[0][k], both[1][k]) for k in (first, last))
     return points
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: one file format for all that runs long, passes over a grid as well as trainings.
 
-A file in safetensors format holds tensors, and in its header, as JSON, whose they are (`identity`) and how far the run got (`progress`).
+A file in safetensors format holds tensors, and in its header, as JSON, whose they are (`identity`), how far the run got (`progress`)
+and a checksum of all three: safetensors has none, and a damaged sum is a number like any other.
 It takes its name only when it is whole (written beside it, then replaced), so a reader sees the old file or the new one.
 """
 
@@ -16,7 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-_KIND = "mmnb checkpoint 2"
+from mmnb.instruments.identity import fingerprint
+
+_KIND = "mmnb checkpoint 3"
 _SAVING_SHARE = 0.05  # of the run's time at most, however large the tensors
 
 
@@ -44,6 +47,8 @@ class Checkpoint:
     ) -> None:
         self.path, self.identity, self.save_every = Path(path), json.loads(json.dumps(identity)), save_every
         self.caller = caller
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):  # s3://bucket: a local folder "s3:" would appear
+            raise ValueError(f"{caller}: got checkpoint={str(path)!r}; expected a file or folder of this computer")
         if self.path.is_dir():
             raise ValueError(f"{caller}: checkpoint={str(path)!r} is a folder; expected the name of a file")
         self._next = time.monotonic() + save_every
@@ -51,7 +56,8 @@ class Checkpoint:
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """(tensors, progress) of the last save, None where there is none yet.
 
-        Raises ValueError for a file that cannot be read, is something else, or belongs to another run, saying what differs.
+        Raises ValueError for a file that cannot be read, is something else or not as it was written, or belongs to another run, saying
+        what differs.
         """
         if not self.path.exists():
             return None
@@ -59,13 +65,16 @@ class Checkpoint:
             with safe_open(self.path, "pt") as file:
                 header = file.metadata() or {}
                 if header.get("kind") != _KIND:
-                    raise SafetensorError("it is no checkpoint")
-                self._check_identity(json.loads(header["identity"]))
-                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(header["progress"])  # noqa: SIM118 (not a dict)
+                    raise SafetensorError("it is no checkpoint of this version")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            if header.get("sha256") != _sha256(tensors, header):
+                raise SafetensorError("it is damaged: its checksum is another")
         except SafetensorError as error:
             raise ValueError(
                 f"{self.caller}: {self.path} cannot be read ({error}); expected a checkpoint, or no file"
             ) from error
+        self._check_identity(json.loads(header["identity"]))
+        return tensors, json.loads(header["progress"])
 
     def _check_identity(self, found: dict[str, Any]) -> None:
         pairs = {name: (found.get(name), self.identity.get(name)) for name in sorted({*self.identity, *found})}
@@ -86,14 +95,20 @@ class Checkpoint:
         start = time.monotonic()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"kind": _KIND, "identity": json.dumps(self.identity), "progress": json.dumps(progress)}
+        tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
         # one name for the unfinished file: what a kill leaves behind is overwritten next time
         part = self.path.with_name(f".{self.path.name}.part")
-        save_file({name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}, part, header)
+        save_file(tensors, part, header | {"sha256": _sha256(tensors, header)})
         with part.open("r+b") as file:
             os.fsync(file.fileno())  # else a power cut could leave the name without the content
         part.replace(self.path)
         now = time.monotonic()
         self._next = now + max(self.save_every, (now - start) / _SAVING_SHARE) if self.save_every else now
+
+
+def _sha256(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
+    """Of the tensors (names, types, shapes, bytes) and of what the header says besides."""
+    return fingerprint([sorted(tensors.items()), sorted((k, v) for k, v in header.items() if k != "sha256")])
 
 
 def path_of_process(path: str | os.PathLike, rank: int, world: int) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -92,11 +92,14 @@ def mean_interval(values: Sequence[float], level: float = 0.95, over: str = "see
     Source:
         Student 1908. The runs are taken as independent draws from a roughly normal distribution.
     """
-    import numpy as np  # here, so that tables and reports import fast
-    from scipy import stats
+    from scipy import stats  # here, so that tables and reports import fast
 
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+    from mmnb.instruments.inputs import numbers
+
+    if isinstance(values, Iterable) and not hasattr(values, "shape"):
+        values = list(values)  # a tuple, the values of a dict
+    values = numbers(values, "mean_interval: values", "(n,)").numpy()
+    if len(values) < 2:
         raise ValueError(f"mean_interval: got {values.tolist()}; expected at least two finite numbers")
     if not 0 < level < 1:
         raise ValueError(f"mean_interval: got level={level}; expected a number between 0 and 1")
@@ -124,9 +127,12 @@ def proportion(hits: int, n: int, level: float = 0.95, over: str = "examples") -
     Source:
         Wilson 1927.
     """
-    if n < 1 or not 0 <= hits <= n or not 0 < level < 1:
-        raise ValueError(f"proportion: got hits={hits}, n={n}, level={level}; expected 0 <= hits <= n, 0 < level < 1")
     from scipy import stats
 
-    ends = stats.binomtest(int(hits), int(n)).proportion_ci(level, method="wilson")
-    return Estimate(hits / n, float(ends.low), float(ends.high), n=int(n), level=level, over=over)
+    from mmnb.instruments.inputs import whole
+
+    hits, n = whole(hits, "proportion: hits", 0), whole(n, "proportion: n")
+    if not hits <= n or not 0 < level < 1:
+        raise ValueError(f"proportion: got hits={hits}, n={n}, level={level}; expected 0 <= hits <= n, 0 < level < 1")
+    ends = stats.binomtest(hits, n).proportion_ci(level, method="wilson")
+    return Estimate(hits / n, float(ends.low), float(ends.high), n=n, level=level, over=over)

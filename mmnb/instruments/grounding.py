@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from mmnb import aliases
+from mmnb.instruments import inputs
 from mmnb.instruments.estimate import Estimate, proportion
 from mmnb.instruments.result import Result
 
@@ -89,17 +90,23 @@ def to_regions(attention: Tensor, query: Tensor, first_region: int, n_regions: i
         >>> [round(v, 3) for v in to_regions(maps, torch.tensor([0]), 1, 2).flatten().tolist()]
         [0.333, 0.333]
     """
-    if attention.ndim != 5 or attention.shape[-1] != attention.shape[-2] or len(query) != len(attention):
-        got = f"attention {tuple(attention.shape)} and {len(query)} queries"
-        raise ValueError(f"to_regions: got {got}; expected (n, layers, heads, S, S) and n")
+    if attention is None or isinstance(attention, tuple):
+        got, why = type(attention).__name__, "transformers gives maps with attn_implementation='eager', layer by layer"
+        raise TypeError(f"to_regions: attention: got {got}; expected torch.stack(maps, 1): {why}")
+    attention = inputs.as_given(attention, "to_regions: attention")
+    query = inputs.array(query, "to_regions: query")
+    if attention.ndim != 5 or attention.shape[-1] != attention.shape[-2] or query.shape != (len(attention),):
+        got = f"attention {tuple(attention.shape)} and query {query.shape}"
+        raise ValueError(f"to_regions: got {got}; expected (n, layers, heads, S, S) and (n,)")
     length, end = attention.shape[-1], first_region + n_regions
     if not 0 < first_region <= end <= length or n_regions < 1:
         raise ValueError(f"to_regions: got regions {first_region} to {end} of {length}; expected them after words")
-    if (query < 0).any() or (query >= first_region).any():
+    if query.dtype.kind not in "iu" or not len(query) or query.min() < 0 or query.max() >= first_region:
         raise ValueError(f"to_regions: a query lies outside the {first_region} words (cut off?); expected it inside")
-    rows = attention[torch.arange(len(query)), :, :, query]
-    if rows.isnan().any() or ((rows.sum(-1) - 1).abs() > 1e-3).any():
-        raise ValueError("to_regions: attention is NaN or its rows do not sum to 1; expected probabilities")
+    rows = attention[torch.arange(len(query)), :, :, torch.from_numpy(query.astype("int64"))]
+    rows = inputs.scores(rows, "to_regions: attention", "(n, layers, heads, S)")
+    if (rows < 0).any() or ((rows.sum(-1) - 1).abs() > 1e-3).any():
+        raise ValueError("to_regions: attention is negative or its rows do not sum to 1; expected probabilities")
     return rows[..., first_region:end]
 
 
@@ -123,12 +130,13 @@ def entity_grounding(attention: Tensor, match: Tensor, valid: Tensor, *, low_bel
 
     Source: Li et al. 2020, section 5.2 and footnote 5; matches as in the released Flickr30K loader.
     """
-    _check_masks(match, valid)
-    if attention.ndim != 4 or match.shape != (len(attention), attention.shape[-1]):
+    match, valid = _masks(match, valid)
+    attention = inputs.scores(attention, "entity_grounding: attention", "(n, layers, heads, R)")
+    if match.shape != (len(attention), attention.shape[-1]):
         shapes = f"attention {tuple(attention.shape)} and match {tuple(match.shape)}"
         raise ValueError(f"entity_grounding: got {shapes}; expected (n, layers, heads, R) and (n, R)")
-    if attention.isnan().any() or (attention < 0).any():
-        raise ValueError("entity_grounding: attention is NaN or negative; expected probabilities")
+    if (attention < 0).any():
+        raise ValueError("entity_grounding: attention is negative; expected probabilities")
     best = attention.masked_fill(~valid[:, None, None], -1.0).argmax(-1)
     correct = (match & valid)[:, None, None].expand(attention.shape).gather(-1, best[..., None]).squeeze(-1)
     to_valid = (attention * valid[:, None, None]).sum(-1).double().mean(0)
@@ -149,9 +157,11 @@ def best_head(correct: Tensor, first_half: Tensor) -> BestHead:
 
     Source: Our addition: the best of 144 heads is optimistic even for an untrained model.
     """
-    if correct.ndim != 3 or first_half.shape != correct.shape[:1] or first_half.dtype != torch.bool:
-        shapes = f"correct {tuple(correct.shape)}, first_half {tuple(first_half.shape)}"
-        raise ValueError(f"best_head: got {shapes}; expected (n, layers, heads) and (n,) bool")
+    found = inputs.array(correct, "best_head: correct")
+    if found.ndim != 3:
+        raise ValueError(f"best_head: correct: got shape {found.shape}; expected (n, layers, heads)")
+    correct = inputs.mask(found, "best_head: correct", found.shape)
+    first_half = inputs.mask(first_half, "best_head: first_half", found.shape[:1])
     if not first_half.any() or first_half.all():
         raise ValueError("best_head: one half is empty; expected items on both sides")
     known, new = (correct[half].double() for half in (first_half, ~first_half))
@@ -184,7 +194,11 @@ def grounded_arcs(head: Tensor, relation: Tensor, phrase_of: Tensor) -> Arcs:
 
     Source: Li et al. 2020, section 5.2 on syntactic grounding.
     """
-    if not head.shape == relation.shape == phrase_of.shape or head.ndim != 2:
+    head, relation, phrase_of = (
+        inputs.places(part, f"grounded_arcs: {name}", "(n, L)")
+        for name, part in (("head", head), ("relation", relation), ("phrase_of", phrase_of))
+    )
+    if not head.shape == relation.shape == phrase_of.shape:
         shapes = ", ".join(str(tuple(part.shape)) for part in (head, relation, phrase_of))
         raise ValueError(f"grounded_arcs: got shapes {shapes}; expected one (n, L)")
     if (head >= head.shape[1]).any() or (head < -1).any():
@@ -206,7 +220,7 @@ def random_accuracy(match: Tensor, valid: Tensor) -> float:
         >>> random_accuracy(torch.tensor([[True, False], [True, True]]), torch.ones(2, 2, dtype=torch.bool))
         0.75
     """
-    _check_masks(match, valid)
+    match, valid = _masks(match, valid)
     return float(((match & valid).sum(1).double() / valid.sum(1)).mean())
 
 
@@ -217,7 +231,7 @@ def ceiling(match: Tensor, valid: Tensor) -> float:
         >>> ceiling(torch.tensor([[True, False], [False, False]]), torch.ones(2, 2, dtype=torch.bool))
         0.5
     """
-    _check_masks(match, valid)
+    match, valid = _masks(match, valid)
     return float((match & valid).any(1).double().mean())
 
 
@@ -229,9 +243,10 @@ def confident_accuracy(confidence: Tensor, match: Tensor, valid: Tensor) -> floa
         >>> confident_accuracy(torch.tensor([[0.9, 0.1], [0.2, 0.8]]), match, torch.ones(2, 2, dtype=torch.bool))
         0.5
     """
-    _check_masks(match, valid)
-    if confidence.shape != match.shape or confidence.isnan().any():
-        raise ValueError(f"confident_accuracy: got {tuple(confidence.shape)}, or NaN; expected {tuple(match.shape)}")
+    match, valid = _masks(match, valid)
+    confidence = inputs.scores(confidence, "confident_accuracy: confidence", "(n, R)")
+    if confidence.shape != match.shape:
+        raise ValueError(f"confident_accuracy: got {tuple(confidence.shape)}; expected {tuple(match.shape)}")
     best = confidence.masked_fill(~valid, -torch.inf).argmax(1)
     return float((match & valid).gather(1, best[:, None]).double().mean())
 
@@ -244,20 +259,21 @@ def nearest_to_mean_accuracy(feature: Tensor, match: Tensor, valid: Tensor) -> f
         >>> nearest_to_mean_accuracy(feature, match, torch.ones(1, 3, dtype=torch.bool))
         1.0
     """
-    _check_masks(match, valid)
-    if feature.shape[:2] != match.shape or feature.isnan().any():
-        raise ValueError(f"nearest_to_mean_accuracy: got feature {tuple(feature.shape)}, or NaN; expected (n, R, d)")
+    match, valid = _masks(match, valid)
+    feature = inputs.scores(feature, "nearest_to_mean_accuracy: feature", "(n, R, d)")
+    if feature.shape[:2] != match.shape:
+        raise ValueError(f"nearest_to_mean_accuracy: got feature {tuple(feature.shape)}; expected (n, R, d)")
     mean = (feature * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
     distance = (feature - mean[:, None]).square().sum(-1)
     return confident_accuracy(-distance, match, valid)
 
 
-def _check_masks(match: Tensor, valid: Tensor) -> None:
-    """Raise TypeError or ValueError unless both are bool of one shape (n, R), with a region for every phrase."""
-    if match.dtype != torch.bool or valid.dtype != torch.bool:
-        raise TypeError(f"grounding: got masks of {match.dtype} and {valid.dtype}; expected bool")
-    if match.shape != valid.shape or match.ndim != 2 or not len(match):
-        shapes = f"match {tuple(match.shape)} and valid {tuple(valid.shape)}"
-        raise ValueError(f"grounding: got {shapes}; expected one shape (n, R), n >= 1")
+def _masks(match: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as bools of one shape (n, R), with a region for every phrase."""
+    shape = inputs.array(match, "grounding: match").shape
+    if len(shape) != 2 or not shape[0]:
+        raise ValueError(f"grounding: match: got shape {shape}; expected (n, R), n >= 1")
+    match, valid = inputs.mask(match, "grounding: match", shape), inputs.mask(valid, "grounding: valid", shape)
     if not valid.any(1).all():
         raise ValueError(f"grounding: {int((~valid.any(1)).sum())} items have no region; expected at least one each")
+    return match, valid

@@ -15,7 +15,7 @@ def fingerprint(value: Any) -> str:
 
     Args:
         value: Tensors (any device), arrays, numbers, texts, pictures (anything with `tobytes`), and lists, tuples and mappings of
-            those. Of other objects only the type counts.
+            those, DataFrames, sparse matrices. Of other objects only the type counts.
 
     Returns:
         16 hexadecimal digits of a SHA-256.
@@ -62,6 +62,12 @@ def _feed(sha: Any, value: Any) -> None:
         for key, part in value.items():
             _feed(sha, key)
             _feed(sha, part)
+    elif hasattr(value, "tocsr"):  # a sparse matrix
+        rows = value.tocsr()
+        _feed(sha, ["sparse", rows.shape, rows.data, rows.indices, rows.indptr])
+    elif hasattr(value, "iloc"):  # a DataFrame or Series
+        columns = dict(value.items()) if hasattr(value, "columns") else {value.name: value}
+        _feed(sha, {str(name): column.to_numpy() for name, column in columns.items()})
     elif isinstance(value, list | tuple | np.ndarray):
         sha.update(f"sequence {len(value)};".encode())
         for part in value:

@@ -12,8 +12,8 @@ MODULE:FACTORY names a function in a file or module that Python finds from here:
 It is called without arguments.
   --model  returns f with f(batch_a, batch_b) -> (B, C) scores: a torch module in eval mode, or any function. Logits, not probabilities.
   --data   returns (a, b) or (a, b, labels), or a dict with these names; a[i] belongs to b[i]. Each is a tensor, an array, a list,
-           or a dict or tuple of those. Instead of a factory: a file .npz, .safetensors or .pt with the names a, b and perhaps
-           labels; parts of a dict are called a.input_ids, a.attention_mask, ...
+           a DataFrame, or a dict or tuple of those; a torch module gets arrays as tensors, on its device. Instead of a factory: a
+           file .npz, .safetensors or .pt with the names a, b and perhaps labels; parts of a dict are called a.input_ids, ...
 \b
 Examples:
   mmnb emap --model my_model:load --data my_data:pairs --out build/emap
@@ -33,7 +33,7 @@ What it writes to --out:
 \b
 Under torchrun every process needs the whole data and the same weights (seed what is random); rows are shared out, process 0 writes.
 \b
-Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 failed, or written without a number that could not be computed (it says which); 2 wrong usage; 130 interrupted.
 """
 
 
@@ -67,7 +67,11 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted.
     "--metric",
     default="accuracy",
     metavar="NAME|MODULE:FUNCTION",
-    help="How to score when there are labels: accuracy, or a function(scores, labels) -> float on arrays.",
+    help="How to score when there are labels: accuracy; a name or function of scikit-learn (f1, roc_auc, average_precision, r2, "
+    "sklearn.metrics:matthews_corrcoef); or a function(scores, labels) -> float on arrays. Checked before the pass.",
+)
+@click.option(
+    "--threshold", type=float, help="Where a single score says yes.  [default: 0, for logits; 0.5 for probabilities]"
 )
 @click.option(
     "--save-every", type=click.FloatRange(min=0), default=30.0, metavar="SECONDS", help="Time between two checkpoints."
@@ -79,10 +83,12 @@ def emap(**options: object) -> None:
     The scores of all N x N pairs are summed, at most N^2 forward passes, with memory for N. It may be killed at any moment and started
     again, and be spread over many processes with torchrun.
     """
+    from mmnb import paths
     from mmnb.jobs import load
 
     try:
-        lines = load.run(SimpleNamespace(**options))
+        paths.local(options["out"], "emap: --out")
+        lines, missing = load.run(SimpleNamespace(**options))
     except (ValueError, TypeError) as error:
         if not str(error).startswith(("emap: ", "grid: ", "score: ")):  # the model's own: its traceback is what helps
             raise
@@ -92,3 +98,5 @@ def emap(**options: object) -> None:
         sys.exit(130)
     for line in lines:
         click.echo(line)
+    if missing:
+        raise click.ClickException(f"the result is without its {' and '.join(missing)}; all else is written")

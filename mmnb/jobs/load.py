@@ -4,8 +4,10 @@ import contextlib
 import importlib
 import json
 import os
+import pickle
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,19 +17,27 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from click import UsageError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mmnb import paths
-from mmnb.instruments.batches import each_part
+from mmnb.instruments.batches import each_part, for_module, length, take
+from mmnb.instruments.checks import modules_behind
 from mmnb.instruments.emap import Emap, emap
+from mmnb.instruments.grid.strategy import pick
+from mmnb.instruments.grid.two_tower import TwoTower, two_tower_of
+from mmnb.instruments.metrics import read_metric
 
 _NAMES = ("a", "b", "labels")
 
 
-def run(job: SimpleNamespace) -> list[str]:
-    """Do the job that the options of `mmnb emap` describe and write its files; returns the lines to show: none but on process 0.
+def run(job: SimpleNamespace) -> tuple[list[str], list[str]]:
+    """Do the job that the options of `mmnb emap` describe and write its files.
 
-    Raises click.UsageError when model, data or metric cannot be loaded, and what `emap` raises.
+    Returns the lines to show, none but on process 0, and what the result lacks.
+
+    What cannot be computed from a finished pass (shares of a constant model, a metric that fails) is left out of the result, and the
+    lines say so. Raises click.UsageError when model, data or metric cannot be loaded, and what `emap` raises.
     """
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")  # a log wants a line now and then, not ten a second
@@ -41,24 +51,53 @@ def run(job: SimpleNamespace) -> list[str]:
                 f"--model {job.model}: it returned {type(f).__name__}; expected a function or a torch module"
             )
         a, b, labels = load_data(job.data)
-        model, pair = f.to(device) if isinstance(f, torch.nn.Module) else f, (a, b)
-        f = (lambda *batches: model(*moved(batches, device))) if job.move_batches else model
-        a, b = pair if job.move_batches else moved(pair, device)
+        model, modules = f, [module.to(device) for module in modules_behind(f)]
+        like = modules[0] if modules else None
+        if job.move_batches:
+            f = _moving(model, a, b, device, like)
+        else:
+            a, b = moved((a, b), device, like)
         dtype = None if job.precision is None else getattr(torch, job.precision)
         start = time.monotonic()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype not in (None, torch.float32)):
             options = {name: getattr(job, name) for name in ("batch_size", "strategy", "save_every")}
             options |= {"checkpoint": job.out / "checkpoint.safetensors", "distributed": world > 1, "progress": True}
+            if labels is not None:
+                _check_labels(f, a, b, labels, metric, job)
             result = emap(f, a, b, check=not job.no_check, **options)
         if rank:
-            return []
+            return [], []
         how = {"processes": world, "device": str(device), "seconds": round(time.monotonic() - start, 3)}
         return _write(job, result, labels, metric, how)
 
 
-def moved(batch: Any, device: torch.device) -> Any:
-    """The batch with all its tensors on the device; arrays and lists stay as they are."""
+def moved(batch: Any, device: torch.device, like: torch.nn.Module | None = None) -> Any:
+    """The batch with all its tensors on the device; arrays become tensors, too, where a torch module is behind the model."""
+    batch = batch if like is None else for_module(batch, like)
     return each_part(batch, lambda part: part.to(device) if isinstance(part, torch.Tensor) else part)
+
+
+def _moving(model: Any, a: Any, b: Any, device: torch.device, like: torch.nn.Module | None) -> Any:
+    """The model, or its two towers, with every batch moved to the device first."""
+
+    def on_device(part: Any) -> Any:
+        return lambda *batches: part(*moved(batches, device, like))
+
+    first = torch.zeros(1, dtype=torch.int64)
+    towers = two_tower_of(model, *moved((take(a, first), take(b, first)), device, like))
+    if towers is None:
+        return on_device(model)
+    return TwoTower(on_device(towers.encode_a), on_device(towers.encode_b), towers.head)
+
+
+def _check_labels(f: Any, a: Any, b: Any, labels: Any, metric: Any, job: SimpleNamespace) -> None:
+    """Refuse labels or a metric before the pass: one pair tells how many outputs there are."""
+    n, first = length(a, "emap: a"), torch.zeros(1, dtype=torch.int64)
+    length(b, "emap: b")
+    with torch.no_grad():
+        _, cells = pick(f, take(a, first), take(b, first), None, strategy=job.strategy)
+        outputs = cells.outputs(cells.pairs(first, first)).shape[1]
+    read_metric(metric, labels, n, outputs, job.threshold)
 
 
 def found(name: str, option: str) -> Any:
@@ -97,7 +136,18 @@ def load_data(name: str) -> tuple[Any, Any, Any]:
     if path.suffix in readers:
         if not path.is_file():
             raise UsageError(f"--data {name}: no such file")
-        content = readers[path.suffix](path)
+        try:
+            content = readers[path.suffix](path)
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            pickle.UnpicklingError,
+            SafetensorError,
+        ) as error:
+            raise UsageError(f"--data {name}: it cannot be read ({type(error).__name__}: {error})") from error
     else:
         content = factory(name, "data")
     if isinstance(content, tuple | list) and len(content) in (2, 3):
@@ -141,17 +191,34 @@ def _device(name: str | None) -> torch.device:
         raise UsageError(f"--device {name}: expected cpu, cuda, cuda:1 or mps") from error
 
 
-def _write(job: SimpleNamespace, result: Emap, labels: Any, metric: Any, how: dict[str, Any]) -> list[str]:
+@contextlib.contextmanager
+def _left_out(name: str, summary: dict[str, Any], lines: list[str]) -> Iterator[None]:
+    """Let the rest of a result that took long be written, and say that this is not in it, whatever a metric of the user's raises."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  whatever a metric raises: the pass took hours
+        summary["missing"][name] = f"{type(error).__name__}: {error}"
+        lines += ["", f"no {name}: {summary['missing'][name]}"]
+
+
+def _write(
+    job: SimpleNamespace, result: Emap, labels: Any, metric: Any, how: dict[str, Any]
+) -> tuple[list[str], list[str]]:
     n, outputs = result.original.shape
-    summary: dict[str, Any] = {"schema": 1, "examples": n, "outputs": outputs, "shares": result.shares}
+    summary: dict[str, Any] = {"schema": 1, "examples": n, "outputs": outputs, "missing": {}}
     lines = [f"{n} examples, {outputs} outputs, {n * n} pairs", ""]
-    lines += [f"share of the scores' variance due to {name:<12} {share:7.2%}" for name, share in result.shares.items()]
+    with _left_out("shares", summary, lines):
+        summary["shares"] = result.shares
+        lines += [
+            f"share of the scores' variance due to {name:<12} {part:7.2%}" for name, part in result.shares.items()
+        ]
     if labels is not None:
-        scores = result.score(metric, labels)
-        gap = {"gap": scores.gap.value, "gap_interval": scores.gap.interval}
-        summary["scores"] = {"metric": job.metric, **scores.values, **gap}
-        lines += ["", *(f"{job.metric} of {name:<12} {value:.4f}" for name, value in scores.values.items())]
-        lines += [f"gap, original - projected, with its 95 % interval: {scores.gap:.4f}"]
+        with _left_out("scores", summary, lines):
+            scores = result.score(metric, labels, threshold=job.threshold)
+            gap = {"gap": scores.gap.value, "gap_interval": scores.gap.interval}
+            summary["scores"] = {"metric": job.metric, **scores.values, **gap}
+            lines += ["", *(f"{job.metric} of {name:<12} {value:.4f}" for name, value in scores.values.items())]
+            lines += [f"gap, original - projected, with its 95 % interval: {scores.gap:.4f}"]
     summary |= {"options": vars(job) | {"out": str(job.out)}, "torch": str(torch.__version__), **how}
     names = ("original", "projected", "marginal_a", "marginal_b", "grand_mean")
     tensors = {name: getattr(result, name) for name in names}
@@ -159,4 +226,5 @@ def _write(job: SimpleNamespace, result: Emap, labels: Any, metric: Any, how: di
     with paths.replace(job.out / "result.safetensors") as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
     paths.write_text(job.out / "result.json", json.dumps(summary, indent=1) + "\n")
-    return [*lines, "", f"written to {job.out / 'result.json'} and {job.out / 'result.safetensors'}"]
+    lines += ["", f"written to {job.out / 'result.json'} and {job.out / 'result.safetensors'}"]
+    return lines, list(summary["missing"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import YAMLError
 
 from mmnb import paths
@@ -15,6 +16,24 @@ from mmnb.lab.rules import Value, is_text, require
 
 _KEY = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _LEAF = {"value", "unit", "place", "source", "note", "unverified"}
+
+
+_DEEPEST = 20  # levels
+
+
+class _Composer(Composer):
+    level = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.level += 1
+        if self.level > _DEEPEST:
+            raise ComposerError(None, None, f"got more than {_DEEPEST} levels", self.parser.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.level -= 1
+        return node
+
+    def return_alias(self, node: Any) -> Any:
+        raise ComposerError(None, None, "got an alias; expected the value itself", node.start_mark)
 
 
 @dataclass(frozen=True)
@@ -39,11 +58,14 @@ def read_yaml(path: Path, where: str) -> dict[str, Any]:
     """The mapping in a YAML 1.2 file, called `where` in errors: a repeated key is an error, `no` is a word, `1e-10` a number.
 
     Raises:
-        ValueError: The file is not valid YAML, repeats a key, or holds anything but a mapping.
+        ValueError: The file is not valid YAML in UTF-8, repeats a key, has an alias (some bytes of them unfold to gigabytes) or
+            more than 20 levels, or holds anything but a mapping.
     """
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _Composer
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
+        content = reader.load(paths.read_text(path))
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{where}: not valid YAML: {error}") from error
     require(isinstance(content, dict), where, f"{type(content).__name__} at the top", "a mapping")
     return content

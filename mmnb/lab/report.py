@@ -90,7 +90,7 @@ def answer(slug: str, root: Path | None = None) -> str:
 
 def _source(slug: str, root: Path | None) -> str:
     source = (root or paths.root()) / "notebooks" / f"{slug}.py"
-    return source.read_text(encoding="utf-8") if source.is_file() else ""
+    return paths.read_text(source) if source.is_file() else ""
 
 
 def render_readme(text: str, root: Path, name: str = "README.md") -> str:

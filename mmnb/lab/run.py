@@ -1,5 +1,6 @@
 """One run of one notebook: seeds, sizes, records, figures, and the table of verdicts at its end."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -25,7 +26,7 @@ from mmnb.lab import claims as claim_files
 from mmnb.lab import plot, rules, show, tables, verdicts
 from mmnb.lab.rules import is_text, require
 from mmnb.lab.show import Figure, Markdown
-from mmnb.lab.sizes import BUDGETS, Sizes, check_profile
+from mmnb.lab.sizes import Sizes, check_profile, cpu_budget
 from mmnb.lab.tables import Table
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ _PACKAGES = (  # that can change a result, by the name they are imported under
     *("PIL", "transformers", "open_clip", "timm", "cvxpy"),
 )
 _INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "open_clip": "open_clip_torch"}  # where the names differ
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of a figure
 _AGAIN = "(to run a cell again, start from mmnb.start)"
 
 
@@ -61,7 +63,8 @@ def start(slug: str, profile: str = "laptop", seed: int = 0) -> "Run":
     right = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**32
     require(right, "start", f"seed {seed!r}", "a whole number from 0 to 2**32 - 1")
     claims = claim_files.load(slug)
-    out = Path(os.environ.get("MMNB_OUT") or paths.root() / "build" / "runs" / profile / slug).resolve()
+    given = os.environ.get("MMNB_OUT") or paths.root() / "build" / "runs" / profile / slug
+    out = paths.local(given, "MMNB_OUT").resolve()
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -93,8 +96,9 @@ class Run:
         (self.out / "records.json").unlink(missing_ok=True)
         manifest = self.out / "figures" / "figures.json"
         if manifest.is_file():
-            for name in json.loads(manifest.read_text(encoding="utf-8")):
-                (manifest.parent / f"{name}.png").unlink(missing_ok=True)
+            with contextlib.suppress(ValueError, TypeError, RecursionError):  # a list that was cut short names nothing
+                for name in filter(_NAME.fullmatch, json.loads(manifest.read_text(encoding="utf-8"))):
+                    (manifest.parent / f"{name}.png").unlink(missing_ok=True)
             manifest.unlink()
 
     def generator(self, stream: int = 0) -> torch.Generator:
@@ -188,7 +192,7 @@ class Run:
         Raises:
             ValueError: a name that is taken or not of that form, or an empty caption or alt text.
         """
-        new = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and name not in self._figures
+        new = _NAME.fullmatch(name) and name not in self._figures
         require(bool(new), "figure", f"name {name!r}", f"a new one of a-z, 0-9 and hyphens {_AGAIN}")
         for which, text in (("caption", caption), ("alt", alt)):
             require(is_text(text), f"figure {name}", f"{which} {text!r}", "a text")
@@ -222,7 +226,7 @@ class Run:
     def environment(self) -> Table:
         """Versions, profile, seed and run time; writes the final <out>/records.json, marked as complete. Raises as `verdicts`."""
         content = self._write(complete=True)
-        allowed = BUDGETS[self.profile]
+        allowed = cpu_budget(self.profile)
         budget = f" of {allowed:.0f} allowed" if allowed else ""
         rows = [["profile", self.profile], ["seed", str(self.seed)], *map(list, content["versions"].items())]
         rows.append(["CPU seconds", f"{content['cpu_seconds']:.0f}{budget}"])

@@ -1,5 +1,7 @@
 """The three profiles: their budgets, and the one visible table of everything that differs between them."""
 
+import contextlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,17 @@ def check_profile(profile: str) -> str:
     if profile not in PROFILES:
         raise ValueError(f"got profile {profile!r}; expected one of {', '.join(PROFILES)}")
     return profile
+
+
+def cpu_budget(profile: str) -> float | None:
+    """CPU seconds that a notebook may take, None for no limit. Raises ValueError where `MMNB_CPU_BUDGET`, which overrides it, is no number."""
+    given = os.environ.get("MMNB_CPU_BUDGET")
+    if not given:
+        return BUDGETS.get(profile)
+    with contextlib.suppress(ValueError):
+        if (budget := float(given)) > 0:
+            return budget
+    raise ValueError(f"MMNB_CPU_BUDGET: got {given!r}; expected a number of seconds above 0, such as 600 or inf")
 
 
 class Sizes:

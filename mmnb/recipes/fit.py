@@ -1,7 +1,8 @@
 """A small training loop that keeps the weights of the best validation epoch, and late fusion on top of it."""
 
+import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,8 @@ def fit(
     best, weights = epochs - 1, None
     hidden = None if progress is None else not progress
     clip = None if largest_gradient is None else lambda: clip_grad_norm_(model.parameters(), largest_gradient)
-    with tqdm(total=steps, desc="fit", unit="step", disable=hidden, leave=False) as bar:
+    bar = tqdm(total=steps, desc="fit", unit="step", disable=hidden, leave=False)
+    with bar, telling_small_batches("fit"):
         for epoch in range(epochs):
             model.train()
             total = 0.0
@@ -84,6 +86,20 @@ def fit(
     if weights is not None:
         model.load_state_dict(weights)
     return History(losses, scores, best)
+
+
+@contextlib.contextmanager
+def telling_small_batches(caller: str) -> Iterator[None]:
+    """Say what torch means where batch normalisation meets a batch of one example."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        got = "got a batch of 1 example, which batch normalisation cannot train on"
+        raise ValueError(
+            f"{caller}: {got}; expected 2 or more: another batch size, or leave the last batch out"
+        ) from error
 
 
 def step(loss: Tensor, optimiser: Optimizer, caller: str, clip: Callable[[], Any] | None = None) -> float:

@@ -7,11 +7,14 @@ change of one cell changes one id. Only tags survive as cell metadata.
 import ast
 import hashlib
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from mmnb import paths
 
 # a question ends in "?", which jupytext takes for IPython's help magic and un-comments ("# # Why?" lost its heading)
 _FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
@@ -24,12 +27,14 @@ PARAMETERS = ("PROFILE", "SEED")
 def to_notebook(path: Path | str) -> nbformat.NotebookNode:
     """A notebook without outputs; cell ids depend on cell type, text and the ordinal among equal cells only.
 
-    Raises ValueError for a source without cells, or with one that is neither code nor markdown.
+    Raises ValueError for a source that is not UTF-8, without a `# %%` (jupytext's light format would make other cells), or with a cell
+    that is neither code nor markdown.
     """
     import jupytext  # over a second to import, and most of the command line does not need it
 
     path = Path(path)
-    found = jupytext.reads(path.read_text(encoding="utf-8"), fmt=_FORMAT).cells
+    text = paths.read_text(path)
+    found = jupytext.reads(text, fmt=_FORMAT).cells if re.search(r"^# ?%%", text, re.MULTILINE) else []
     if not found:
         raise ValueError(f"to_notebook: {path.name} has no cell; expected py:percent, cells that begin with `# %%`")
     seen, cells = Counter(), []
@@ -61,7 +66,11 @@ def parameters(notebook: nbformat.NotebookNode) -> dict[str, Any]:
             f"{len(tagged)} cells have the tag `parameters`; expected exactly one, holding PROFILE and SEED"
         )
     values = {}
-    for statement in ast.parse(tagged[0].source).body:
+    try:
+        statements = ast.parse(tagged[0].source).body
+    except SyntaxError as error:
+        raise ValueError(f"the parameters cell, line {error.lineno}: {error.msg}; expected `NAME = literal`") from error
+    for statement in statements:
         try:
             (target,) = statement.targets
             values[target.id] = ast.literal_eval(statement.value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from click import UsageError
 
+from mmnb import paths
 from mmnb.lab import claims, rules
 from mmnb.lab.tables import Table
 
@@ -17,17 +18,18 @@ def load(path: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for file in files:
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            found[content["notebook"]] = {"records": dict(content["records"]), "profile": content["profile"]}
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{file.name} is no result of a notebook: {error}") from error
+            content = json.loads(paths.read_text(file))
+            records = {name: _shown(record) for name, record in content["records"].items()}
+            found[str(content["notebook"])] = {"records": records, "profile": content["profile"]}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(f"{file} is no result of a notebook: {type(error).__name__}: {error}") from error
     if not found:
         raise UsageError(f"no results in {path}; expected data/results, a file of it, or the folder of a run")
     return found
 
 
 def markdown(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]]) -> tuple[str, int]:
-    """What moved from `old` to `new`, and how many verdicts did; numbers are compared as the tables print them."""
+    """What moved from `old` to `new`, both as `load` gives them, and how many verdicts did; numbers are compared as the tables print them."""
     parts, verdicts = [], 0
     for slug in sorted({*old, *new}):
         if slug not in old or slug not in new:
@@ -48,14 +50,20 @@ def markdown(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]
     return "\n\n".join(parts) or "Nothing moved: the same verdicts, the same numbers.", verdicts
 
 
-def _row(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, ...] | None:
-    both = [(record["verdict"], _number(record)) if record else ("–", "–") for record in (before, after)]
-    (old_verdict, old_number), (new_verdict, new_number) = both
+def _row(name: str, before: tuple[str, str] | None, after: tuple[str, str] | None) -> tuple[str, ...] | None:
+    (old_verdict, old_number), (new_verdict, new_number) = both = [pair or ("–", "–") for pair in (before, after)]
     return None if both[0] == both[1] else (name, old_verdict, new_verdict, old_number, new_number)
 
 
-def _number(record: Mapping[str, Any]) -> str:
-    if record["verdict"] == claims.NOT_TESTABLE and record["value"] is None:
-        return "–"
-    interval = "" if record["ci"] is None else " [" + ", ".join(rules.short(end) for end in record["ci"]) + "]"
-    return rules.short(record["value"]) + interval
+def _shown(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Verdict and number of a record, as the tables print them. Raises KeyError, TypeError or ValueError if it is none."""
+    verdict, value, ci = record["verdict"], record["value"], record["ci"]
+    if not rules.is_text(verdict):
+        raise TypeError(f"got the verdict {verdict!r}; expected a text")
+    if verdict == claims.NOT_TESTABLE and value is None:
+        return verdict, "–"
+    value = rules.plain(value, "value")
+    low_high = "" if ci is None else f" [{rules.short(rules.interval(ci, value, 'ci'))}]"
+    if isinstance(value, dict):  # stored files sort the names, runs keep the order of the rule
+        value = dict(sorted(value.items()))
+    return verdict, rules.short(value) + low_high

@@ -1,13 +1,15 @@
 """One notebook in one process: convert, execute through papermill, and judge the run strictly.
 
-`python -m mmnb.runner.execute TASK` is what `mmnb run` starts for each notebook; TASK, in JSON, holds the arguments of `execute`. It reports progress as JSON lines on its standard
-output, and writes `<slug>.ipynb` and `result.json` into the run folder. It ends itself and its kernel when its standard
+`python -m mmnb.runner.execute TASK` is what `mmnb run` starts for each notebook; TASK, in JSON, holds the arguments of `execute`. It reports progress and the result as JSON lines on
+its standard output, and writes `<slug>.ipynb` and `result.json` into the run folder. It ends itself and its kernel when its standard
 input closes, that is, when the runner is gone for whatever reason: nobody is left computing behind the user's back.
 """
 
 import json
 import os
+import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -17,6 +19,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import nbformat
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellControlSignal
 from papermill import execute_notebook
 from papermill.engines import NBClientEngine, papermill_engines
@@ -24,7 +29,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from mmnb import paths
 from mmnb.lab import claims
-from mmnb.lab.sizes import BUDGETS
+from mmnb.lab.sizes import cpu_budget
 from mmnb.runner import convert, fingerprint, pool, processes
 
 OVERRUN = 1.5  # a budget overrun by half is a failure
@@ -35,17 +40,38 @@ class _Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, watch: SimpleNamespace, **kwargs: Any) -> None:
-        watch.notebook, complete = nb_man.nb, nb_man.cell_complete
+        watch.notebook, start, complete = nb_man.nb, nb_man.cell_start, nb_man.cell_complete
         shown = {"input_path": f"notebooks/{watch.slug}.py", "output_path": f"{watch.slug}.ipynb"}
         nb_man.nb.metadata.papermill |= shown
+
+        def cell_start(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
+            watch.cell = (cell_index or 0) + 1
+            start(cell, cell_index=cell_index, **rest)
 
         def cell_complete(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
             complete(cell, cell_index=cell_index, **rest)
             watch.report({"done": (cell_index or 0) + 1, "total": len(nb_man.nb.cells)})
 
-        nb_man.cell_complete = cell_complete
+        nb_man.cell_start, nb_man.cell_complete = cell_start, cell_complete
         watch.report({"done": 0, "total": len(nb_man.nb.cells)})
+
+        class Kernel(_Kernel):
+            watching = watch
+
+        kwargs["kernel_manager_class"] = Kernel
         super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+
+class _Kernel(AsyncKernelManager):
+    """The kernel of this Python, whatever kernels are installed, without the user's IPython profile and start-up files."""
+
+    watching: SimpleNamespace
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.watching.kernel = self
+        quiet = {"IPYTHONDIR": str(self.watching.profile), "PYTHONSTARTUP": "", "MATPLOTLIBRC": os.devnull}
+        self._kernel_spec = KernelSpec(**get_kernel_dict(), env=quiet)
 
 
 papermill_engines.register("mmnb", _Engine)
@@ -78,11 +104,11 @@ def execute(
         "claims": dict(Counter(record["verdict"] for record in records.get("records", {}).values())),
         "fingerprint": fingerprint.restrict(before, slug, records.get("modules", []), records.get("data_files", [])),
         "cache_sha256": fingerprint.cache_listing(),
+        "files_sha256": fingerprint.products(slug, folder),
     }
     reason = reason or judge_records(slug, records, parameters) or judge_cpu(used.cpu_seconds, result["profile"])
     result |= {"status": "failed" if reason else "ok", "reason": reason, "log": log}
-    paths.write_text(folder / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    return result
+    return pool.keep(result, folder)
 
 
 def _run(
@@ -92,37 +118,57 @@ def _run(
     try:
         notebook = convert.to_notebook(paths.root() / "notebooks" / f"{slug}.py")
         convert.check_parameters(notebook, parameters)
-    except (ValueError, SyntaxError) as error:
+    except ValueError as error:
         return str(error), []
-    watch = SimpleNamespace(slug=slug, report=report, notebook=notebook)
+    watch = SimpleNamespace(slug=slug, report=report, notebook=notebook, cell=0, kernel=None)
     deadline = None if timeout is None else time.monotonic() + timeout
-    with paths.replace(folder / f"{slug}.ipynb") as temporary:
-        try:
-            executed = execute_notebook(
-                notebook,
-                str(temporary).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
-                parameters=parameters,
-                engine_name="mmnb",
-                request_save_on_cell_execute=False,  # one write at the end, and that under a temporary name
-                autosave_cell_every=0,
-                progress_bar=False,
-                cwd=folder,
-                watch=watch,
-                timeout_func=lambda cell: None if deadline is None else max(1, round(deadline - time.monotonic())),
-            )
-        except (PapermillException, CellControlSignal, RuntimeError) as error:  # a dead kernel is a RuntimeError
-            if not temporary.stat().st_size:  # papermill saves a failed cell, not a dead kernel or a timeout
-                temporary.write_text(nbformat.writes(watch.notebook), encoding="utf-8", newline="\n")
-            return _explain(error, timeout), str(error).strip().splitlines()[-30:]
+    try:
+        with paths.replace(folder / f"{slug}.ipynb") as temporary, _profile(folder) as watch.profile:
+            try:
+                executed = execute_notebook(
+                    notebook,
+                    str(temporary).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
+                    parameters=parameters,
+                    engine_name="mmnb",
+                    request_save_on_cell_execute=False,  # one write at the end, and that under a temporary name
+                    autosave_cell_every=0,
+                    progress_bar=False,
+                    cwd=folder,
+                    watch=watch,
+                    timeout_func=lambda cell: None if deadline is None else max(1, round(deadline - time.monotonic())),
+                )
+            except (PapermillException, CellControlSignal, RuntimeError) as error:  # a dead kernel is a RuntimeError
+                if not temporary.stat().st_size:  # papermill saves a failed cell, not a dead kernel or a timeout
+                    temporary.write_text(nbformat.writes(watch.notebook), encoding="utf-8", newline="\n")
+                return _explain(error, timeout, watch, folder), str(error).strip().splitlines()[-30:]
+    except OSError as error:
+        return f"{_at(watch)}: {error.strerror or error}: {error.filename or folder}", []
     return judge_cells(executed), []
 
 
-def _explain(error: Exception, timeout: float | None) -> str:
+def _profile(folder: Path) -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(dir=folder, prefix=".ipython-", suffix=".part", ignore_cleanup_errors=True)
+
+
+def _at(watch: SimpleNamespace) -> str:
+    return f"cell {watch.cell}" if watch.cell else "before the first cell"
+
+
+def _explain(error: Exception, timeout: float | None, watch: SimpleNamespace, folder: Path) -> str:
+    """The cause and the cell in one line."""
     if isinstance(error, PapermillExecutionError):
         return f"cell {error.cell_index + 1} raised {error.ename}: {error.evalue}".strip()
     if isinstance(error, TimeoutError):
-        return f"not finished after the time limit of {timeout:g} s"
-    return f"{type(error).__name__}: {error}".strip()
+        return f"{_at(watch)} was not finished after the time limit of {timeout:g} s"
+    process = getattr(getattr(watch.kernel, "provisioner", None), "process", None)
+    code = process and process.poll()
+    if not code:
+        return f"{_at(watch)}: {type(error).__name__}: {error}".strip()
+    if not watch.cell:  # what the kernel wrote went to the log of its worker
+        last = [line for line in pool.read_log(folder) if not line.startswith(" ")][-1:]
+        return f"the kernel did not start (exit code {code}): " + (last[0] if last else str(error))
+    memory = ": killed from outside, by the system if memory was full" if code == -getattr(signal, "SIGKILL", 9) else ""
+    return f"cell {watch.cell}: the kernel died with exit code {code}{memory}"
 
 
 def judge_cells(notebook: nbformat.NotebookNode) -> str | None:
@@ -162,8 +208,7 @@ def judge_records(slug: str, records: dict[str, Any], parameters: dict[str, Any]
 
 def judge_cpu(cpu_seconds: float, profile: str | None) -> str | None:
     """Reason to reject a run that took over 1.5 times the CPU budget of its profile (`MMNB_CPU_BUDGET` overrides it)."""
-    given = os.environ.get("MMNB_CPU_BUDGET")
-    budget = float(given) if given else BUDGETS.get(profile)
+    budget = cpu_budget(profile)
     if budget is None or cpu_seconds <= OVERRUN * budget:
         return None
     return f"took {cpu_seconds:.0f} CPU seconds; the budget of profile {profile} is {budget:g}, a failure from {OVERRUN * budget:g}"
@@ -184,11 +229,11 @@ def main() -> None:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the kernel prints below Python goes to the log, not between the JSON lines
 
-    def report(progress: dict[str, int]) -> None:
+    def report(progress: dict[str, Any]) -> None:
         channel.write(json.dumps(progress) + "\n")
         channel.flush()
 
-    execute(**json.loads(sys.argv[1]), folder=Path.cwd(), report=report)
+    report({"result": execute(**json.loads(sys.argv[1]), folder=Path.cwd(), report=report)})
 
 
 if __name__ == "__main__":

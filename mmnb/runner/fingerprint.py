@@ -71,6 +71,12 @@ def cache_listing() -> str:
     return sha256_bytes("\n".join(names).encode())
 
 
+def products(slug: str, folder: Path) -> dict[str, str | None]:
+    """Hashes of what a run of a notebook left in its folder, by file: its records, the executed notebook, the figures."""
+    files = [folder / "records.json", folder / f"{slug}.ipynb", *(folder / "figures").glob("[!.]*")]
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files if not file.is_dir()}
+
+
 def changes(slug: str, recorded: dict[str, Any]) -> list[str]:
     """What changed since `recorded` was made: one phrase for each file; an empty list means fresh."""
     try:
@@ -110,7 +116,8 @@ def status(slug: str) -> Status:
         figures = {name: entry["sha256"] for name, entry in stored["figures"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Status(slug, "stale", (f"its products cannot be read ({type(error).__name__}: {error})",))
-    reasons = changes(slug, metadata)
+    interrupted = (root / "build" / "publish" / slug).is_dir()
+    reasons = [*changes(slug, metadata), *["its build was interrupted: `mmnb build` finishes it"] * interrupted]
     if built != sha256(results):
         reasons.append(f"{results.relative_to(root).as_posix()} differs from the one that was built")
     folder = root / "figures" / slug

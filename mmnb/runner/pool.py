@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from click import UsageError
 
 from mmnb import paths
 from mmnb.lab import claims
+from mmnb.lab.sizes import cpu_budget
 from mmnb.runner import fingerprint, processes
 
+_CHATTER = ("[IPKernelApp]", "Error occurred while starting new kernel client", "Kernel died while waiting")
 _GRACE = 60.0  # seconds a worker gets beyond the time limit to stop its kernel and save the notebook
 
 
@@ -52,7 +54,6 @@ def environment(folder: Path, jobs: int) -> dict[str, str]:
     threads = min(threads, int(given)) if given.isdecimal() and int(given) else threads
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     fixed = {"MMNB_OUT": str(folder), "MMNB_ROOT": str(paths.root()), "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
-    fixed["JUPYTER_PREFER_ENV_PATH"] = "1"  # else a python3 kernel in the user's home, of another Python, comes first
     for name in ("MMNB_DATA", "MMNB_CACHE"):  # the kernel's working directory is another one
         if os.environ.get(name):
             fixed[name] = str(Path(os.environ[name]).expanduser().resolve())
@@ -63,7 +64,12 @@ def reusable(slug: str, folder: Path, plan: Plan) -> dict[str, Any] | None:
     """The result of an earlier run in `folder`, if it succeeded with the same source, package, data, profile and seed."""
     result = read_json(folder / "result.json")
     records = read_json(folder / "records.json")
-    same = (result.get("status"), result.get("profile"), result.get("seed")) == ("ok", plan.profile, plan.seed)
+    whole = result.get("files_sha256") == fingerprint.products(slug, folder)  # of the run itself, not edited since
+    same = whole and (result.get("status"), result.get("profile"), result.get("seed")) == (
+        "ok",
+        plan.profile,
+        plan.seed,
+    )
     if not same or not (folder / f"{slug}.ipynb").is_file() or not records:
         return None
     if claims.unavailable(records) and result.get("cache_sha256") != fingerprint.cache_listing():
@@ -72,11 +78,31 @@ def reusable(slug: str, folder: Path, plan: Plan) -> dict[str, Any] | None:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Content of a JSON file; empty if it is missing or unreadable."""
+    """The object in a JSON file; empty if it is missing, unreadable or anything else."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_log(folder: Path) -> list[str]:
+    """The lines that a worker and its kernel wrote to their standard error, without what Jupyter says of every failure."""
+    try:
+        lines = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return []
+    return [line for line in lines if not any(words in line for words in _CHATTER)]
+
+
+def keep(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Write `result` to `folder/result.json` and return it: failed, where that cannot be done."""
+    try:
+        paths.write_text(folder / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        reason = f"result.json cannot be written to {folder}: {error.strerror or error}"
+        return result | {"status": "failed", "reason": result["reason"] or reason}
+    return result
 
 
 @contextlib.contextmanager
@@ -104,6 +130,12 @@ def run(plan: Plan, listener: Listener) -> list[dict[str, Any]]:
 
     Raises UsageError before anything starts; KeyboardInterrupt after every worker and kernel was killed.
     """
+    try:
+        cpu_budget(plan.profile)
+        for name in ("MMNB_DATA", "MMNB_CACHE"):
+            paths.local(os.environ.get(name) or ".", name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     with _claimed(plan):
         results, waiting = {}, []
         for slug in plan.slugs:
@@ -124,6 +156,7 @@ class _Pool:
         self.plan, self.listener = plan, listener
         self.jobs = max(1, min(plan.jobs, len(plan.slugs)))
         self.active: dict[str, tuple[subprocess.Popen, float]] = {}
+        self.told: dict[str, dict[str, Any]] = {}  # what workers reported: a full disk cannot keep it from us
         self.events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
 
     def run(self, waiting: list[str]) -> dict[str, dict[str, Any]]:
@@ -131,7 +164,13 @@ class _Pool:
         try:
             while waiting or self.active:
                 while waiting and len(self.active) < self.jobs:
-                    self._start(waiting.pop(0))
+                    slug = waiting.pop(0)
+                    try:
+                        self._start(slug)
+                    except OSError as error:
+                        reason = f"cannot start: {error.strerror or error}: {error.filename or self.plan.out / slug}"
+                        results[slug] = self._failed(slug, reason, 0.0)
+                        self.listener(slug, {"state": "end", "result": results[slug]})
                 with contextlib.suppress(queue.Empty):
                     slug, event = self.events.get(timeout=0.25)
                     if event["state"] == "exit":
@@ -173,7 +212,11 @@ class _Pool:
     def _read(self, slug: str, worker: subprocess.Popen) -> None:
         for line in worker.stdout:
             with contextlib.suppress(ValueError):
-                self.events.put((slug, {"state": "progress", **json.loads(line)}))
+                told = json.loads(line)
+                if "result" in told:
+                    self.told[slug] = told["result"]
+                else:
+                    self.events.put((slug, {"state": "progress", **told}))
         worker.wait()
         self.events.put((slug, {"state": "exit"}))
 
@@ -182,19 +225,20 @@ class _Pool:
         worker.stdin.close()
         worker.stdout.close()
         folder = self.plan.out / slug
-        result = read_json(folder / "result.json")
+        result = self.told.pop(slug, None)
         if not result or worker.returncode:  # the worker ended before it could judge, or not as it should
             processes.remove_temporary(folder)
-            log = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            log = [line for line in log if "[IPKernelApp]" not in line]  # the kernel's own chatter
+            log = read_log(folder)
             reason = f"the worker process ended with code {worker.returncode}" + (f": {log[-1]}" if log else "")
             if self._overdue(began):
                 reason = f"not finished after the time limit of {self.plan.timeout:g} s, and had to be killed"
-            result = {"schema": 1, "notebook": slug, "profile": self.plan.profile, "seed": self.plan.seed, "claims": {}}
-            seconds = round(time.monotonic() - began, 1)
-            result |= {"status": "failed", "reason": reason, "wall_seconds": seconds, "log": log[-30:]}
-            paths.write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
+            result = self._failed(slug, reason, round(time.monotonic() - began, 1), log[-30:])
         return result
+
+    def _failed(self, slug: str, reason: str, seconds: float, log: Sequence[str] = ()) -> dict[str, Any]:
+        result = {"schema": 1, "notebook": slug, "profile": self.plan.profile, "seed": self.plan.seed, "claims": {}}
+        result |= {"status": "failed", "reason": reason, "wall_seconds": seconds, "log": list(log)}
+        return keep(result, self.plan.out / slug)
 
     def _overdue(self, began: float) -> bool:
         return self.plan.timeout is not None and time.monotonic() - began > self.plan.timeout + _GRACE

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 
 import psutil
 
+from mmnb import paths
+
 try:
     import resource
 except ImportError:  # Windows
@@ -89,9 +91,9 @@ def kill_tree(pid: int) -> None:
 
 
 def remove_temporary(folder: Path) -> None:
-    """Remove the temporary files of `mmnb.paths.replace` that a killed process left in `folder`."""
-    for file in [*folder.glob(".*.part*"), *folder.glob("figures/.*.part*")]:
-        file.unlink(missing_ok=True)
+    """Remove the temporary files and folders that a killed process left in `folder`."""
+    for place in (folder, folder / "figures"):
+        paths.sweep(place, ".*.part*")
 
 
 def cores() -> int:

@@ -1,15 +1,17 @@
 """From a successful laptop run to the committed products: notebooks/*.ipynb, figures/, data/results/, the tables of the README.
 
 The products are the same whenever, wherever and in whatever folder they were built, except for what was measured (seconds).
-Everything is prepared and checked first and written afterwards, so that a notebook is refreshed whole or not at all.
+Everything is checked and written to build/publish first; renaming that folder is the moment from which a notebook is refreshed. A build
+that is killed before leaves all as it was; one killed later is brought to its end by the next: whole or not at all.
 """
 
+import contextlib
 import json
 import re
-import shutil
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import nbformat
 
 from mmnb import paths
@@ -58,12 +60,50 @@ def publish(slug: str, folder: Path) -> list[Path]:
     for name, found in ((f"{slug}.ipynb", foreign_path(notebook)), (results.name, _FOREIGN_PATH.search(results_text))):
         if found:
             raise ValueError(f"publish: {name} shows the path {found[0]} of this computer; expected none in an output")
-    figures = root / "figures" / slug
-    _replace_folder(folder / "figures", figures)
-    paths.write_text(results, results_text)
     product = root / "notebooks" / f"{slug}.ipynb"
-    paths.write_text(product, text)
-    return [product, results, *([figures] if figures.is_dir() else [])]
+    written = {product: text.encode(), results: results_text.encode()}
+    written |= {root / "figures" / slug / file.name: file.read_bytes() for file in (folder / "figures").glob("[!.]*")}
+    prepared = _prepared() / f"{slug}.part"
+    paths.sweep(prepared.parent, prepared.name)
+    for file, content in written.items():
+        paths.write_bytes(prepared / file.relative_to(root), content)
+    prepared.replace(prepared.with_suffix(""))
+    finish()
+    return list(dict.fromkeys(file.parent if file.parent.name == slug else file for file in written))
+
+
+def _prepared() -> Path:
+    return paths.root() / "build" / "publish"
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold the lock under which products are written: whatever is half-written then was left by a process that was killed."""
+    _prepared().mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(_prepared() / ".lock", timeout=60):
+        yield
+
+
+def finish() -> list[str]:
+    """Bring prepared builds to their end, remove what killed ones left, both inside `alone`; returns the notebooks of these builds."""
+    root, done = paths.root(), []
+    for folder in (root, root / "notebooks", root / "docs", root / "data" / "results", *(root / "figures").glob("*")):
+        paths.sweep(folder, ".*.part*")
+    paths.sweep(root / "figures", ".figures-*")  # of earlier versions
+    for prepared in (folder for folder in sorted(_prepared().glob("[!.]*")) if folder.suffix != ".part"):
+        new = {file.relative_to(prepared): file for file in prepared.rglob("*") if file.is_file()}
+        for name, file in sorted(new.items()):
+            paths.write_bytes(root / name, file.read_bytes())
+        figures = root / "figures" / prepared.name
+        for old in figures.glob("*"):
+            if old.relative_to(root) not in new:
+                old.unlink()
+        if figures.is_dir() and not any(figures.iterdir()):
+            figures.rmdir()
+        prepared.replace(prepared.with_name(f"{prepared.name}.part"))  # removing takes more than one step
+        done.append(prepared.name)
+    paths.sweep(_prepared(), "*.part")
+    return done
 
 
 def normalise(source: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -104,16 +144,3 @@ def foreign_path(notebook: nbformat.NotebookNode) -> re.Match[str] | None:
             parts += [json.dumps(data[kind], ensure_ascii=False) for kind in readable]
     text = re.sub(r"data:image/[\w+]+;base64,[A-Za-z0-9+/=\\n]+", "", "\n".join(parts))
     return _FOREIGN_PATH.search(text)
-
-
-def _replace_folder(new: Path, old: Path) -> None:
-    """Put a copy of the folder `new` in the place of `old`; without `new`, `old` goes. Only pictures and their list are copied."""
-    old.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=old.parent, prefix=".figures-") as temporary:
-        fresh = Path(temporary) / "fresh"
-        if new.is_dir():
-            shutil.copytree(new, fresh, ignore=shutil.ignore_patterns(".*"))
-        if old.is_dir():
-            old.replace(Path(temporary) / "old")
-        if fresh.is_dir():
-            fresh.replace(old)

@@ -74,6 +74,32 @@ def test_a_damaged_file_is_made_again(folder, damage):
         assert file.read_bytes() == whole
 
 
+def swapped(stored):
+    return stored | {"x": stored["x"][::-1]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        swapped,
+        lambda stored: {"other": np.arange(3)},
+        lambda stored: {name: value for name, value in stored.items() if name != "y"},
+        lambda stored: stored | {"x": stored["x"].astype(np.int32)},
+        lambda stored: stored | {"x": np.array(b"hello")},
+        lambda stored: {name: value for name, value in stored.items() if name != "sha256"},
+    ],
+)
+def test_a_whole_file_with_other_content_is_made_again(folder, change):
+    build = Builder()
+    kept(build, "k")
+    with np.load(the_file(folder)) as stored:
+        other = change(dict(stored))
+    np.savez_compressed(the_file(folder), **other)
+    again = kept(build, "k")
+    assert build.calls == 2 and list(again) == ["x", "y"]
+    np.testing.assert_array_equal(again["x"], np.arange(1000))
+
+
 def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("MMNB_CACHE", str(tmp_path / "file" / "derived"))

@@ -121,6 +121,12 @@ GOOD = {"features": np.ones((2, 3)), "boxes": np.array([[0, 0, 10, 10], [5, 5, 2
         ({"obj_conf": np.ones(3)}, "obj_conf"),
         ({"obj_conf": np.ones((2, 1))}, "obj_conf"),
         ({"cls_prob": np.full((2, 9), np.inf)}, "cls_prob"),
+        ({"cls_prob": np.full((2, 9), 7.0)}, "cls_prob from 7.*expected probabilities"),
+        ({"obj_conf": np.array([0.5, -0.1])}, "obj_conf from -0.1"),
+        ({"img_w": np.nan}, "img_w is NaN"),
+        ({"img_h": 0}, "two numbers above 0"),
+        ({"img_w": np.ones(2)}, "two numbers above 0"),
+        ({"features": np.array([["a"] * 3] * 2)}, "features is <U1"),
     ],
 )
 def test_bad_regions(change, word):
@@ -150,3 +156,23 @@ def test_damaged_files(folder):
         f30k.annotation(file)
     with pytest.raises(ValueError, match="marks"):
         f30k.sentence("[/EN#12 A girl] sits")
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + b"?" * 90], ids=["empty", "text", "no zip"])
+@pytest.mark.parametrize("name", ["36979.npz", "regions.h5"])
+def test_files_that_are_neither_npz_nor_h5_are_named(tmp_path, name, content):
+    pytest.importorskip("h5py", reason='needs `pip install "mmnb[models]"`')
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=r"36979.* cannot be read .*expected an (NPZ|H5) file"):
+        f30k.read_regions(tmp_path if name.endswith("npz") else tmp_path / name, "36979")
+
+
+def test_a_group_in_the_place_of_an_array_and_links_in_a_circle_are_named(tmp_path):
+    h5py = pytest.importorskip("h5py", reason='needs `pip install "mmnb[models]"`')
+    with h5py.File(tmp_path / "regions.h5", "w") as file:
+        file.create_group("1/features")
+        file["2/features"] = h5py.SoftLink("/2/features")
+        file["3"] = np.ones(3)
+    for picture in "123":
+        with pytest.raises(ValueError, match=f"picture {picture}.* cannot be read|regions of {picture}: features"):
+            f30k.read_regions(tmp_path / "regions.h5", picture)

@@ -1,17 +1,21 @@
 """Remote files: the download path against a server on this computer, and what happens when anything on the way goes wrong."""
 
 import hashlib
+import json
+import os
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from mmnb import DataUnavailable
+from mmnb import DataUnavailable, cli
 from mmnb.data import remote
 
 
@@ -98,12 +102,104 @@ def test_an_interrupted_download_leaves_nothing(cache, monkeypatch, key):
 def test_a_damaged_file_in_the_cache_is_neither_used_nor_removed(cache, server):
     file = cache / "toy" / "good.txt"
     file.parent.mkdir(parents=True)
-    file.write_bytes(server.content[:-1])
-    with pytest.raises(ValueError, match="damaged") as failure:
-        remote.fetch("toy/good.txt")
-    message = str(failure.value)
-    assert str(file) in message and remote.files()["toy/good.txt"].sha256 in message and sha256(file) in message
-    assert file.read_bytes() == server.content[:-1] and server.requests == []
+    for content, said in ((server.content[::-1], sha256), (server.content[:-1], "11199 bytes"), (b"", "0 bytes")):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match="damaged") as failure:
+            remote.fetch("toy/good.txt")
+        message = str(failure.value)
+        assert str(file) in message and remote.files()["toy/good.txt"].sha256 in message
+        assert (said if isinstance(said, str) else said(file)) in message
+        assert file.read_bytes() == content and server.requests == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes POSIX links and pipes")
+@pytest.mark.parametrize("what", ["link out", "device", "pipe", "folder", "file below", "no room", "lost link"])
+def test_what_lies_in_the_place_of_an_entry(cache, tmp_path, what):
+    """`mmnb data --fetch` names it, and fetches the other files all the same."""
+    for key in ("toy/good.txt", "toy/recordings/0_ann_0.wav"):
+        path = cache / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        match what:
+            case "link out":
+                path.symlink_to("/etc/hostname")
+            case "device":
+                path.symlink_to("/dev/zero")
+            case "pipe":
+                os.mkfifo(path)
+            case "folder":
+                path.mkdir()
+            case "lost link":
+                path.symlink_to(tmp_path / "nothing")
+            case "file below":
+                path.write_bytes(b"x")
+    if what == "no room":
+        (cache / "toy" / "recordings").rmdir()
+        (cache / "toy" / "recordings").write_text("a file where a folder belongs", encoding="utf-8")
+    ran = CliRunner().invoke(cli.main, ["data", "--fetch", "--json"])
+    assert ran.exit_code == 1 and ran.exc_info[0] is SystemExit
+    (entry,) = json.loads(ran.stdout)
+    wrong = [line.split(" is damaged")[0] for line in entry["how"].splitlines() if "is damaged or out of date" in line]
+    assert not entry["present"] and "damaged or not fetched: toy" in ran.stderr
+    folder, file = str(cache / "toy" / "recordings"), str(cache / "toy" / "good.txt")
+    assert wrong == ([folder] if what in ("lost link", "no room") else [file, folder])
+    assert (cache / "toy" / "flaky.txt").is_file() and (cache / "toy" / "slow.txt").is_file(), "the others are fetched"
+
+
+def test_fetch_checks_what_is_here(cache, server, checkout):
+    keep = [
+        part
+        for part in (checkout / "data" / "manifest.toml").read_text(encoding="utf-8").split("[[")
+        if "good" in part or "title" in part or "recordings" in part
+    ]
+    (checkout / "data" / "manifest.toml").write_text("[[".join(keep), encoding="utf-8")
+    assert CliRunner().invoke(cli.main, ["data", "--fetch"]).exit_code == 0
+    assert CliRunner().invoke(cli.main, ["data", "--fetch"]).exit_code == 0 and len(server.requests) == 2
+    for change in (lambda file: file.write_bytes(b""), lambda file: file.write_bytes(b"\1" * 100), lambda file: file.with_name("more.wav").write_bytes(b"x")):  # fmt: skip
+        change(cache / "toy" / "recordings" / "0_ann_0.wav")
+        ran = CliRunner().invoke(cli.main, ["data", "--fetch"])
+        assert ran.exit_code == 1 and "Traceback" not in ran.output and "damaged" in ran.output
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("key", ["../escaped.txt", "toy/../../escaped.txt", "/escaped.txt", "C:/x", "a//b", "", ".", "toy/.hidden", "a\\\\b", "toy/recordings"])  # fmt: skip
+def test_a_key_that_leaves_the_cache_is_refused(cache, checkout, server, key):
+    manifest = checkout / "data" / "manifest.toml"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("toy/good.txt", key), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"manifest\.toml: got .*expected a key of its own"):
+        remote.files()
+    ran = CliRunner().invoke(cli.main, ["data", "--fetch"])
+    assert ran.exit_code == 1 and "Error: manifest.toml" in ran.output and server.requests == []
+    assert not list(cache.parent.rglob("escaped*"))
+
+
+@pytest.mark.parametrize("content", [b"[dataset", b"a = 1\na = 2", b"\xff\xfe", b"a = " + b"[" * 5000, b"file = [1]"])
+def test_a_manifest_that_is_none_is_named(checkout, content):
+    (checkout / "data" / "manifest.toml").write_bytes(content)
+    with pytest.raises(ValueError, match=r"^manifest\.toml: "):
+        remote.files()
+
+
+def test_an_archive_unpacks_no_more_than_its_size(cache, server):
+    bomb = {f"{number}.wav": b"0" * 400 for number in range(50)}
+    server.archive = server.pack({**bomb, **server.recordings})
+    written, extract = [], tarfile.TarFile.extractall
+
+    def watched(tar, path, members, **options):
+        written.extend(members)
+        return extract(tar, path, members, **options)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DataUnavailable, match="other contents"):
+        patch.setattr(tarfile.TarFile, "extractall", watched)
+        remote.fetch("toy/recordings")
+    assert sum(member.size for member in written) <= 400
+
+
+def test_what_a_killed_download_left_is_removed_after_a_day(cache):
+    for name, age in ((".good.txt-old", 100_000), (".good.txt-new", 10)):
+        (cache / "toy" / name).mkdir(parents=True)
+        os.utime(cache / "toy" / name, (time.time() - age,) * 2)
+    remote.fetch("toy/good.txt")
+    assert left_over(cache) == [".good.txt-new"]
 
 
 def test_a_folder_in_the_place_of_a_file_is_an_error(cache):
@@ -167,7 +263,7 @@ def test_archive_becomes_a_folder_of_the_wanted_members(cache, server):
     [
         lambda server: server.pack(server.recordings)[:-40],
         lambda server: server.pack({**server.recordings, "0_ann_0.wav": b"changed"}),
-        lambda server: server.pack({**server.recordings, "../../../escaped.wav": b"out"}),
+        lambda server: server.pack({"../../../escaped.wav": b"out", **server.recordings}),
         lambda server: b"<html>not an archive</html>",
     ],
     ids=["truncated", "one file changed", "path outside", "no archive"],
@@ -216,7 +312,8 @@ def test_pickled_arrays_are_refused(cache, checkout, monkeypatch):
     with file.open("wb") as stream:
         np.save(stream, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     manifest = checkout / "data" / "manifest.toml"
-    old = remote.files()["toy/good.txt"].sha256
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace(old, sha256(file)), encoding="utf-8")
+    text, entry = manifest.read_text(encoding="utf-8"), remote.files()["toy/good.txt"]
+    text = text.replace(entry.sha256, sha256(file)).replace(f"size = {entry.size}", f"size = {file.stat().st_size}")
+    manifest.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="allow_pickle=False"):
         remote.array("toy/good.txt")

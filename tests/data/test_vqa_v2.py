@@ -147,3 +147,31 @@ def test_files_that_do_not_fit_together(folder):
     (folder / vqa_v2.QUESTIONS).write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match="not the official file"):
         vqa_v2.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "change", "words"),
+    [
+        (vqa_v2.QUESTIONS, "questions", {"image_id": -1}, "image_id is -1"),
+        (vqa_v2.QUESTIONS, "questions", {"image_id": "393225"}, "image_id is '393225'"),
+        (vqa_v2.QUESTIONS, "questions", {"question": None}, "question is None"),
+        (vqa_v2.ANNOTATIONS, "annotations", {"answers": []}, r"answers is \[\]"),
+        (vqa_v2.ANNOTATIONS, "annotations", {"answers": [{"answer": 3}]}, "is no text"),
+        (vqa_v2.ANNOTATIONS, "annotations", {"answers": ["yes"]}, "not the official file"),
+        (vqa_v2.ANNOTATIONS, "annotations", {"question_id": [1]}, "question_id is"),
+        (vqa_v2.QUESTIONS, "questions", None, "not the official file"),
+    ],
+)
+def test_files_that_are_not_the_official_ones_are_named(folder, file, field, change, words):
+    content = json.loads((folder / file).read_text(encoding="utf-8"))
+    content[field] = {} if change is None else [content[field][0] | change, *content[field][1:]]
+    write(folder / file, content)
+    with pytest.raises(ValueError, match=f"vqa_v2.load: .*{words}"):
+        vqa_v2.load(folder)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[]", b"null", b"[" * 10000])
+def test_files_of_another_kind_are_named(folder, content):
+    (folder / vqa_v2.QUESTIONS).write_bytes(content)
+    with pytest.raises(ValueError, match="not the official file"):
+        vqa_v2.load(folder)

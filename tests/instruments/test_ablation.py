@@ -86,7 +86,7 @@ def test_span_second_occurrence_and_limit():
     for options, word in (({"limit": 2}, "cut after 2"), ({"start": 5}, "not in the caption")):
         with pytest.raises(ValueError, match=word):
             ab.phrase_span(caption, [5, 6], **options)
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match=r"phrase_span: phrase: got shape \(0,\)"):
         ab.phrase_span(caption, [])
 
 
@@ -135,10 +135,11 @@ def test_mask_errors():
     mask = torch.ones(1, 2, dtype=torch.bool)
     with pytest.raises(ValueError, match="condition"):
         ab.ablation_mask("object", mask, mask)
-    with pytest.raises(ValueError, match="shapes"):
+    with pytest.raises(ValueError, match=r"aligned: got shape \(1, 2\); expected \(1, 1\)"):
         ab.ablation_mask("all", mask, mask[:, :1])
-    with pytest.raises(TypeError, match="bool"):
-        ab.ablation_mask("all", mask.long(), mask)
+    with pytest.raises(ValueError, match="expected a mask"):
+        ab.ablation_mask("all", 2 * mask.long(), mask)
+    assert torch.equal(ab.ablation_mask("all", mask.long(), mask.tolist()), mask)
 
 
 @pytest.fixture
@@ -188,8 +189,10 @@ def test_replacement_errors(pictures):
         ab.ablate_regions(feature * math.nan, seen, taken, replacement="zero")
     with pytest.raises(ValueError, match="exempt"):
         ab.ablate_regions(feature, seen, taken | True, replacement="zero", global_index=0)
-    with pytest.raises(ValueError, match="mean"):
+    with pytest.raises(TypeError, match="mean: got NoneType"):
         ab.ablate_regions(feature, seen, taken)
+    with pytest.raises(ValueError, match="mean: got NaN"):
+        ab.ablate_regions(feature, seen, taken, mean=torch.full((feature.shape[2],), math.nan))
     with pytest.raises(ValueError, match="replacement"):
         ab.ablate_regions(feature, seen, taken, replacement="noise")
 
@@ -234,11 +237,44 @@ def test_divergence_in_closed_form():
         (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 3) * math.nan), "NaN"),
         (lambda: ab.relative_change(torch.zeros(2), torch.ones(2)), "above 0"),
         (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), 0.0), "ceiling"),
+        (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), math.nan), "ceiling of nan"),
+        (lambda: ab.relative_change(torch.ones(2), torch.ones(3)), "got 2 and 3 losses"),
+        (lambda: ab.relative_change([1.0, math.nan], [1.0, 2.0]), "relative_change: none: got NaN"),
+        (lambda: ab.relative_change([], []), "n >= 1"),
+        (lambda: ab.mlm_bits(torch.zeros(1, 2, 3), torch.tensor([[-1, 0]]), torch.ones(1, 2)), "ids from -1 to 0"),
+        (lambda: ab.mlm_bits(torch.zeros(1, 2, 3), torch.tensor([[3, 0]]), torch.ones(1, 2)), "expected 0 to 2"),
+        (lambda: ab.mlm_bits(torch.zeros(1, 2, 3), torch.zeros(1, 2), torch.ones(1, 2)), "whole numbers"),
+        (lambda: ab.unigram_entropy(torch.tensor([[5, 9]]), torch.ones(1, 2), 8), "ids from 5 to 9"),
+        (lambda: ab.unigram_entropy(torch.tensor([[5, 9]]), torch.ones(1, 3), 8), r"expected \(1, 2\)"),
+        (lambda: ab.unigram_entropy(torch.tensor([[5, 6]]), torch.ones(1, 2), 0), "n_words: got 0"),
+        (lambda: ab.marginal_kl(torch.eye(3)[0]), r"expected \(n, d\)"),
     ],
 )  # fmt: skip
 def test_losses_refuse(call, word):
     with pytest.raises(ValueError, match=word):
         call()
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.float32, torch.uint8])
+def test_masks_of_tokenizers_and_ids_of_any_kind_give_the_same_bits(kind):
+    """Hugging Face gives int64 masks, and -100 wherever nothing is to be predicted."""
+    logits = torch.randn(2, 4, 6, generator=gen())
+    where, target = (
+        torch.tensor([[0, 1, 1, 0], [1, 0, 0, 0]]),
+        torch.tensor([[-100, 2, 5, -100], [0, -100, -100, -100]]),
+    )
+    known = ab.mlm_bits(logits, target.clamp(min=0), where.bool())
+    assert torch.equal(ab.mlm_bits(logits, target, where.to(kind)), known)
+    assert torch.equal(ab.mlm_bits(logits.tolist(), target.int().numpy(), where.tolist()), ab.mlm_bits(logits.double(), target, where))  # fmt: skip
+    assert ab.unigram_entropy(target, where.to(kind), 6) == pytest.approx(1.5, abs=1e-12)
+    slope = torch.autograd.grad(ab.mlm_bits(logits.requires_grad_(), target, where).sum(), logits)[0]
+    assert slope.abs().sum() > 0  # a loss of a saliency map
+
+
+def test_a_class_that_both_rule_out_costs_nothing():
+    """Minus infinity for an impossible class: 0 log 0 is 0, and the rest is as without that class."""
+    p, logits = torch.tensor([[0.25, 0.75, 0.0]]), torch.tensor([[1.0, 2.0, -math.inf]])
+    assert ab.mrc_kl_bits(p, logits).item() == pytest.approx(ab.mrc_kl_bits(p[:, :2], logits[:, :2]).item(), abs=1e-12)
 
 
 def test_ceilings_are_the_loss_of_the_best_constant_answer():
@@ -344,6 +380,54 @@ def test_batches_change_nothing_and_a_model_in_train_mode_is_refused():
         ab.vision_for_language(lambda t, *_: (model(t), None), inputs, phrase, aligned, mask_id=7)
     with pytest.raises(ValueError, match="no logits over words"):
         ab.vision_for_language(lambda t, *_: (None, None), inputs, phrase, aligned, mask_id=7, replacement="zero")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"phrase": torch.ones(3, 99)}, r"phrase: got shape \(3, 99\)"),
+        ({"aligned": None}, "aligned: got NoneType"),
+        ({"tokens": torch.zeros(3, 4, 5)}, "expected .*int64"),
+        ({"box": torch.zeros(3, 1, 4)}, "box"),
+        ({"target": torch.tensor([-1, 0, 0])}, "a target is not among"),
+        ({"target": torch.tensor([99, 0, 0])}, "a target is not among"),
+        ({"label": torch.eye(2)}, "label"),
+        ({"conditions": "all"}, "expected a list"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
+def test_parts_of_other_captions_are_named(change, words):
+    inputs, phrase, aligned, target, label = small()
+    given = {"phrase": phrase, "aligned": aligned, "target": target, "label": label}
+    given |= {name: value for name, value in change.items() if name in given}
+    inputs = inputs._replace(**{name: value for name, value in change.items() if name in inputs._fields})
+    options = {name: value for name, value in change.items() if name in ("conditions", "batch_size")}
+    with pytest.raises((ValueError, TypeError), match=words):
+        ab.language_for_vision(lambda *parts: (None, parts[2]), inputs, *given.values(), mask_id=1, **options)
+
+
+def small():
+    """Three captions of four words with two regions; the model's answer over regions is their feature."""
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0]])
+    inputs = ab.Inputs(
+        torch.arange(12).reshape(3, 4), mask, torch.ones(3, 2, 5), torch.zeros(3, 2, 4), torch.ones(3, 2).long()
+    )
+    phrase, aligned = torch.tensor([[1, 0, 0, 0]] * 3), torch.tensor([[1, 0]] * 3)
+    return inputs, phrase, aligned, torch.zeros(3, dtype=torch.int64), torch.eye(5)[:3]
+
+
+def test_int64_masks_and_devices_without_float64_serve_both_directions(far_away):
+    inputs, *rest = small()
+    known = ab.language_for_vision(lambda *parts: (None, parts[2]), inputs, *rest, mask_id=1)
+    assert all(bits.tolist() == pytest.approx([math.log2(5)] * 3, abs=1e-6) for bits in known.values())
+    inputs, rest = ab.Inputs(*(part.as_subclass(far_away) for part in inputs)), [p.as_subclass(far_away) for p in rest]
+    found = ab.language_for_vision(lambda *p: (None, p[2].as_subclass(far_away)), inputs, *rest, mask_id=1)
+    assert {name: bits.tolist() for name, bits in found.items()} == {n: b.tolist() for n, b in known.items()}
+    words = torch.randn(3, 4, 12).as_subclass(far_away)
+    found = ab.vision_for_language(
+        lambda *p: (words[: len(p[0])], None), inputs, *rest[:2], mask_id=1, replacement="zero"
+    )
+    assert all(bits.isfinite().all() for bits in found.values())
 
 
 def test_a_seed_is_the_deprecated_generator_and_progress_changes_nothing(capfd):

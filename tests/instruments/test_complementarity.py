@@ -240,6 +240,36 @@ def test_retrained_models_lose_the_information_and_no_more():
     assert found.ratio("retrained") == 0.75
 
 
+def test_a_single_logit_and_arrays_are_read_as_two_classes_and_tensors():
+    a, b = torch.tensor([[1.0], [-1.0], [0.05], [-0.05]]), torch.tensor([[1.0], [-1.0], [-1.0], [1.0]])
+    y = (a[:, 0] + 0.1 * b[:, 0] > 0).long()
+    options = dict(mean_a=torch.zeros(1), mean_b=torch.zeros(1), epsilon=0.06)
+    expected = cm.robustness(linear, a, b, y, **options)
+    assert cm.robustness(lambda a, b: a + 0.1 * b, a, b, y, **options) == expected
+    assert cm.robustness(lambda a, b: (a + 0.1 * b)[:, 0], a, b, 1 - y, **options).clean == 0.0
+    arrays = dict(mean_a=np.zeros(1), mean_b=[0.0], epsilon=0.06)
+    assert cm.robustness(linear, a.numpy(), b.tolist(), y.double().numpy(), **arrays) == expected
+    half = cm.robustness(linear, a.bfloat16(), b.half(), y > 0, **options)
+    assert half.clean == 1.0 and half.corrupted["missing"] == expected.corrupted["missing"]
+
+
+def test_losses_in_bits_and_no_information_at_all():
+    y, one, both = np.array([0, 1] * 50), np.full(100, 1.0), np.zeros(100)  # XOR in bits: 2.89 of at most 2
+    with pytest.warns(UserWarning, match=r"mean loss of 1 where knowing nothing costs 0\.693"):
+        assert cm.from_losses(one, one, both, y).metric > 2
+    h = information.entropy([0.5, 0.5])
+    found = cm.from_losses([h, h], [h, h], [h, h], ["no", "yes"])
+    assert found.gain_a == 0 and not found.has_metric
+
+
+def test_the_papers_pipeline_stays_in_range_where_both_sides_share_much():
+    """Ten dimensions, correlation .9. True metric about .35; with gradients cut to norm 1 it was -695, without 1.2."""
+    a, noise = np.random.default_rng(0).normal(size=(2, 1500, 10))
+    b = 0.9 * a + 0.19**0.5 * noise
+    found = cm.from_three_terms(a, b, (a[:, 0] > 0).astype(int), seeds=1, steps=800)
+    assert -1 < found.metric < 3
+
+
 class Dropping(torch.nn.Module):
     def forward(self, a, b):
         return torch.stack([a[:, 0], b[:, 0]], 1)
@@ -249,26 +279,44 @@ class Dropping(torch.nn.Module):
     ("call", "error", "message"),
     [
         (lambda: cm.from_losses([0.0, 0], [0.0, 0], [0.0, 0], [0, 0]), ValueError, "all 2 labels are 0"),
-        (lambda: cm.from_losses([0.0, 0], [0.0, 0], [0.0, 0], [0.0, 1.0]), TypeError, "one per class"),
-        (lambda: cm.from_losses([0.0], [0.0, 0], [0.0, 0], [0, 1]), ValueError, r"shapes \[\(1,\)"),
-        (lambda: cm.from_losses([math.nan, 0], [0.0, 0], [0.0, 0], [0, 1]), ValueError, "expected finite ones"),
+        (lambda: cm.from_losses([0.0, 0], [0.0, 0], [0.0, 0], [0.5, 1.0]), TypeError, "expected labels"),
+        (
+            lambda: cm.from_losses([-0.7, -0.7], [0.7, 0.7], [0.0, 0], [0, 1]),
+            ValueError,
+            "got a loss of -0.7; expected -log p",
+        ),
+        (lambda: cm.from_losses([0.0], [0.0, 0], [0.0, 0], [0, 1]), ValueError, r"got \[1, 2, 2\] losses for 2 labels"),
+        (lambda: cm.from_losses([math.nan, 0], [0.0, 0], [0.0, 0], [0, 1]), ValueError, "NaN or infinity in 1 of 2"),
         (
             lambda: cm.from_losses([0.0, 0], [0.0, 0], [0.0, 0], [0, 1], denominator="H"),
             ValueError,
             "got denominator 'H'",
         ),
-        (lambda: cm.from_classifiers(np.zeros((3, 1)), np.zeros((2, 1)), [0, 1, 0], None), ValueError, "3, 2, 3 rows"),
-        (lambda: cm.bayes_error(XOR, "c"), ValueError, "got observed='c'"),
-        (lambda: cm.fano(1.0, 2), ValueError, r"got 1.0 nats, 2 classes"),
-        (lambda: cm.fano(0.1, 1), ValueError, "classes >= 2"),
-        (lambda: cm.feder_merhav(-0.1), ValueError, "got -0.1 nats"),
-        (lambda: cm.squared_error_gap(0.1, 0), ValueError, "width > 0"),
         (
-            lambda: cm.retrained(None, XOR, XOR, [0, 1], test=np.array([True, True])),
+            lambda: cm.from_classifiers(np.zeros((3, 1)), np.zeros((2, 1)), [0, 1, 0, 1], print),
             ValueError,
-            "2 of 2 to test; expected one length",
+            "got 4 labels for 3 examples",
         ),
-        (lambda: cm.retrained(None, XOR, XOR, [0, 1], test=np.array([0, 1])), TypeError, "expected bool"),
+        (lambda: cm.bayes_error(XOR, "c"), ValueError, "got observed='c'"),
+        (
+            lambda: cm.fano(1.0, 2),
+            ValueError,
+            r"fano: nats of 2 classes: got 1.0; expected a finite number from 0 to 0.693",
+        ),
+        (lambda: cm.fano(0.1, 1), ValueError, "classes: got 1; expected a whole number >= 2"),
+        (lambda: cm.feder_merhav(-0.1), ValueError, "got -0.1; expected a finite number from 0"),
+        (lambda: cm.squared_error_gap(0.1, 0), ValueError, "width: got 0; expected more"),
+        (
+            lambda: cm.retrained(print, XOR, XOR, [0, 1], test=np.array([True, True])),
+            ValueError,
+            "2 of 2 rows to test",
+        ),
+        (lambda: cm.retrained(print, XOR, XOR, [0, 1], test=np.array([0, 2])), ValueError, "expected a mask"),
+        (
+            lambda: cm.retrained(lambda x, y: lambda new: XOR[0] * math.nan, XOR, XOR, [0, 1], test=[True, False]),
+            ValueError,
+            "what the model gave: got NaN",
+        ),
         (lambda: cm.Robustness(0.0, {"missing": (0.0, 0.0)}, 1).ratio("missing"), ValueError, "clean accuracy 0.0"),
         (lambda: cm.Robustness(1.0, {"missing": (0.0, 0.0)}, 1).ratio("gone"), ValueError, "got kind 'gone'"),
     ],
@@ -281,18 +329,34 @@ def test_errors_say_what_was_given(call, error, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": torch.zeros(3, dtype=torch.int64)}, "expected one length"),
-        ({"mean_a": torch.zeros(2)}, "means of the shape of one row"),
-        ({"a": torch.full((2, 1), math.nan)}, "finite inputs"),
-        ({"variance": -1.0}, "variance=-1.0"),
+        ({"y": torch.zeros(3, dtype=torch.int64)}, "got 3 labels for 2 examples"),
+        ({"y": [-1, 1]}, "such as -1; expected whole numbers from 0"),
+        ({"y": [0, 2]}, "labels up to 2"),
+        ({"y": torch.eye(2)}, r"y: got shape \(2, 2\); expected \(n,\)"),
+        ({"y": torch.tensor([[0], [1]])}, r"y: got shape \(2, 1\)"),
+        ({"y": [0.5, 1.0]}, "expected labels"),
+        ({"mean_a": torch.zeros(2)}, "the shape of one row"),
+        ({"mean_a": torch.tensor([math.nan])}, "mean_a: got NaN"),
+        ({"a": torch.full((2, 1), math.nan)}, "a: got NaN or infinity in 2 of 2 rows"),
+        ({"a": torch.zeros(2, 1, dtype=torch.uint8)}, "got whole numbers; expected real ones"),
+        ({"a": {"pixels": torch.zeros(2, 1)}}, "a: got dict"),
+        ({"variance": -1.0}, "variance: got -1.0"),
+        ({"variance": math.nan}, "variance: got nan"),
+        ({"epsilon": math.nan}, "epsilon: got nan"),
+        ({"range_a": (1, -1)}, r"range of \(1, -1\)"),
+        ({"range_b": (math.nan, 1)}, "range of"),
         ({"f": Dropping()}, "train mode"),
+        ({"f": lambda a, b: torch.cat([a, b], 1) * math.nan}, "4 not finite"),
+        ({"f": lambda a, b: torch.cat([a, b], 1).numpy()}, "gave ndarray"),
+        ({"f": lambda a, b: torch.cat([a, b], 1).detach()}, "without a gradient"),
+        ({"f": lambda a, b: torch.tensor([0.2, 0.7])}, "looks like a probability"),
     ],
 )
 def test_robustness_refuses(change, message):
     given = dict(f=Dropping().eval(), a=torch.zeros(2, 1), b=torch.zeros(2, 1), y=torch.tensor([0, 1]))
     given |= dict(mean_a=torch.zeros(1), mean_b=torch.zeros(1)) | change
     f, a, b, y = (given.pop(name) for name in ("f", "a", "b", "y"))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         cm.robustness(f, a, b, y, **given)
 
 

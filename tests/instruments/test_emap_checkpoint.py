@@ -219,9 +219,36 @@ def test_other_files_are_refused(tmp_path):
         (garbage, "cannot be read"),
         (foreign, "it is no checkpoint"),
         (tmp_path, "is a folder"),
+        ("s3://bucket/sums", "expected a file or folder of this computer"),
     ):
         with pytest.raises(ValueError, match=message):
             emap(Counting(model()), *inputs(), checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors, header: tensors["sums.row"][3].add_(1),
+        lambda tensors, header: tensors["sums.column"].fill_(torch.nan),
+        lambda tensors, header: tensors.update(true=tensors["true"].float()),
+        lambda tensors, header: tensors.update({"sums.row": tensors["sums.row"].long()}),
+        lambda tensors, header: tensors.pop("sums.squares"),
+        lambda tensors, header: tensors.update(true=tensors["true"][:2].clone()),
+        lambda tensors, header: header.update(progress='{"blocks": 0, "limit": 0}'),
+        lambda tensors, header: header.update(progress="not JSON"),
+        lambda tensors, header: header.update(identity="[]"),
+        lambda tensors, header: header.pop("progress"),
+        lambda tensors, header: header.pop("sha256"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_refused(path, damage):
+    with module.safe_open(path, "pt") as file:
+        header = file.metadata()
+    tensors = load_file(path)
+    damage(tensors, header)
+    save_file(tensors, path, header)
+    with pytest.raises(ValueError, match=r"cannot be read .*damaged: its checksum is another"):
+        emap(Counting(model()), *inputs(), batch_size=30, checkpoint=path)
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_refusals():
         emap_of_many(lambda a, b: a, {"a": x, "b": torch.arange(4.0)})
     with pytest.raises(ValueError, match="expected at most max_cells"):
         emap_of_many(lambda a, b, c: a, dict.fromkeys("abc", torch.zeros(1000)))
-    with pytest.raises(ValueError, match="batch_size=0"):
+    with pytest.raises(ValueError, match="batch_size: got 0"):
         emap_of_many(lambda a, b: a, {"a": x, "b": x}, batch_size=0)
     with pytest.raises(ValueError, match="same in every cell"):
         _ = emap_of_many(lambda a, b: a * 0, {"a": x, "b": x}).shares

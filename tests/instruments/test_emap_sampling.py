@@ -89,8 +89,8 @@ def test_any_grid_can_be_sampled_and_a_seed_repeats_it():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shifts": 1}, "got shifts=1; expected a whole number"),
-        ({"shifts": 2.5}, r"got shifts=2\.5"),
+        ({"shifts": 1}, "shifts: got 1; expected a whole number"),
+        ({"shifts": 2.5}, r"shifts: got 2\.5"),
         ({"shifts": 3, "checkpoint": "sums"}, "neither kept in a checkpoint"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmnb.instruments.estimate import mean_interval
+from mmnb.instruments.estimate import mean_interval, proportion
 
 
 @pytest.mark.parametrize("n", [2, 3, 15])
@@ -34,10 +34,18 @@ def test_equal_values_have_no_width():
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, float("nan")], [[1.0, 2.0]], [1.0, float("inf")]])
 def test_refuses_what_has_no_interval(values):
-    with pytest.raises(ValueError, match="at least two finite numbers"):
+    with pytest.raises(ValueError, match=r"expected (at least two )?finite numbers|expected .n,. with n >= 1"):
         mean_interval(values)
 
 
 def test_refuses_a_level_that_is_none():
     with pytest.raises(ValueError, match="level=95"):
         mean_interval([1.0, 2.0], level=95)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n"), [(float("nan"), 10), (1, float("nan")), (0.5, 10), (-1, 10), (True, 10), (11, 10), (0, 0)]
+)
+def test_a_share_is_of_whole_numbers(hits, n):
+    with pytest.raises(ValueError, match=r"proportion: .*expected"):
+        proportion(hits, n)

@@ -5,6 +5,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -145,8 +146,9 @@ def test_every_function_refuses_what_it_cannot_measure(function):
     x = unit(12, 4)
     cases = [
         (TypeError, "half precision", (x.half(), x)),
-        (TypeError, "expected real numbers", (x, x.long())),
-        (TypeError, "expected a tensor or an array", (x.tolist(), x)),
+        (TypeError, "expected real numbers", (x, x.numpy().astype(str))),
+        (TypeError, "got NoneType; expected a tensor", (None, x)),
+        (TypeError, "complex", (x, x.to(torch.complex128))),
         (ValueError, "not of length 1", (2 * x, x)),
         (ValueError, "NaN or infinity", (x, x * float("nan"))),
         (ValueError, "expected pairs", (x, x[:5])),
@@ -157,6 +159,14 @@ def test_every_function_refuses_what_it_cannot_measure(function):
     for error, message, arguments in cases:
         with pytest.raises(error, match=message):
             function(*arguments)
+
+
+@pytest.mark.parametrize("function", PAIRED, ids=lambda f: getattr(f, "__name__", "contrastive_loss"))
+def test_every_form_of_the_same_rows_gives_the_same_number(function):
+    x, y = unit(12, 4), unit(12, 4, 1)
+    forms = [x.tolist(), list(x), x.numpy(), pd.DataFrame(x.numpy()), x.clone().requires_grad_(), x.T.contiguous().T]
+    for form in forms:
+        close(function(form, y), function(x, y), atol=0)
 
 
 def test_unequal_numbers_of_rows_where_pairs_do_not_matter():
@@ -196,6 +206,14 @@ def test_repeated_captions_are_mentioned():
         (lambda x: gap.relative_gap(x[:1].expand(3, -1), x[:1].expand(3, -1)), "some distance"),
         (lambda x: gap.separability(x, x, folds=40), "2 <= folds <= n"),
         (lambda x: gap.normalize(0 * x), "6 of 6 rows are 0"),
+        (lambda x: gap.normalize(x * 1e200), "beyond float64"),
+        (lambda x: gap.uniformity(x, t=math.nan), "t above 0"),
+        (lambda x: gap.contrastive_loss(x, x, tau=math.nan), "a temperature above 0"),
+        (lambda x: gap.retrieval_recall(x, x, 7), "from 1 to n = 6"),
+        (lambda x: gap.retrieval_recall(x, x, groups=([math.nan] * 6, [0] * 6)), "groups of a"),
+        (lambda x: gap.retrieval_recall(x, x, groups=([0] * 6, [0] * 5 + [1])), "one side only"),
+        (lambda x: gap.retrieval_recall(x, x, groups=([0] * 5, [0] * 6)), "5 labels for 6"),
+        (lambda x: gap.retrieval_recall(x, x[:3]), "expected pairs"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*repeat")
@@ -208,3 +226,85 @@ def test_normalize_takes_half_precision():
     x = unit(6, 4)
     close(gap.normalize(x.half()).norm(dim=1), torch.ones(6), atol=1e-12)
     close(gap.normalize(x.half()), x, atol=2e-3)  # half precision keeps 11 bits
+
+
+@pytest.mark.parametrize("n", [3, 7, 12, 100])
+@pytest.mark.parametrize("d", [3, 5])
+@pytest.mark.filterwarnings("ignore:.*repeat")
+def test_a_collapsed_encoder_is_refused_and_not_measured(n, d):
+    """Equal rows, and the same rows in another order, differ by rounding alone: without a bound `relative_gap` is .25 or .6."""
+    same, x = unit(1, d).expand(n, -1), unit(n, d)
+    calls = [
+        lambda: gap.relative_gap(same, same),
+        lambda: gap.relative_gap(same.float(), same.float()),
+        lambda: gap.center(same),
+        lambda: gap.share_per_dimension(x, x.flip(0)),
+        lambda: gap.lam_from_delta(x, x.flip(0), 1.0),
+        lambda: gap.shift(same, -same, 0.5),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="up to rounding"):
+            call()
+
+
+def test_a_logit_scale_given_for_a_temperature_gets_a_word():
+    x, y = unit(6, 4), unit(6, 4, 1)
+    with pytest.warns(UserWarning, match="tau = 1/s"):
+        assert abs(gap.contrastive_loss(x, y, tau=100).symmetric - math.log(6)) < 0.01
+
+
+def images_with_captions(images=40, each=5, d=12):
+    """Images, their captions near them, and the number of each caption's image."""
+    x, of = unit(images, d), torch.arange(images).repeat_interleave(each)
+    return x, gap.normalize(x[of] + 0.25 * torch.randn(len(of), d, generator=torch.Generator().manual_seed(1))), of
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+@pytest.mark.parametrize("name", [int, lambda i: -i, "image {}".format])
+def test_recall_with_several_captions_an_image_by_the_definition_of_the_field(k, name):
+    """R@k as for COCO: from an image, any of its captions among the k nearest; from a caption, its image."""
+    x, y, of = images_with_captions()
+    names = [name(i) for i in range(len(x))], [name(i) for i in of.tolist()]
+    s = x @ y.T
+    images = (of[s.topk(k, dim=1).indices] == torch.arange(len(x))[:, None]).any(1).double().mean()
+    captions = (s.T.topk(k, dim=1).indices == of[:, None]).any(1).double().mean()
+    close(gap.retrieval_recall(x, y, k, groups=names), [images, captions], atol=1e-12)
+    assert captions > 0.3
+
+
+def test_images_repeated_for_their_captions_are_no_misses():
+    x, y, of = images_with_captions()
+    with pytest.warns(UserWarning, match="repeat"):
+        assert gap.retrieval_recall(x[of], y).b_to_a == 0  # ties: five copies of the right image
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(
+            gap.retrieval_recall(x[of], y, groups=(of, of)), gap.retrieval_recall(x, y, groups=(torch.arange(40), of))
+        )
+
+
+@pytest.mark.parametrize("cells", [1, 50, 10**9])
+def test_blocks_of_any_size_give_the_numbers_of_the_whole_table(cells, monkeypatch):
+    """Bounds: a cosine of d products is off by d eps / 2, logits are 1/tau times larger, a log of a sum of n terms adds n eps / 2."""
+    n, d, tau = 60, 9, 0.01
+    x, y, t = unit(n, d, 0, 1.0), unit(n, d, 1, -1.0), 2.0
+    s = x @ y.T
+    own, target = s.diagonal(), torch.arange(n)
+    halves = [torch.nn.functional.cross_entropy(side / tau, target) for side in (s, s.T)]
+    spread = torch.logsumexp((-t * (2 - 2 * s))[~torch.eye(n, dtype=torch.bool)], 0) - math.log(n * (n - 1))
+    monkeypatch.setattr("mmnb.instruments.gap.measures._CELLS", cells)
+    eps = torch.finfo(torch.float64).eps
+    close(gap.contrastive_loss(x, y, tau)[1:], torch.stack(halves), atol=2 * (d / tau + n + 1 / tau) * eps)
+    close(gap.uniformity(x, y, t=t), spread, atol=2 * (2 * t * d + n**2) * eps)
+    assert gap.retrieval_recall(x, y, 5) == tuple(
+        ((side >= own[:, None]).sum(1) <= 5).double().mean().item() for side in (s, s.T)
+    )
+    for part in (10, 60):
+        parts = [gap.contrastive_loss(x[i : i + part], y[i : i + part], tau)[1:] for i in range(0, n, part)]
+        close(gap.contrastive_loss(x, y, tau, batch=part)[1:], np.mean(parts, 0), atol=2 * (d / tau + n) * eps)
+
+
+@pytest.mark.parametrize("function", PAIRED, ids=lambda f: getattr(f, "__name__", "contrastive_loss"))
+def test_a_device_without_float64_gives_the_numbers_of_the_cpu(function, far_away):
+    x, y = unit(12, 4).float(), unit(12, 4, 1).float()
+    close(function(x.as_subclass(far_away), y.as_subclass(far_away)), function(x, y), atol=0)

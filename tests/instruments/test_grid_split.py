@@ -128,7 +128,7 @@ def test_a_head_that_does_more_than_its_parts_say_is_refused():
     a, b = world(10, 3, 3, 0, torch.float32)
     head = Hooked(3, 2).eval()
     for check in (True, False):
-        with pytest.raises(ValueError, match="does more than its parts, use strategy='pairs'"):
+        with pytest.raises(ValueError, match=r"does more than its parts, .* use strategy='pairs'"):
             emap(head, a, b, check=check)
     check_ = emap(head, a, b, strategy="pairs")
     assert check_.n_evaluations == 100

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from mmnb.instruments.emap import TwoTower, emap, project
@@ -53,7 +54,7 @@ def test_late_fusion_offers_its_towers():
         seen = []
         handle = model.encode_a.register_forward_hook(lambda *call, seen=seen: seen.append(len(call[2])))
         fast = emap(model, images, tokens)
-        assert sum(seen) == 20 + (2 * 20 + 25) + (20 + 1)  # the encodings, the comparison, the check
+        assert sum(seen) == (20 + 5) + (2 * 20 + 25) + (20 + 5)  # the encodings, the comparison, the check
         handle.remove()
         plain = emap(model, images, tokens, strategy="pairs")
         for name in ("original", "projected", "marginal_a", "marginal_b", "grand_mean"):
@@ -123,6 +124,43 @@ def test_a_dual_encoder_of_transformers_works_as_it_is(make):
         close(result.projected[:, 0], project(grid).diagonal(), 1e-5 * scale)
 
 
+def small_aimv2():
+    from transformers import Aimv2Config, Aimv2Model
+
+    text = TOWER | {"vocab_size": 50, "max_position_embeddings": 6, "eos_token_id": 49}
+    vision = TOWER | {"image_size": 16, "patch_size": 8}
+    return Aimv2Model(Aimv2Config(text_config=text, vision_config=vision, projection_dim=8))
+
+
+def test_a_clamped_temperature_is_clamped():
+    torch.manual_seed(0)
+    model = small_aimv2().eval()
+    torch.nn.init.constant_(model.logit_scale, 6.0)  # above log(100)
+    text, pixels = torch.randint(1, 49, (8, 6)), torch.randn(8, 3, 16, 16)
+    text[:, -1] = 49
+    with torch.no_grad():
+        diagonal = model(input_ids=text, pixel_values=pixels).logits_per_text.diagonal()
+    close(emap(model, text, pixels).original[:, 0], diagonal, 1e-5 * diagonal.abs().max().item())
+
+
+def test_an_open_clip_model_takes_arrays_and_lists_of_preprocessed_images_and_says_so():
+    torch.manual_seed(0)
+    model, images, tokens = small_open_clip(None), torch.randn(9, 3, 16, 16), torch.randint(1, 50, (9, 6))
+    expected = emap(model, images, tokens).projected
+    for same in (list(images), images.numpy(), images.double().numpy(), [one.numpy() for one in images]):
+        assert torch.equal(emap(model, same, tokens.numpy()).projected, expected)
+    raw = (images.clamp(0, 1) * 255).byte()
+    pictures = [Image.fromarray(one.permute(1, 2, 0).numpy()) for one in raw]
+    for other, got in (
+        (["a cat"] * 9, "a list of str"),
+        (pictures, "a list of Image"),
+        ({"image": images}, "got dict"),
+        (raw, "uint8"),
+    ):
+        with pytest.raises(TypeError, match=rf"{got}.* expected what it is given in use: preprocessed images"):
+            emap(model, other, tokens)
+
+
 def test_refusals():
     x = torch.randn(4, 3)
     with pytest.raises(TypeError, match="encode_b is int"):
@@ -134,7 +172,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="Dropout is in train mode"):
         emap(TwoTower(nn.Dropout(), torch.sin, torch.add), x, x)
     noise = torch.Generator().manual_seed(0)
-    with pytest.raises(
-        ValueError, match="does more than its parts"
-    ):  # an encoder whose answer changes from call to call
-        emap(TwoTower(lambda u: u + torch.randn(u.shape, generator=noise), torch.sin, torch.maximum), x, x)
+    noisy = TwoTower(lambda u: u + torch.randn(u.shape, generator=noise), torch.sin, torch.maximum)
+    for check, message in ((True, "scored by encode_a in a batch and alone"), (False, "does more than its parts")):
+        with pytest.raises(ValueError, match=message):
+            emap(noisy, x, x, check=check)

@@ -162,6 +162,25 @@ def test_refusals(call, word):
         call()
 
 
-def test_masks_must_be_bool():
-    with pytest.raises(TypeError, match="bool"):
-        gr.entity_grounding(torch.zeros(2, 1, 1, 3), ONE.long(), ONE)
+def test_masks_of_zeros_and_ones_are_masks():
+    rows = torch.tensor([[[[0.1, 0.6, 0.2]]], [[[0.5, 0.1, 0.1]]]])
+    known = gr.entity_grounding(rows, ONE, ONE)
+    found = gr.entity_grounding(rows.tolist(), ONE.long(), ONE.int().numpy())
+    assert torch.equal(found.correct, known.correct)
+    with pytest.raises(ValueError, match="expected a mask"):
+        gr.entity_grounding(rows, 2 * ONE.long(), ONE)
+
+
+@pytest.mark.parametrize("given", [None, (None, None), tuple(torch.rand(2, 2, 1, 3, 3))])
+def test_attention_as_transformers_gives_it_is_told_what_to_do(given):
+    """`sdpa` gives None, and maps come layer by layer."""
+    with pytest.raises(TypeError, match=r"torch.stack\(maps, 1\).*attn_implementation='eager'"):
+        gr.to_regions(given, torch.zeros(2).long(), 1, 2)
+
+
+def test_a_device_without_float64_gives_the_numbers_of_the_cpu(far_away):
+    rows = torch.rand(2, 1, 1, 3).as_subclass(far_away)
+    far = ONE.as_subclass(far_away)
+    assert torch.equal(gr.entity_grounding(rows, far, far).correct, gr.entity_grounding(rows.cpu(), ONE, ONE).correct)
+    assert gr.random_accuracy(far, far) == gr.random_accuracy(ONE, ONE)
+    assert gr.confident_accuracy(rows[:, 0, 0], far, far) == gr.confident_accuracy(rows[:, 0, 0].cpu(), ONE, ONE)

@@ -116,10 +116,13 @@ def test_probe_refuses_train_mode_and_nonsense():
         ((x, y[:3], x, y), "3 labels"),
         ((x, y, x[:, :2], y), "test"),
         ((x, y * 0, x, y * 0), "1 classes"),
-        ((x, y, x, y + 1), r"\[1, 2\] in testing"),
-        ((x, y, x[:0], y[:0]), "m > 0"),
+        ((x, y, x, y + 1), r"\[2\] new in testing"),
+        ((x, y, x[:0], y[:0]), "n >= 1"),
+        ((x, y.float() + 0.5, x, y), "expected labels"),
+        ((x, torch.eye(4), x, y), r"expected \(n,\)"),
+        ((x, y, x / 0, y), "NaN or infinity"),
     ):
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises((ValueError, TypeError), match=words):
             laziness.probe_features(*arguments)
 
 
@@ -218,8 +221,81 @@ def test_a_joint_rival_counts_and_pays_for_the_second_look():
     known = laziness.choose({"a": x, "b": x}, y, {"a": test, "b": test}, label, {"a": right, "b": right}, joint=guess)
     assert (known.verdict, known.because, known.averaged) == ("UME", "doubt", 1.0) and known.sure == 1.0
     for joint in (guess[:9], guess[0], guess / 0):
-        with pytest.raises(ValueError, match="choose: got joint of shape"):
+        with pytest.raises(ValueError, match="choose: joint: got"):
             laziness.choose({"a": x, "b": x}, y, {"a": test, "b": test}, label, {"a": guess, "b": guess}, joint=joint)
+
+
+def two_classes(n=60, seed=0):
+    """Features of two modalities, labels 0 and 1, and logits that are right for all but every fifth example."""
+    draw = torch.Generator().manual_seed(seed)
+    y = torch.randint(2, (n,), generator=draw)
+    x = {name: torch.randn(n, 3, generator=draw) + 2 * y[:, None] for name in "ab"}
+    logits = 4.0 * torch.nn.functional.one_hot(torch.where(torch.arange(n) % 5 == 0, 1 - y, y), 2)
+    return x, y, {"a": logits, "b": logits}
+
+
+FORMS = {
+    "signs": lambda y: 2 * y - 1,
+    "negative": lambda y: y - 5,
+    "far": lambda y: 10**9 * y + 7,
+    "text": lambda y: ["no" if label == 0 else "yes" for label in y.tolist()],
+    "bools": lambda y: y.bool(),
+    "int32 array": lambda y: y.int().numpy(),
+    "list": lambda y: y.tolist(),
+    "float": lambda y: y.double(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_of_any_kind_give_the_numbers_of_zero_and_one(form):
+    x, y, logits = two_classes()
+    other = FORMS[form](y)
+    known, found = (laziness.probe_features(x["a"], label, x["a"], label) for label in (y, other))
+    assert found.accuracy == known.accuracy > 0.8
+    assert torch.equal(found.log_probabilities, known.log_probabilities)
+    assert found.classes == sorted(set(np.asarray(other).tolist()))
+    known, found = (laziness.choose(x, label, x, label, logits, joint=logits["a"]) for label in (y, other))
+    assert found == known and known.averaged == 0.8
+
+
+def test_a_label_that_training_has_not_seen_keeps_its_column():
+    """Labels 0 and 2 of three: the logits have three columns, and column 1 is an answer that is wrong."""
+    x, y, logits = two_classes()
+    wide = {name: torch.stack([part[:, 0], 0 * part[:, 0], part[:, 1]], 1) for name, part in logits.items()}
+    assert laziness.choose(x, 2 * y, x, 2 * y, wide).averaged == 0.8
+    with pytest.raises(ValueError, match="3 columns for the 2 classes"):
+        laziness.choose(x, 2 * y - 1, x, 2 * y - 1, wide)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda z: z * torch.nan, "NaN, infinity or no possible class in 60 rows"),
+        (lambda z: z[:1], r"got shape \(1, 2\); expected \(60, classes\)"),
+        (lambda z: z[:, 0], r"got shape \(60,\)"),
+        (lambda z: torch.full_like(z, -torch.inf), "no possible class"),
+        (lambda z: None, "got NoneType"),
+    ],
+)
+@pytest.mark.parametrize("where", ["test_logits of b", "joint"])
+def test_choose_refuses_predictions_that_are_none(spoil, message, where):
+    x, y, logits = two_classes()
+    given = {"joint": logits["a"]} | ({"joint": spoil(logits["a"])} if where == "joint" else {})
+    own = logits | ({} if where == "joint" else {"b": spoil(logits["b"])})
+    if given["joint"] is None:
+        return  # no rival
+    with pytest.raises((ValueError, TypeError), match=f"choose: {where}: .*{message}"):
+        laziness.choose(x, y, x, y, own, **given)
+
+
+def test_features_on_a_device_without_float64_give_the_same_numbers(far_away):
+    x, y, logits = two_classes()
+    far = {name: part.as_subclass(far_away) for name, part in x.items()}
+    y_far, logits_far = y.as_subclass(far_away), {name: part.as_subclass(far_away) for name, part in logits.items()}
+    assert laziness.choose(far, y_far, far, y_far, logits_far) == laziness.choose(x, y, x, y, logits)
+    encoder = nn.Linear(3, 2).eval()
+    parts = (x["a"], y), (far["a"], y_far)
+    assert len({laziness.probe(encoder, part, part).accuracy for part in parts}) == 1
 
 
 # set cover
@@ -254,8 +330,8 @@ def test_greedy_cover_is_the_greedy_rule_and_covers():
 
 
 def test_greedy_cover_and_simulate_refuse():
-    for wrong in (np.zeros((2, 3), dtype=bool), np.ones((2, 3)), np.ones(3, dtype=bool)):
-        with pytest.raises(ValueError, match="greedy_cover: got"):
+    for wrong in (np.zeros((2, 3), dtype=bool), np.full((2, 3), 2.0), np.ones(3, dtype=bool)):
+        with pytest.raises(ValueError, match=r"greedy_cover.*: got"):
             laziness.greedy_cover(wrong)
     for options in ({"p": (0.0, 0.3, 0.1)}, {"p": (0.3, 0.3, 1.0)}, {"pool": (0, 5, 5)}):
         with pytest.raises(ValueError, match="simulate: got"):

@@ -185,6 +185,8 @@ def test_wrong_usage_is_exit_code_2(place, model, data, message):
 
 
 def test_what_emap_refuses_is_one_line_what_the_model_raises_is_a_traceback(place):
+    away = mmnb("--model", "my_model:load", "--data", "my_model:pairs", "--out", "s3://bucket/out")
+    assert away.exit_code == 1 and "--out: got 's3:/bucket/out'" in away.output and not (place / "s3:").exists()
     refused = mmnb("--model", "my_model:training", "--data", "my_model:pairs", "--out", "out")
     assert refused.exit_code == 1 and "Sequential is in train mode" in refused.output
     broken = mmnb("--model", "my_model:broken", "--data", "my_model:pairs", "--out", "out")
@@ -275,3 +277,151 @@ def test_under_torchrun_process_0_writes_the_same_result(place):
         load_file(place / "out" / "result.safetensors")["projected"], result.projected, rtol=0, atol=1e-9
     )
     assert json.loads((place / "out" / "result.json").read_text(encoding="utf-8"))["processes"] == 2
+
+
+# --- a model and data of one's own ------------------------------------------------------------------------------------------
+
+OWN = """
+import numpy as np
+import torch
+
+calls = []
+torch.manual_seed(0)
+A, B = torch.randn(20, 4), torch.randn(20, 3)
+Y = (A[:, 0] * B[:, 0] > 0).long()
+
+class Module(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Bilinear(4, 3, 2)
+    def forward(self, a, b):
+        calls.append(len(a))
+        return self.layer(a, b)
+
+def module():
+    torch.manual_seed(0)
+    return Module().eval()
+
+def constant():
+    return lambda a, b: torch.ones(len(a), 2)
+
+def sigmoid():
+    return lambda a, b: (a[:, 0] * b[:, 0]).sigmoid()
+
+def fails(scores, labels):
+    raise KeyError("the metric is wrong")
+
+def data(labels=None):
+    return A, B, labels
+
+def texts():
+    return data([["no", "yes"][k] for k in Y])
+
+def real():
+    return data(torch.rand(20))
+
+def short():
+    return data(Y[:5])
+
+def nothing():
+    return data(["?"] * 20)
+
+def plain():
+    return data(Y)
+"""
+
+
+@pytest.fixture
+def own(place):
+    (place / "own.py").write_text(OWN, encoding="utf-8")
+    sys.path.insert(0, str(place))
+    import own
+
+    yield own
+    sys.modules.pop("own", None)
+
+
+def summary_of(place, out="out"):
+    return json.loads((place / out / "result.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("more", [(), ("--move-batches",), ("--strategy", "pairs")])
+def test_arrays_of_a_file_reach_a_torch_module(place, own, more):
+    np.savez(place / "pairs.npz", a=own.A.double().numpy(), b=own.B.numpy(), labels=np.array(["no", "yes"])[own.Y])
+    done = mmnb("--model", "own:module", "--data", "pairs.npz", "--out", "out", *more)
+    assert done.exit_code == 0, done.output
+    expected = emap(own.module(), own.A, own.B)
+    assert torch.equal(load_file(place / "out" / "result.safetensors")["projected"], expected.projected)
+    assert summary_of(place)["scores"]["original"] == expected.score("accuracy", own.Y)["original"]
+
+
+@pytest.mark.parametrize("more", [(), ("--move-batches",)])
+def test_arrays_of_a_file_reach_an_open_clip_model(place, more):
+    pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
+    (place / "small.py").write_text(
+        "from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg\nimport torch\ndef load():\n    torch.manual_seed(0)\n"
+        "    vision = CLIPVisionCfg(layers=1, width=16, head_width=8, patch_size=8, image_size=16)\n"
+        "    return CLIP(8, vision, CLIPTextCfg(context_length=6, vocab_size=50, width=16, heads=2, layers=1)).eval()\n",
+        encoding="utf-8",
+    )
+    torch.manual_seed(1)
+    images, tokens = torch.randn(6, 3, 16, 16), torch.randint(1, 50, (6, 6))
+    np.savez(place / "pairs.npz", a=images.numpy(), b=tokens.numpy())
+    done = mmnb("--model", "small:load", "--data", "pairs.npz", "--out", "out", *more)
+    assert done.exit_code == 0, done.output
+    expected = emap(load.factory("small:load", "model"), images, tokens)
+    assert torch.equal(load_file(place / "out" / "result.safetensors")["projected"], expected.projected)
+
+
+@pytest.mark.parametrize(
+    ("data", "metric", "message"),
+    [
+        ("own:real", "accuracy", "expected labels"),
+        ("own:short", "accuracy", "5 labels for 20 examples"),
+        ("own:nothing", "accuracy", "got 1 labels"),
+        ("own:plain", "f7", "metric 'f7'"),
+        ("own:plain", "sklearn.metrics:auc", "not a scorer or a curve"),
+    ],
+)
+def test_labels_and_metric_are_looked_at_before_the_pass(place, own, data, metric, message):
+    done = mmnb("--model", "own:module", "--data", data, "--metric", metric, "--out", "out")
+    assert done.exit_code == 1 and message in done.output and "Traceback" not in done.output
+    assert sum(own.calls) <= 1 and not (place / "out").exists()
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "roc_auc", "sklearn.metrics:accuracy_score"])
+def test_texts_and_metrics_of_scikit_learn(place, own, metric):
+    done = mmnb("--model", "own:module", "--data", "own:texts", "--metric", metric, "--out", "out")
+    assert done.exit_code == 0, done.output
+    name = {"sklearn.metrics:accuracy_score": "accuracy"}.get(metric, metric)
+    assert summary_of(place)["scores"]["original"] == emap(own.module(), own.A, own.B).score(name, own.Y)["original"]
+
+
+@pytest.mark.parametrize(
+    ("model", "metric", "missing"),
+    [
+        ("own:constant", "accuracy", {"shares": "same in every cell"}),
+        ("own:module", "own:fails", {"scores": "KeyError: 'the metric is wrong'"}),
+        ("own:sigmoid", "accuracy", {"scores": "or threshold=0.5"}),
+    ],
+)
+def test_what_fails_after_the_pass_is_left_out_with_a_word(place, own, model, metric, missing):
+    done = mmnb("--model", model, "--data", "own:plain", "--metric", metric, "--out", "out")
+    found = summary_of(place)
+    assert done.exit_code == 1 and list(found["missing"]) == list(missing)
+    for name, text in missing.items():
+        assert text in found["missing"][name] and f"no {name}: " in done.output and name not in {*found} - {"missing"}
+    assert f"without its {next(iter(missing))}" in done.output and (place / "out" / "result.safetensors").exists()
+
+
+def test_probabilities_have_their_threshold(place, own):
+    done = mmnb("--model", "own:sigmoid", "--data", "own:plain", "--threshold", 0.5, "--out", "out")
+    assert done.exit_code == 0 and summary_of(place)["scores"]["original"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.pt", "d.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"x" * 100])
+def test_a_file_that_cannot_be_read_is_named(place, name, content):
+    (place / name).write_bytes(content)
+    done = mmnb("--model", "my_model:load", "--data", name, "--out", "out")
+    assert done.exit_code == 2 and f"--data {name}: it cannot be read" in done.output

@@ -1,5 +1,7 @@
 """Claim files: what is read, what is refused, how records are judged and compared."""
 
+import time
+
 import pytest
 
 from mmnb.lab import claims, published, verdicts
@@ -201,3 +203,33 @@ def test_losing_a_verdict_to_the_profile_rule_is_a_change():
 def test_compare_needs_the_same_notebook_and_profile():
     with pytest.raises(ValueError, match="profile"):
         claims.compare(run(), run() | {"profile": "smoke"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a: &a [x,x,x]\nb: &b [*a,*a,*a]\nnotebook: *b\nclaims: []\n",
+        b"notebook: 07_toy\nclaims: " + b"[" * 5000,
+        b"claims: " + b"{a: " * 500,
+        b"notebook: 07_toy\nclaims: \xff\n",
+        b"claims: 2020-99-99\n",
+        b"? [a]\n: 1\n? {b: 1}\n: 2\n",
+        b"claims: " + b"9" * 5000,
+        b"a: 1\n---\nb: 2\n",
+        b"claims: !!python/object:os.system x\n",
+        b"a: \x00\n",
+    ],
+)
+def test_a_file_that_is_no_plain_yaml_is_refused_at_once(checkout, text):
+    file = checkout.root / "data" / "claims" / "07_toy.yaml"
+    file.write_bytes(text)
+    began = time.process_time()
+    with pytest.raises(ValueError, match=r"^data/claims/07_toy\.yaml: ") as refusal:
+        claims.load("07_toy")
+    assert time.process_time() - began < 5 and len(str(refusal.value)) < 6000
+
+
+def test_a_byte_order_mark_is_no_part_of_the_claims(checkout):
+    file = checkout.root / "data" / "claims" / "07_toy.yaml"
+    file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert len(claims.load("07_toy")) == 2

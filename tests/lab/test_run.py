@@ -287,3 +287,30 @@ def test_text_and_tables(checkout):
     for rows, words in (([], "no rows"), ([{"a": 1}, {"b": 1}], "different keys"), (frame.iloc[:0], "no rows")):
         with pytest.raises(ValueError, match=words):
             run.table(rows)
+
+
+@pytest.mark.parametrize("text", ['{"../../mine": 1, "old": 1}', "[", "7", "[7]", "[" * 100_000, "null"])
+def test_a_damaged_list_of_figures_removes_nothing_of_others(checkout, monkeypatch, tmp_path, text):
+    monkeypatch.setenv("MMNB_OUT", str(tmp_path / "a" / "b"))
+    folder = tmp_path / "a" / "b" / "figures"
+    folder.mkdir(parents=True)
+    for file in (folder / "old.png", folder / "foreign.png", tmp_path / "a" / "mine.png"):
+        file.write_bytes(b"x")
+    (folder / "figures.json").write_text(text, encoding="utf-8")
+    mmnb.start("07_toy", profile="smoke")
+    left = {file.name for file in tmp_path.rglob("*.*") if checkout.root not in file.parents}
+    assert left - {"old.png"} == {"foreign.png", "mine.png"} and ("old.png" in left) == ("old" not in text)
+
+
+def test_a_folder_of_another_computer_is_refused(checkout, monkeypatch):
+    monkeypatch.setenv("MMNB_OUT", "s3://bucket/run")
+    with pytest.raises(ValueError, match=r"MMNB_OUT: got .* expected a file or folder of this computer"):
+        mmnb.start("07_toy", profile="smoke")
+
+
+def test_the_environment_shows_the_budget_that_holds(checkout, monkeypatch):
+    monkeypatch.setenv("MMNB_CPU_BUDGET", "1234")
+    run = mmnb.start("07_toy", profile="smoke")
+    run.record("toy.drop", 29.8)
+    run.record("toy.sign", 1.0, ci=(0.5, 2.0))
+    assert "of 1234 allowed" in run.environment().markdown()

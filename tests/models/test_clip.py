@@ -1,6 +1,7 @@
 """The small CLIP, public checkpoints through open_clip's own `pretrained=`, and COCO in its official layout: tiny, random, real code paths."""
 
 import importlib.util
+import json
 
 import pytest
 import torch
@@ -102,6 +103,29 @@ def test_coco_pairs_in_the_order_of_their_numbers(coco_folder, capsys):
         coco.load(coco_folder, which="middle")
     with pytest.raises(ValueError, match="val2017, train2017"):
         coco.load(coco_folder, split="test2017")
+
+
+@needs_pycocotools
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: [], "not the official file"),
+        (lambda content: {}, "got 0 pictures"),
+        (lambda content: content | {"annotations": []}, "without a caption"),
+        (lambda content: content | {"annotations": [{"id": 1, "image_id": content["images"][0]["id"]}]}, "KeyError"),
+        (
+            lambda content: content | {"images": [i | {"file_name": "../../secret.jpg"} for i in content["images"]]},
+            "names without a folder",
+        ),
+        (None, "not the official file"),
+    ],
+)
+def test_captions_that_are_not_the_official_file_are_named(coco_folder, change, words):
+    file = coco_folder / "annotations" / "captions_val2017.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text("{" if change is None else json.dumps(change(content)), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"coco.load: .*{words}"):
+        coco.load(coco_folder)
 
 
 @needs_pycocotools

@@ -355,11 +355,17 @@ def steps(optimiser):
     return torch.optim.lr_scheduler.StepLR(optimiser, 2, 0.1)
 
 
+def milestones(optimiser):
+    """Its state counts milestones by epoch, and JSON knows keys of text only."""
+    parts = [torch.optim.lr_scheduler.MultiStepLR(optimiser, [4], 0.1), torch.optim.lr_scheduler.StepLR(optimiser, 1)]
+    return torch.optim.lr_scheduler.SequentialLR(optimiser, parts, [5])
+
+
 class Stop(Exception):
     """Planted."""
 
 
-@pytest.mark.parametrize("options", [{}, {"optimiser": sgd, "schedule": steps}])
+@pytest.mark.parametrize("options", [{}, {"schedule": steps, "optimiser": sgd}, {"schedule": milestones}])
 def test_an_interrupted_training_goes_on_and_ends_with_the_same_bits(tmp_path, options):
     way = late.OgmGe(alpha=0.5)
     whole, curves = model(dropout=0.3), None
@@ -382,10 +388,10 @@ def test_an_interrupted_training_goes_on_and_ends_with_the_same_bits(tmp_path, o
     with pytest.raises(Stop):
         late.fit(model(dropout=0.3), breaks, way, **options)
     assert [found.name for found in file.parent.iterdir()] == ["run.safetensors"]
-    again = model(seed=99, dropout=0.3)
+    again = model(dropout=0.3)
     assert late.fit(again, batches(), way, **options) == curves
     assert same(again, whole)
-    finished = model(seed=98, dropout=0.3)
+    finished = model(dropout=0.3)
     assert late.fit(finished, breaks, way, **options) == curves  # nothing left to do
     assert same(finished, whole)
 
@@ -406,6 +412,84 @@ def test_a_checkpoint_of_another_training_or_of_nothing_is_refused(tmp_path):
         fitted(epochs=2, checkpoint=file)
     with pytest.raises(ValueError, match="is a folder"):
         fitted(epochs=2, checkpoint=tmp_path)
+
+
+def slower(parameters):
+    return torch.optim.Adam(parameters, lr=1e-4, weight_decay=1e-4, fused=True)
+
+
+def decay(rate):
+    return lambda optimiser: torch.optim.lr_scheduler.LambdaLR(optimiser, lambda epoch: rate**epoch)
+
+
+INPUTS, LABEL = data()
+OTHER = LABEL.clone()
+OTHER[40] = (OTHER[40] + 1) % 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"batches": late.shuffled(INPUTS, OTHER, 16)}, "examples was"),
+        ({"batches": late.shuffled({"a": INPUTS["a"], "b": -INPUTS["b"]}, LABEL, 16)}, "examples was"),
+        ({"batches": late.shuffled(INPUTS, LABEL, 17)}, "examples was"),
+        ({"batches": late.shuffled(INPUTS, LABEL, 16, seed=1)}, "examples was"),
+        ({"optimiser": slower}, "options of the optimiser was"),
+        ({"schedule": None}, "schedule was"),
+        ({"schedule": decay(0.8)}, "schedule was"),
+        ({"start": model(seed=3)}, "starting weights was"),
+        ({"objective": late.UnimodalTeachers(teachers(8))}, "weights of the objective was"),
+        ({"objective": late.UnimodalTeachers(teachers(7), lam=2.0)}, "objective was"),
+    ],
+)
+def test_a_checkpoint_is_continued_by_the_same_training_alone(tmp_path, change, words):
+    """One changed label, another rate or other teachers: each gave the curves of the first training."""
+
+    def run(start=None, objective=None, batches=None, **options):
+        objective = objective or late.UnimodalTeachers(teachers(7))
+        options = {"schedule": decay(0.9), "epochs": 2, "progress": False} | options
+        return late.fit(
+            copy.deepcopy(start or model()),
+            batches or late.shuffled(INPUTS, LABEL, 16),
+            objective,
+            checkpoint=tmp_path / "run.safetensors",
+            **options,
+        )
+
+    curves = run()
+    assert run() == curves
+    with pytest.raises(ValueError, match=f"belongs to another run: (.*; )?{words}"):
+        run(**change)
+
+
+def test_a_last_batch_of_one_is_named_and_can_be_left_out():
+    def normed():
+        encoders = {name: nn.Sequential(nn.Linear(w, 5), nn.BatchNorm1d(5)) for name, w in (("a", 4), ("b", 6))}
+        return late.LateModel(encoders, late.Concat([5, 5], 3))
+
+    options = {"epochs": 1, "progress": False}
+    with pytest.raises(ValueError, match="fit: got a batch of 1 example, which batch normalisation"):
+        late.fit(normed(), late.shuffled(INPUTS, LABEL, 7), **options)
+    left = late.shuffled(INPUTS, LABEL, 7, drop_last=True)
+    assert [len(label) for _, label in left(0)] == [7] * 7
+    assert late.fit(normed(), left, **options)["loss"]
+
+
+@pytest.mark.parametrize("call", [late.cross_entropy, late.confidence])
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (torch.tensor([0, -100]), "labels from -100 to 0; expected 0 to 2"),  # torch leaves -100 out without a word
+        (torch.tensor([0, 3]), "labels from 0 to 3"),
+        (torch.tensor([0]), r"label \(1,\)"),
+        (torch.tensor([[0], [1]]), r"label \(2, 1\)"),
+        (torch.tensor([0.0, 1.0]), "float32"),
+        (torch.tensor([], dtype=torch.int64), r"label \(0,\)"),
+    ],
+)
+def test_labels_that_name_no_column_are_refused(call, label, words):
+    with pytest.raises(ValueError, match=words):
+        call(torch.zeros(2, 3), label)
 
 
 # refusals

@@ -203,6 +203,35 @@ def test_a_log_gets_a_line_every_half_minute(monkeypatch, capsys):
     ]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="redirects through a POSIX shell")
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        ("run 02 2>/dev/null | head -1", 0, "Notebooks"),
+        ("run 02 2>&1 | head -1", 0, "02_good: started"),
+        ("run 01 | true", 1, ""),
+        ("run 02 >&-", 0, ""),
+        ("run 02 >&- 2>&-", 0, ""),
+        ("run 02 <&- >&- 2>&-", 0, ""),
+        ("run 02 2>/dev/full | grep -c 02_good", 0, "2"),
+        ("run 02 > /dev/full", 2, "Error: cannot write to the standard output: No space left on device"),
+        ("list --json >/dev/full", 2, "Error: cannot write to the standard output: No space left on device"),
+        ("--help | true", 0, ""),
+    ],
+)
+def test_a_reader_that_goes_away_changes_no_exit_code(project, how, code, said):
+    if "/dev/full" in how and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    project.add("01_bad", "# %%\n1 / 0\n")
+    project.add("02_good")
+    shell = f"set -o pipefail; {{ '{sys.executable}' -m mmnb {how}; }}"
+    run = subprocess.run(["bash", "-c", shell], cwd=project.root, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, "Traceback" in run.stderr) == (code, False), run.stderr
+    assert said in run.stdout + run.stderr
+    if how.startswith("run"):
+        assert project.result("01_bad" if "01" in how else "02_good")["status"] == ("failed" if code == 1 else "ok")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX pseudo-terminal")
 def test_a_terminal_gets_bars_and_colours(project, monkeypatch):
     import pty

@@ -102,3 +102,25 @@ def test_no_cell_and_raw_cells_are_refused(source):
         convert.to_notebook(source(SOURCE + "\n# %% [raw]\n# x\n"))
     with pytest.raises(FileNotFoundError):
         convert.to_notebook(source().with_name("02_none.py"))
+
+
+def test_a_byte_order_mark_changes_nothing(source):
+    path = source()
+    before = convert.dumps(convert.to_notebook(path))
+    path.write_text(SOURCE, encoding="utf-8-sig")
+    assert convert.dumps(convert.to_notebook(path)) == before
+
+
+@pytest.mark.parametrize("content", [b"x = 1\n\ny = 2\n", b"# A title\n\nx = 1\n", b"# %%\nx = '\xe4'\n"])
+def test_what_is_no_percent_script_is_refused(source, content):
+    path = source()
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"01_a\.py"):
+        convert.to_notebook(path)
+
+
+@pytest.mark.parametrize("line", ["PROFILE = ", "PROFILE: str", "A = B = 1", "PROFILE = f()"])
+def test_a_parameters_cell_that_holds_more_is_explained(source, line):
+    notebook = convert.to_notebook(source(SOURCE.replace('PROFILE = "laptop"', line)))
+    with pytest.raises(ValueError, match=r"the parameters cell.*NAME = literal"):
+        convert.parameters(notebook)

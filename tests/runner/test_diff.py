@@ -71,5 +71,13 @@ def test_misuse_is_explained(tmp_path, diff):
         result = diff(*arguments)
         assert result.exit_code == 2
         assert words in result.output
+    for content in (
+        b"", b"\xff", b"[" * 100_000, b"[1]", b'{"notebook": "a", "profile": "smoke", "records": []}',
+        *(json.dumps({"notebook": "a", "profile": "laptop", "records": {"b": entry}}).encode()
+          for entry in (None, 1, {}, record(None), record("x"), record([]), record({}), record(1.0, 7), record(1.0, ci=3), record(1.0, ci=[2, 3]), record(float("nan")))),
+    ):  # fmt: skip
+        broken.write_bytes(content)
+        result = diff(one, broken)
+        assert result.exit_code == 2 and f"{broken} is no result of a notebook" in result.output, content[:99]
     with pytest.raises(click.UsageError, match="no results"):
         comparison.load(tmp_path / "empty")

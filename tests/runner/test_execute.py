@@ -1,6 +1,7 @@
 """Every way in which a notebook can fail must make its run fail, with a reason that says which."""
 
 import json
+import os
 
 import nbformat
 import pytest
@@ -82,7 +83,7 @@ def test_a_quiet_exit_fails(run):
 
 def test_a_dead_kernel_fails_and_what_ran_is_kept(run, project):
     result = run('# %%\nprint("so far")\n# %%\nos._exit(3)\n')
-    assert result["status"] == "failed" and "Kernel died" in result["reason"]
+    assert (result["status"], result["reason"]) == ("failed", "cell 7: the kernel died with exit code 3")
     assert any(
         "so far" in output.get("text", "") for cell in executed(project).cells for output in cell.get("outputs", [])
     )
@@ -91,9 +92,56 @@ def test_a_dead_kernel_fails_and_what_ran_is_kept(run, project):
 
 def test_the_time_limit(run, project):
     result = run("# %%\nimport time\ntime.sleep(60)\n", timeout=2)
-    assert (result["status"], result["reason"]) == ("failed", "not finished after the time limit of 2 s")
+    assert (result["status"], result["reason"]) == ("failed", "cell 6 was not finished after the time limit of 2 s")
     assert result["wall_seconds"] < 30
     executed(project)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
+def test_a_kernel_that_the_system_kills_names_cell_and_memory(run):
+    reason = run("# %%\nos.kill(os.getpid(), 9)\n")["reason"]
+    assert reason == "cell 6: the kernel died with exit code -9: killed from outside, by the system if memory was full"
+
+
+def test_a_kernel_that_does_not_start_says_why(project, tmp_path, monkeypatch):
+    """Of other Pythons' kernels, which a user may have installed under the same name, nothing is used."""
+    project.add(SLUG)
+    (tmp_path / "kernels" / "python3").mkdir(parents=True)
+    spec = {"argv": ["/nonexistent/python"], "display_name": "x", "language": "python"}
+    (tmp_path / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert project.mmnb("run").returncode == 0
+    (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('no such wheel')\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    run = project.mmnb("run")
+    assert run.returncode == 1 and "the kernel did not start (exit code 1): ImportError: no such wheel" in run.stdout
+
+
+def test_the_users_own_start_up_files_do_not_reach_the_kernel(run, project, tmp_path, monkeypatch):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("LEAK = 1\n", encoding="utf-8")
+    (tmp_path / "start.py").write_text("LEAK = 2\n", encoding="utf-8")
+    (tmp_path / "matplotlibrc").write_text("lines.markersize: 77\n", encoding="utf-8")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
+    assert run("# %%\nassert 'LEAK' not in globals()\n# %%\nimport matplotlib\n"
+               "assert matplotlib.rcParams['lines.markersize'] == 6\n")["reason"] is None  # fmt: skip
+    assert leftovers(project) == []
+
+
+@pytest.mark.parametrize("file", ["result.json", f"{SLUG}.ipynb"])
+def test_a_file_that_cannot_be_written_is_a_reason_and_the_others_run(project, file):
+    """As on a full disk; here because a folder is in the place."""
+    project.add(SLUG, f"# %%\npathlib.Path({file!r}, 'x').mkdir(parents=True)\n")
+    project.add("02_two")
+    first = project.mmnb("run")
+    assert first.returncode == 1 and "Traceback" not in first.stderr + first.stdout
+    (line,) = [line for line in first.stdout.splitlines() if line.startswith(f"{SLUG} failed: ")]
+    assert "irectory" in line and str(project.folder(SLUG)) in line
+    second = project.mmnb("run")  # whose worker does not even start
+    assert f"{SLUG} failed: cannot start: " in second.stdout and project.result("02_two")["status"] == "ok"
 
 
 def test_an_unknown_parameter_fails(run, project):

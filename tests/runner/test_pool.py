@@ -8,7 +8,7 @@ import filelock
 import pytest
 
 from mmnb.lab import claims
-from mmnb.runner import pool, processes, summary
+from mmnb.runner import fingerprint, pool, processes, summary
 
 
 def test_one_failing_notebook_does_not_stop_the_others_and_each_uses_one_torch_thread(project, monkeypatch):
@@ -29,7 +29,8 @@ def test_one_failing_notebook_does_not_stop_the_others_and_each_uses_one_torch_t
 
 
 @pytest.mark.parametrize(
-    ("cores", "jobs", "given", "expected"), [(8, 2, "", "4"), (2, 3, "", "1"), (8, 1, "2", "2"), (2, 1, "9", "2")]
+    ("cores", "jobs", "given", "expected"),
+    [(8, 2, "", "4"), (2, 3, "", "1"), (8, 1, "2", "2"), (2, 1, "9", "2"), (2, 1, "0", "2"), (2, 1, "-1", "2")],
 )
 def test_environment(project, monkeypatch, cores, jobs, given, expected):
     monkeypatch.setattr(processes, "cores", lambda: cores)
@@ -106,8 +107,6 @@ def test_exit_codes(status, changed, code):
 @pytest.fixture
 def finished(project):
     """A folder as a successful run leaves it, without the run."""
-    from mmnb.runner import fingerprint
-
     project.add("01_one")
     folder = project.folder("01_one")
     folder.mkdir(parents=True)
@@ -120,9 +119,10 @@ def finished(project):
         "fingerprint": taken,
         "cache_sha256": fingerprint.cache_listing(),
     }
-    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     (folder / "records.json").write_text(json.dumps({"records": entries}), encoding="utf-8")
     (folder / "01_one.ipynb").write_text("{}", encoding="utf-8")
+    result["files_sha256"] = fingerprint.products("01_one", folder)
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     return project
 
 
@@ -144,12 +144,15 @@ def test_resume_runs_again_after_a_change(finished, file):
 
 
 @pytest.mark.parametrize("file", ["result.json", "records.json", "01_one.ipynb"])
-@pytest.mark.parametrize("how", ["absent", "empty"])
+@pytest.mark.parametrize("how", ["absent", "empty", "edited", "[" * 100_000])
 def test_resume_runs_again_when_a_result_is_missing_or_broken(finished, file, how):
     path = finished.folder("01_one") / file
+    text = path.read_text(encoding="utf-8").replace("{", '{"x": 1, ', 1) if how == "edited" else how
     path.unlink()
-    if how == "empty" and file != "01_one.ipynb":
-        path.write_text("", encoding="utf-8")
+    if how != "absent":
+        path.write_text("" if how == "empty" else text, encoding="utf-8")
+    if (file, how) == ("result.json", "edited"):
+        return  # more in it than we know is no other run
     assert not reusable(finished)
 
 
@@ -169,6 +172,8 @@ def test_resume_tries_again_when_missing_data_may_have_arrived(finished, tmp_pat
         json.dumps({"records": {"demo.one": {"verdict": claims.NOT_TESTABLE, "unavailable": "no data"}}}),
         encoding="utf-8",
     )
+    result = finished.result("01_one") | {"files_sha256": fingerprint.products("01_one", finished.folder("01_one"))}
+    (finished.folder("01_one") / "result.json").write_text(json.dumps(result), encoding="utf-8")
     assert reusable(finished)
     (tmp_path / "no-data").mkdir()
     (tmp_path / "no-data" / "file").write_text("x", encoding="utf-8")
@@ -191,6 +196,26 @@ def test_an_output_folder_that_cannot_be_made(project, tmp_path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     run = project.mmnb("run", "--out", str(tmp_path / "file" / "below"))
     assert run.returncode == 2 and "cannot write to the output folder" in run.stderr and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("out", ["", " ", "s3://bucket/runs", "gs://b"])
+def test_an_output_folder_that_is_none(project, out):
+    project.add("01_one")
+    run = project.mmnb("run", "--out", out)
+    assert run.returncode == 2 and f"got {out!r}; expected a file or folder of this computer" in run.stderr
+    assert sorted(path.name for path in project.root.iterdir()) == ["data", "notebooks"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MMNB_CPU_BUDGET", "abc"), ("MMNB_CPU_BUDGET", "1,5"), ("MMNB_CPU_BUDGET", "nan"), ("MMNB_CPU_BUDGET", "0"), ("MMNB_DATA", "s3://b"), ("MMNB_CACHE", "s3://b")],
+)  # fmt: skip
+def test_a_bad_environment_variable_is_named_before_anything_runs(project, monkeypatch, name, value):
+    project.add("01_one")
+    monkeypatch.setenv(name, value)
+    run = project.mmnb("run")
+    assert run.returncode == 2 and f"{name}: got {value!r}; expected " in run.stderr
+    assert not project.folder("01_one").exists()
 
 
 @pytest.mark.skipif(

@@ -1,6 +1,8 @@
 """The committed products: the same everywhere, complete or not touched at all."""
 
 import json
+import os
+import sys
 
 import nbformat
 import pytest
@@ -115,6 +117,55 @@ def test_build_refreshes_every_product_and_refuses_what_is_not_fit(built, monkey
     claims.write_text(claims.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     before = state(built)
     refused("was run from other files than those on disk: data/claims/01_one.yaml changed")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process that ends itself")
+def test_a_build_killed_at_any_step_is_whole_or_not_at_all(built):
+    """The second build draws another picture and drops one; it is ended at each step that changes the file system, and the next finishes."""
+    folder = built.folder(SLUG)
+    (built.root / "figures" / SLUG / "old.png").write_bytes(b"x")
+    before = state(built)
+    (folder / "figures" / "gap.png").write_bytes(b"another")
+    (folder / "figures" / "more.png").write_bytes(b"more")
+    publish.publish(SLUG, folder)
+    after, found, step, status = state(built), [], 0, 1
+    assert f"figures/{SLUG}/old.png" in before and f"figures/{SLUG}/old.png" not in after
+    assert after[f"figures/{SLUG}/gap.png"] == b"another" and after[f"figures/{SLUG}/more.png"] == b"more"
+    while status:
+        for name in after:
+            (built.root / name).unlink(missing_ok=True)
+        for name, content in before.items():
+            (built.root / name).write_bytes(content)
+        step += 1
+        status = os.waitpid(fork_and_end_at(step, folder), 0)[1]
+        with publish.alone():
+            publish.finish()
+        found.append((before, after).index(state(built)))  # neither is a ValueError
+        left = [path.name for path in built.root.rglob(".*") if path.name != ".lock" and "runs" not in path.parts]
+        assert left == [] and [path.name for path in (built.root / "build" / "publish").iterdir()] == [".lock"]
+    assert found == sorted(found) and found.count(0) > 10 < found.count(1), "old until one step, new from there on"
+
+
+def fork_and_end_at(step: int, folder) -> int:
+    """A process that publishes and, at its `step`-th change of the file system, ends as by kill -9."""
+    if child := os.fork():
+        return child
+    left = [step]
+
+    def end(event: str, arguments: tuple) -> None:
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod"):
+            left[0] -= 1
+            if not left[0]:
+                os._exit(9)
+
+    sys.addaudithook(end)
+    try:
+        with publish.alone():
+            publish.publish(SLUG, folder)
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
 def test_a_failed_run_changes_no_product(ran):

@@ -1,9 +1,12 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from mmnb import cli
 from mmnb.runner import stability
 
 
@@ -38,6 +41,13 @@ def test_a_verdict_that_moves_is_said(project):
     assert run.returncode == 3, run.stderr
     assert run.stdout.count("Nothing moved") == 2
     assert "## oldest" in run.stdout and "1 of 2 verdicts moved" in run.stdout and "lost" in run.stdout
+
+
+def test_notebooks_that_fail_are_exit_code_1(monkeypatch, tmp_path):
+    """Without any result, too."""
+    monkeypatch.setattr(cli, "_execute", lambda names, out, **rest: (SimpleNamespace(out=out), [{"status": "failed"}]))
+    run = CliRunner().invoke(cli.main, ["stability", "01", "--machines", "--out", str(tmp_path)])
+    assert run.exit_code == 1 and "Nothing to compare: no results in" in run.output
 
 
 def test_it_wants_to_know_what_to_vary(project):

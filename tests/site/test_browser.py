@@ -34,7 +34,7 @@ THIN_TABLES = """() => {
 }"""
 PAGES = [
     *sorted({file.stem for file in (paths.root() / "docs").glob("*.md")} - {"verdicts"}), "search", "genindex",
-    "made/notebooks", "made/verdicts", "made/gallery", "made/times", "made/instruments",
+    "made/notebooks", "made/verdicts", "made/gallery", "made/times", "made/instruments", "made/inputs",
     *(f"made/instruments/{file.stem}" for file in sorted((paths.root() / "mmnb" / "instruments").iterdir()) if file.stem[0] != "_"),
     *(f"made/notebooks/{slug}" for slug in selection.available() if (paths.root() / "notebooks" / f"{slug}.ipynb").is_file()),
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmnb.course.exercises.differences import difference
+from mmnb.course.exercises.differences import difference, shown
 from mmnb.course.exercises.solutions import strip_solutions
 
 __all__ = ["Exercise", "Passed", "WrongAnswer", "check", "exercise", "registered", "strip_solutions"]
@@ -144,12 +144,12 @@ def check(exercise_id: str, function: Callable, *, seed: int = 0) -> Passed:
         try:
             answer = function(*given)
         except BaseException as error:
-            error.add_note(f"raised on the input: {name}")
+            error.add_note(f"raised on the input: {name}, called with {shown(arguments)}")
             raise
         message = difference(answer, expected, rtol=entry.rtol, atol=entry.atol)
         for index, (now, then) in enumerate(zip(given, arguments, strict=True), start=1):
             if not message and hasattr(then, "shape") and difference(now, then, atol=0.0):
                 message = f"your function changed its argument {index} in place; expected it untouched"
         if message:
-            raise WrongAnswer(f"{exercise_id}, input {name!r}: {message}")
+            raise WrongAnswer(f"{exercise_id}, input {name!r}: {message}; called with {shown(arguments)}")
     return Passed(exercise_id, len(cases))

@@ -36,6 +36,11 @@ def _never_refuses(y, loss_a, loss_b, loss_ab):
         return float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total)
 
 
+def _refuses_at_zero(y, loss_a, loss_b, loss_ab):
+    metric = _never_refuses(y, loss_a, loss_b, loss_ab)
+    return metric if _h(np.unique(y, return_counts=True)[1] / len(y)) > loss_ab.mean() else None
+
+
 def _equal_shares(y, loss_a, loss_b, loss_ab):
     total = np.log(len(np.unique(y))) - loss_ab.mean()
     return float((loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()) / total) if total > 0.02 else None
@@ -91,12 +96,15 @@ def _cases_05a(rng):
 
 # tolerance: means of at most 200 numbers, divided by at least 0.02
 @exercise("05b", "The metric from losses, with a refusal", estimate, atol=1e-9).against(
-    _never_refuses, _equal_shares, _over_labels
+    _never_refuses, _refuses_at_zero, _equal_shares, _over_labels
 )
 def _cases_05b(rng):
     y = np.array([0, 1] * 20)
     yield "nothing is known", (y, np.full(40, np.log(2)), np.full(40, np.log(2)), np.full(40, np.log(2)))
     yield "slightly worse than nothing", (y, np.full(40, 0.7), np.full(40, 0.7), np.full(40, 0.71))
+    for known, word in ((0.01, "too little"), (0.03, "just enough")):
+        losses = (np.full(40, np.log(2) - part) for part in (0, known / 2, known))
+        yield f"{known} nats are known: {word}", (y, *losses)
     yield "exclusive or", (y, np.full(40, np.log(2)), np.full(40, np.log(2)), np.zeros(40))
     for n, classes in ((50, 2), (120, 3), (200, 7)):
         y = np.minimum(rng.geometric(0.4, size=n), classes)

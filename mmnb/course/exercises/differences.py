@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ def difference(
             return f"{part}: got {got}; expected {len(expected)} parts"
         parts = [(f"part {n}", *pair) for n, pair in enumerate(zip(yours, expected, strict=True), start=1)]
     elif numeric is None:
+        yours = str(yours) if type(yours) is np.str_ else yours  # what indexing an array of words gives
         same = type(yours) is type(expected) and yours == expected
         return None if same else f"{part}: got {yours!r}; expected {expected!r}"
     elif (found := _array(yours)) is None:
@@ -82,7 +84,17 @@ def _arrays(yours: np.ndarray, expected: np.ndarray, rtol: float | None, atol: f
     worst = np.unravel_index(np.argmax(error), yours.shape)
     place = f" at {tuple(int(index) for index in worst)}" if yours.ndim else ""
     count = f" in {int((~right).sum())} of {yours.size} numbers, most" if yours.size > 1 else ""
-    return f"{part}: the value differs{count}{place}: got {yours[worst]:.6g}, expected {expected[worst]:.6g}"
+    pairs = ((f"{yours[worst]:.{digits}g}", f"{expected[worst]:.{digits}g}") for digits in (6, 9, 17))
+    got, wanted = next(pair for pair in pairs if pair[0] != pair[1])  # a float32 answer differs late
+    return f"{part}: the value differs{count}{place}: got {got}, expected {wanted}"
+
+
+def shown(arguments: tuple, longest: int = 400) -> str:
+    """The arguments of a call in at most `longest` characters, large arrays with their first and last numbers."""
+    with np.printoptions(precision=4, threshold=24, edgeitems=2, suppress=True):
+        texts = [f"{one!r} of shape {one.shape}" if np.ndim(one) and one.size > 24 else repr(one) for one in arguments]
+    text = re.sub(r"\s+", " ", ", ".join(texts))
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _factor(yours: np.ndarray, expected: np.ndarray) -> float | None:
@@ -100,12 +112,14 @@ def _array(value: Any) -> np.ndarray | None:
         value = value.detach().cpu()
         value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if isinstance(value, list | tuple):
-        if not value or not all(isinstance(part, numbers.Real | np.generic) for part in value):
+        rows = [_array(part) if getattr(part, "ndim", 0) == 0 else None for part in value]  # numbers, or lists of them
+        if not rows or any(row is None or row.shape != rows[0].shape for row in rows):
             return None
+        value = np.stack(rows)
     elif not isinstance(value, numbers.Real | np.generic | np.ndarray):
         return None
     array = np.asarray(value)
-    return array.astype(float) if array.dtype.kind in "biuf" else None
+    return array.astype(float, copy=False) if array.dtype.kind in "biuf" else None
 
 
 def _kind(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Grade a folder of submissions: points and feedback for every exercise, whatever a submission does.
 
-Each exercise runs in a process of its own (`sandbox.py`) with limits on time, memory and files, and returns its answers as JSON. The grading
-process compares them with the reference on inputs drawn from a fresh seed (`judge.py`), so a submission cannot change its points by replacing
-the checks or hard-coding answers. This protects against accidents and tricks; it is no jail. Grade strangers' work in a container.
+`folder.py` finds the cells of each exercise, `judge.py` runs the notebook's own check on hidden inputs, `sandbox.py` is the process of a
+submission, which gets one input after the other over a pipe (`wire.py`) and never holds the reference. `isolation.py` puts it into Linux
+namespaces where users may make them; elsewhere a submission has the rights of the user who grades, as `mmnb grade --help` says.
 """

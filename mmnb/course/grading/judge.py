@@ -1,27 +1,26 @@
-"""Grade one exercise: run the submission in a process of its own, then check its answers as a notebook would."""
+"""Grade one exercise: the notebook's own check, whose function is the submitted one in a process of its own."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
 from mmnb.course import exercises
-from mmnb.course.grading.sandbox import ANSWERS, FILE_LIMIT, READY, REQUEST
+from mmnb.course.grading import wire
 from mmnb.course.handout import Task
 from mmnb.runner import processes
 
 _START_UP = 60.0  # seconds that the process may take before the submission's own time begins
-_LONGEST = 700  # characters of feedback
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+_GRACE = 2.0  # seconds for the last message, after the process ended
+_LONGEST = 1200  # characters of feedback
+_SECTION = "The grader runs the cells of this exercise, from its heading to its check, and the imports of the notebook: move there what the answer needs."  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,54 +43,64 @@ class Grade:
     feedback: str
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What is handed in for one exercise: (role, source) of every cell that may matter, see `cells.py`, and a word about the choice."""
+
+    cells: tuple[tuple[str, str], ...]
+    note: str = ""
+
+
 class Stopped(Exception):
     """The process reached a limit or ended without readable answers; the message says which."""
 
 
-class _Early(Exception):
-    """The answers end before the inputs do."""
+class _Raised(Exception):
+    """The submission raised an error, described as `sandbox.py` does."""
 
 
-class Unreadable(ValueError):
-    """What was handed in is not an encoded answer."""
-
-
-def grade(task: Task, source: str | None, seed: int, limits: Limits) -> Grade:
-    """Grade `source`, the submitted cell, None if there is none, on hidden inputs drawn with `seed`."""
+def grade(task: Task, answer: Answer | None, seed: int, limits: Limits, *, isolated: bool = False) -> Grade:
+    """Grade what was handed in, None if there is none, on hidden inputs drawn with `seed`. It raises nothing that a submission could cause."""
     try:
         state, feedback = "missing", "There is no cell for this exercise: it was deleted, or its tag was."
-        if source is not None:
-            state, feedback = judge(task, run(task, source, seed, limits), seed)
+        if answer is not None:
+            state, feedback = run(task, answer, seed, limits, isolated)
     except Stopped as reason:
         state, feedback = "stopped", f"Stopped: {reason}."
-    points = task.points if state == "right" else 0
-    return Grade(task.id, task.title, points, task.points, state, feedback[:_LONGEST])
+    except Exception as error:  # noqa: BLE001  a failure here is this exercise's, never the class's
+        state, feedback = "stopped", f"The grader failed on it: {type(error).__name__}: {error}."
+    feedback = " ".join(filter(None, (readable(feedback)[:_LONGEST], answer.note if answer else "")))
+    return Grade(task.id, task.title, task.points if state == "right" else 0, task.points, state, feedback)
 
 
-def run(task: Task, source: str, seed: int, limits: Limits) -> dict[str, Any]:
-    """Run `sandbox.py` in an empty folder and return what it wrote. Raises: Stopped."""
-    request = {"exercise": task.id, "function": task.function, "source": source, "seed": seed}
-    request["memory_mb"] = limits.memory_mb
-    with tempfile.TemporaryDirectory(prefix="mmnb-grade-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)  # it may print as much as it likes
-        command = [sys.executable, "-m", "mmnb.course.grading.sandbox"]
-        process = psutil.Popen(command, cwd=folder, env=_environment(name), start_new_session=True, **streams)
+def readable(text: str) -> str:
+    """`text` with what cannot be written as UTF-8 escaped, such as a lone surrogate."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def run(task: Task, answer: Answer, seed: int, limits: Limits, isolated: bool) -> tuple[str, str]:
+    """State and feedback, from a process in an empty folder that is watched while the check talks to it. Raises: Stopped."""
+    outcome: list[Any] = []
+    with tempfile.TemporaryDirectory(prefix="mmnb-grade-", ignore_cleanup_errors=True) as folder:
+        command = [sys.executable, "-P", "-m", "mmnb.course.grading.sandbox", *(["isolated"] if isolated else [])]
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        process = psutil.Popen(command, cwd=folder, env=_environment(folder), start_new_session=True, **streams)
+        started = threading.Event()
+        talk = threading.Thread(target=_talk, args=(process, task, answer, seed, limits, started, outcome), daemon=True)
         try:
-            _wait(process, folder / READY, limits)
+            talk.start()
+            _watch(process, talk, started, limits)
         finally:
             processes.kill_tree(process.pid)
-            process.wait()
-        file = folder / ANSWERS
-        if not file.is_file():
-            raise Stopped(f"the process ended without an answer (exit code {process.returncode})")
-        if file.stat().st_size > FILE_LIMIT:
-            raise Stopped(f"its answers take more than {FILE_LIMIT >> 20} MB")
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except MALFORMED as error:
-            raise Stopped(f"its answers cannot be read ({type(error).__name__})") from error
+            with contextlib.suppress(AttributeError, ProcessLookupError, PermissionError):  # Windows; nobody left
+                os.killpg(process.pid, 9)  # whom the process left behind
+            code = process.wait()
+            talk.join(_GRACE)
+    if not outcome:
+        raise Stopped(f"the process ended without an answer (exit code {code})")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
 
 
 def _environment(folder: str) -> dict[str, str]:
@@ -103,66 +112,77 @@ def _environment(folder: str) -> dict[str, str]:
     return kept | threads | home | {"PYTHONHASHSEED": "0", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _wait(process: psutil.Popen, ready: Path, limits: Limits) -> None:
-    """Wait until the process ends. Raises: Stopped when it reaches a limit."""
+def _watch(process: psutil.Popen, talk: threading.Thread, started: threading.Event, limits: Limits) -> None:
+    """Wait until the check is done or the process ends. Raises: Stopped when it reaches a limit."""
     running, deadline = False, time.monotonic() + _START_UP
-    while process.poll() is None:
-        if not running and ready.exists():
+    while talk.is_alive():
+        talk.join(0.05)
+        if not running and started.is_set():
             running, deadline = True, time.monotonic() + limits.seconds
+        if process.poll() is not None:
+            talk.join(_GRACE)  # for the last message
+            return
         if time.monotonic() > deadline:
             raise Stopped(f"not finished after {limits.seconds if running else _START_UP:g} seconds")
         with contextlib.suppress(psutil.Error):  # it may end in between
-            if process.memory_info().rss > limits.memory_mb * 2**20:
+            family = [process, *process.children(recursive=True)]
+            if sum(one.memory_info().rss for one in family) > limits.memory_mb * 2**20:
                 raise Stopped(f"used more than {limits.memory_mb} MB of memory")
-        time.sleep(0.05)
 
 
-def judge(task: Task, handed: Any, seed: int) -> tuple[str, str]:
-    """State and feedback for what a sandbox returned, none of it trusted: the notebook's own check on replayed answers."""
-    if not isinstance(handed, dict) or not isinstance(handed.get("answers"), list):
-        raise Stopped("its answers cannot be read (wrong structure)")
-    answers, error = iter(handed["answers"]), handed.get("error")
+def _talk(
+    process: psutil.Popen, task: Task, answer: Answer, seed: int, limits: Limits, started: Any, outcome: list
+) -> None:
+    """Append state and feedback to `outcome`, or the reason why there are none."""
+    request = {"cells": answer.cells, "function": task.function, "memory_mb": limits.memory_mb}
+    try:
+        wire.send(process.stdin, request)
+        wire.receive(process.stdout)
+        started.set()
+        outcome.append(judge(task, process.stdin, process.stdout, seed))
+    except (EOFError, OSError):  # the process has ended; its exit code says how
+        return
+    except wire.Unreadable as error:
+        outcome.append(Stopped(f"its answers cannot be read ({error})"))
+    except Exception as error:  # noqa: BLE001  raised again where it is awaited
+        outcome.append(error)
 
-    def replay(*_: Any) -> Any:
-        for answer in answers:
-            return decode(answer)
-        raise _Early
+
+def judge(task: Task, requests: Any, answers: Any, seed: int) -> tuple[str, str]:
+    """State and feedback: the notebook's check, with inputs sent and answers received one by one. None of what comes is trusted."""
+
+    def receive() -> dict[str, Any]:
+        reply = wire.receive(answers)
+        if "error" in reply:
+            raise _Raised(reply["error"] if isinstance(reply["error"], dict) else {})
+        return reply
+
+    def submitted(*given: Any) -> Any:
+        wire.send(requests, {"arguments": [wire.encode(one) for one in given]})
+        reply = receive()
+        changed = reply.get("changed")
+        for position in changed if isinstance(changed, list) else []:
+            if position in range(len(given)) and hasattr(given[position], "resize"):
+                given[position].resize(0, refcheck=False)  # so that the check sees it
+        return wire.decode(reply.get("answer"))
 
     try:
-        passed = exercises.check(task.id, replay, seed=seed)
-    except (exercises.WrongAnswer, Unreadable) as wrong:
+        receive()
+        passed = exercises.check(task.id, submitted, seed=seed)
+    except exercises.WrongAnswer as wrong:
         return "wrong", str(wrong)
-    except _Early as early:
-        return _explain(error if isinstance(error, dict) else {}, task.function, early.__notes__[0])
+    except _Raised as raised:
+        return _explain(raised.args[0], task.function, getattr(raised, "__notes__", [""])[0])
     return "right", f"All {passed.checks} inputs right."
 
 
-def decode(code: Any) -> Any:
-    """What `sandbox.encode` was given, lists as tuples and tensors as arrays. Raises: Unreadable."""
-    try:
-        if isinstance(code, list):
-            return tuple(map(decode, code))
-        if not isinstance(code, dict):
-            return code
-        if "shape" in code:
-            return np.array(code["numbers"], dtype=float).reshape(code["shape"])
-        if "items" in code:
-            return {key: decode(value) for key, value in code["items"].items()}
-        return type(code["type"], (), {})()  # no answer: an object whose type has that name
-    except MALFORMED as error:
-        raise Unreadable(f"an answer cannot be read: {error}") from error
-
-
 def _explain(error: dict[str, Any], function: str, note: str) -> tuple[str, str]:
-    """State and feedback when the answers end early, by the submission's own account; `note` names the input."""
-    kind, text, line = (error.get(key) for key in ("kind", "text", "line"))
-    if kind is None:
-        return "wrong", "Not all answers were handed in."
+    """State and feedback for an error, by the submission's own account; `note` names the input."""
+    said = (error.get(key) for key in ("kind", "text", "where"))
+    kind, text, where = (value if isinstance(value, str) else "" for value in said)
     if kind == "NotAttempted":
         return "not attempted", "Not attempted yet."
-    if kind == "ChangedInPlace":
-        return "wrong", f"{text} ({note})"
     if kind == "KeyError" and text == repr(function):
         return "error", f"The cell defines no function `{function}`."
-    where = f" in line {line} of your cell" if line else ""
-    return "error", f"{kind}{where}{f' ({note})' if error.get('called') else ''}: {text}"
+    hint = f" {_SECTION}" if kind == "NameError" else ""
+    return "error", f"{kind}{where and f' in {where}'}{note and f' ({note})'}: {text}.{hint}"

@@ -11,6 +11,7 @@ from mmnb import aliases
 from mmnb.instruments.ablation.losses import mlm_bits, mrc_kl_bits
 from mmnb.instruments.ablation.removal import CONDITIONS, ablate_regions, ablation_mask
 from mmnb.instruments.checks import refuse_train_mode
+from mmnb.instruments.inputs import as_given, mask, numbers, places, whole
 
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
 
@@ -64,6 +65,7 @@ def vision_for_language(
     Source: Frank et al. 2021, `ablate_vis4lang.py`; the condition random is ours.
     """
     refuse_train_mode(predict, "vision_for_language")
+    inputs, phrase, aligned = _checked(inputs, phrase, aligned, "vision_for_language")
     draw = _generator(seed, generator)
     masked = torch.where(phrase, mask_id, inputs.tokens)
     options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
@@ -75,7 +77,7 @@ def vision_for_language(
         return Inputs(masked, inputs.token_mask, feature, inputs.box, seen)
 
     def loss(rows: slice, words: Tensor) -> Tensor:
-        return mlm_bits(words.cpu(), inputs.tokens[rows], phrase[rows])
+        return mlm_bits(words, inputs.tokens[rows], phrase[rows])
 
     return _measure(predict, "words", conditions, changed, loss, batch_size, progress)
 
@@ -115,8 +117,13 @@ def language_for_vision(
     Source: Frank et al. 2021, `ablate_lang4vis.py`; recomputing and the condition random are ours.
     """
     refuse_train_mode(predict, "language_for_vision")
-    draw = _generator(seed, generator)
-    if not aligned.gather(1, target[:, None]).all():
+    inputs, phrase, aligned = _checked(inputs, phrase, aligned, "language_for_vision")
+    target, label = places(target, "language_for_vision: target"), numbers(label, "language_for_vision: label")
+    draw, n, regions = _generator(seed, generator), *aligned.shape
+    if len(target) != n or len(label) != n:
+        got = f"{target.dtype} target {tuple(target.shape)} and label {tuple(label.shape)}"
+        raise ValueError(f"language_for_vision: got {got} for {n} captions; expected (n,) int64 and (n, C)")
+    if target.min() < 0 or target.max() >= regions or not aligned.gather(1, target[:, None]).all():
         raise ValueError("language_for_vision: a target is not among the aligned regions; expected one of them")
     ablate = aligned & _without_global(inputs.region_mask, global_index)
     options = {"replacement": replacement, "mean": mean, "global_index": global_index, "recompute": recompute}
@@ -132,6 +139,25 @@ def language_for_vision(
         return mrc_kl_bits(label[rows], regions[own].cpu())
 
     return _measure(predict, "regions", conditions, changed, loss, batch_size, progress)
+
+
+def _checked(inputs: Inputs, phrase: Tensor, aligned: Tensor, caller: str) -> tuple[Inputs, Tensor, Tensor]:
+    """All on the CPU, masks as bools; ValueError where the parts are not those of the same captions and regions."""
+    given = Inputs(
+        *(as_given(part, f"{caller}: {name}").cpu() for name, part in zip(Inputs._fields, inputs, strict=True))
+    )
+    shapes = [tuple(part.shape) for part in given]
+    if given.tokens.ndim != 2 or given.feature.ndim != 3 or not len(given.tokens) or given.tokens.is_floating_point():
+        got = f"tokens {shapes[0]} {given.tokens.dtype}, feature {shapes[2]}"
+        raise ValueError(f"{caller}: got {got}; expected (n, L) int64 and (n, R, d), n >= 1")
+    (n, words), regions = shapes[0], shapes[2][1]
+    if shapes[2][0] != n or shapes[3] != (n, regions, 4):
+        got = f"feature {shapes[2]}, box {shapes[3]}"
+        raise ValueError(f"{caller}: got {got}; expected ({n}, R, d) and ({n}, R, 4)")
+    masks = ("token_mask", given.token_mask, words), ("region_mask", given.region_mask, regions)
+    masks += ("phrase", phrase, words), ("aligned", aligned, regions)
+    tokens, seen, phrase, aligned = (mask(part, f"{caller}: {name}", (n, size)) for name, part, size in masks)
+    return given._replace(token_mask=tokens, region_mask=seen), phrase, aligned
 
 
 def _generator(seed: int, generator: torch.Generator | None) -> torch.Generator:
@@ -152,7 +178,9 @@ def _measure(
     predict: Predict, over: str, conditions: Sequence[str], changed: Callable, loss: Callable, size: int, progress: Any
 ) -> dict[str, Tensor]:
     """Losses over "words" or "regions" under each condition; logits are kept for one batch only."""
-    result, hidden = {}, None if progress is None else not progress
+    if isinstance(conditions, str) or not conditions:
+        raise ValueError(f"ablation: got conditions {conditions!r}; expected a list, some of {', '.join(CONDITIONS)}")
+    result, hidden, size = {}, None if progress is None else not progress, whole(size, "ablation: batch_size")
     with torch.no_grad(), tqdm(desc="ablation", unit="caption", disable=hidden, leave=False) as bar:
         for condition in conditions:
             inputs, parts = changed(condition), []

@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from mmnb.instruments import inputs
 
 
 def mlm_bits(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
@@ -19,22 +22,39 @@ def mlm_bits(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
         >>> mlm_bits(torch.zeros(1, 3, 8), torch.tensor([[0, 5, 1]]), torch.tensor([[False, True, True]])).tolist()
         [3.0]
     """
-    if logits.ndim != 3 or not target.shape == where.shape == logits.shape[:2]:
-        shapes = ", ".join(str(tuple(part.shape)) for part in (logits, target, where))
-        raise ValueError(f"mlm_bits: got shapes {shapes}; expected (n, L, V), (n, L), (n, L)")
-    _check_masked(where)
-    if logits[where].isnan().any():
-        raise ValueError("mlm_bits: logits are NaN; expected numbers")
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():  # a tensor keeps its gradient
+        logits = inputs.scores(logits, "mlm_bits: logits", "(n, L, V)")
+    if logits.ndim != 3:
+        raise ValueError(f"mlm_bits: logits: got shape {tuple(logits.shape)}; expected (n, L, V)")
+    where = _masked(where, tuple(logits.shape[:2]), "mlm_bits")
+    right = _words(target, where, logits.shape[2], "mlm_bits")
+    asked = logits[where.to(logits.device)].cpu().double()
+    if not asked.amax(-1).isfinite().all():
+        raise ValueError("mlm_bits: logits are NaN or infinite; expected numbers")
     bits = torch.zeros(where.shape, dtype=torch.float64)
-    right = logits[where].double().log_softmax(-1).gather(-1, target[where][:, None]).squeeze(-1)
-    bits[where] = -right / math.log(2)
+    bits[where] = -asked.log_softmax(-1).gather(-1, right[:, None]).squeeze(-1) / math.log(2)
     return bits.sum(1) / where.sum(1)
 
 
-def _check_masked(where: Tensor) -> None:
+def _masked(where: Tensor, shape: tuple[int, ...], caller: str) -> Tensor:
+    where = inputs.mask(where, f"{caller}: where", shape)
     empty = int((~where.any(1)).sum())
     if empty:
-        raise ValueError(f"masked words: {empty} items have none (beyond the length limit?); expected one each")
+        raise ValueError(f"{caller}: {empty} items have no masked words (beyond the length limit?); expected one each")
+    return where
+
+
+def _words(target: Tensor, where: Tensor, n_words: int, caller: str) -> Tensor:
+    """The ids at the masked places; elsewhere they may be anything, such as -100."""
+    found = inputs.array(target, f"{caller}: target")
+    if found.shape != tuple(where.shape) or found.dtype.kind not in "iu":
+        got = f"{found.dtype} of shape {found.shape}"
+        raise ValueError(f"{caller}: target: got {got}; expected whole numbers of shape {tuple(where.shape)}")
+    asked = torch.from_numpy(found[where.numpy()].astype(np.int64))
+    if asked.min() < 0 or asked.max() >= n_words:
+        got = f"ids from {int(asked.min())} to {int(asked.max())}"
+        raise ValueError(f"{caller}: target: got {got} at masked places; expected 0 to {n_words - 1}")
+    return asked
 
 
 def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
@@ -47,14 +67,14 @@ def mrc_kl_bits(target: Tensor, logits: Tensor) -> Tensor:
         >>> mrc_kl_bits(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.zeros(1, 4)).item()
         2.0
     """
-    if target.shape != logits.shape or target.ndim != 2:
-        raise ValueError(f"mrc_kl_bits: got shapes {[*target.shape]} and {[*logits.shape]}; expected one shape (n, C)")
-    if logits.isnan().any() or target.isnan().any():
-        raise ValueError("mrc_kl_bits: got NaN; expected numbers")
-    if (target < 0).any() or ((target.double().sum(1) - 1).abs() > 1e-3).any():
+    p, given = inputs.numbers(target, "mrc_kl_bits: target"), inputs.scores(logits, "mrc_kl_bits: logits")
+    if p.shape != given.shape:
+        raise ValueError(f"mrc_kl_bits: got shapes {[*p.shape]} and {[*given.shape]}; expected one shape (n, C)")
+    if (p < 0).any() or ((p.sum(1) - 1).abs() > 1e-3).any():
         raise ValueError("mrc_kl_bits: targets are negative or do not sum to 1; expected distributions")
-    p, log_q = target.double(), logits.double().log_softmax(-1)
-    return (torch.special.xlogy(p, p) - p * log_q).sum(-1) / math.log(2)
+    log_q = given.double().log_softmax(-1)
+    cross = torch.where(p > 0, p * log_q, 0.0)  # a class that both rule out costs nothing
+    return (torch.special.xlogy(p, p) - cross).sum(-1) / math.log(2)
 
 
 def unigram_entropy(target: Tensor, where: Tensor, n_words: int) -> float:
@@ -69,9 +89,13 @@ def unigram_entropy(target: Tensor, where: Tensor, n_words: int) -> float:
         >>> unigram_entropy(torch.tensor([[0, 1], [2, 3]]), torch.ones(2, 2, dtype=torch.bool), 8)
         2.0
     """
-    _check_masked(where)
+    target = inputs.array(target, "unigram_entropy: target")
+    if target.ndim != 2:
+        raise ValueError(f"unigram_entropy: target: got shape {target.shape}; expected (n, L)")
+    where = _masked(where, target.shape, "unigram_entropy")
+    words = _words(target, where, inputs.whole(n_words, "unigram_entropy: n_words"), "unigram_entropy")
     weight = (where.double() / where.sum(1, keepdim=True))[where]
-    share = torch.zeros(n_words, dtype=torch.float64).index_add_(0, target[where], weight) / len(target)
+    share = torch.zeros(n_words, dtype=torch.float64).index_add_(0, words, weight) / len(where)
     return float(-torch.special.xlogy(share, share).sum() / math.log(2))
 
 
@@ -84,7 +108,7 @@ def marginal_kl(target: Tensor) -> float:
         >>> marginal_kl(torch.eye(4))
         2.0
     """
-    target = torch.as_tensor(target).double()
+    target = inputs.numbers(target, "marginal_kl: target")
     return float(mrc_kl_bits(target, target.mean(0).clamp(min=1e-300).log().expand_as(target)).mean())
 
 
@@ -95,7 +119,7 @@ def relative_change(none: Tensor, ablated: Tensor) -> float:
         >>> relative_change(torch.tensor([2.0, 2.0]), torch.tensor([3.0, 2.0]))
         0.25
     """
-    return normalized_drop(none, ablated, float(torch.as_tensor(none).double().mean()))
+    return _rise(none, ablated, None, "relative_change")
 
 
 def normalized_drop(none: Tensor, ablated: Tensor, ceiling: float) -> float:
@@ -111,8 +135,17 @@ def normalized_drop(none: Tensor, ablated: Tensor, ceiling: float) -> float:
         >>> normalized_drop(torch.tensor([1.0]), torch.tensor([2.0]), 4.0)
         0.25
     """
-    none, ablated = (torch.as_tensor(v).double() for v in (none, ablated))
-    if none.numel() == 0 or ablated.numel() == 0 or not ceiling > 0:
-        given = f"{none.numel()} and {ablated.numel()} losses and a ceiling of {ceiling}"
-        raise ValueError(f"normalized_drop: got {given}; expected losses and a ceiling above 0")
-    return float((ablated.mean() - none.mean()) / ceiling)
+    return _rise(none, ablated, ceiling, "normalized_drop")
+
+
+def _rise(none: Tensor, ablated: Tensor, unit: float | None, caller: str) -> float:
+    none, ablated = (
+        inputs.numbers(losses, f"{caller}: {name}", "(n,)") for name, losses in (("none", none), ("ablated", ablated))
+    )
+    if len(none) != len(ablated):
+        raise ValueError(f"{caller}: got {len(none)} and {len(ablated)} losses; expected those of the same items")
+    found = float(none.mean()) if unit is None else float(unit)
+    if not 0 < found < math.inf:
+        what = "a ceiling of" if unit is not None else "a mean loss without ablation of"
+        raise ValueError(f"{caller}: got {what} {found}; expected it above 0 and finite")
+    return float((ablated.mean() - none.mean()) / found)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmnb.instruments import inputs
+
 CONDITIONS = ("none", "aligned", "random", "all")
 REPLACEMENTS = ("mean", "zero", "drop")
 
@@ -27,16 +29,16 @@ def ablation_mask(condition: str, aligned: Tensor, valid: Tensor, *, seed: int |
     """
     if condition not in CONDITIONS:
         raise ValueError(f"ablation_mask: got condition {condition!r}; expected one of {', '.join(CONDITIONS)}")
-    if aligned.dtype != torch.bool or valid.dtype != torch.bool:
-        raise TypeError(f"ablation_mask: got {aligned.dtype} and {valid.dtype}; expected bool masks")
-    if aligned.shape != valid.shape or aligned.ndim != 2:
-        shapes = f"{tuple(aligned.shape)} and {tuple(valid.shape)}"
-        raise ValueError(f"ablation_mask: got shapes {shapes}; expected one shape (n, R)")
+    valid = inputs.array(valid, "ablation_mask: valid")
+    if valid.ndim != 2:
+        raise ValueError(f"ablation_mask: valid: got shape {valid.shape}; expected (n, R)")
+    aligned = inputs.mask(aligned, "ablation_mask: aligned", valid.shape)
+    valid = inputs.mask(valid, "ablation_mask: valid", valid.shape)
     if condition != "random":
         return {"none": torch.zeros_like(valid), "aligned": aligned & valid, "all": valid.clone()}[condition]
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     free = valid & ~aligned
-    draw = torch.rand(free.shape, generator=generator).to(free.device).masked_fill(~free, 2.0)
+    draw = torch.rand(free.shape, generator=generator).masked_fill(~free, 2.0)
     rank = draw.argsort(1).argsort(1)
     return free & (rank < (aligned & valid).sum(1, keepdim=True))
 
@@ -59,9 +61,9 @@ def phrase_span(
     Source: Frank et al. 2021, released code, which continues when the phrase lies beyond the limit (its loss is then
         NaN).
     """
-    caption, phrase = list(caption), list(phrase)
-    if not phrase:
-        raise ValueError("phrase_span: got an empty phrase; expected at least one wordpiece")
+    caption, phrase = (
+        inputs.places(ids, f"phrase_span: {name}").tolist() for name, ids in (("caption", caption), ("phrase", phrase))
+    )
     places = range(max(start, 0), len(caption) - len(phrase) + 1)
     first = next((k for k in places if caption[k : k + len(phrase)] == phrase), None)
     if first is None:
@@ -79,8 +81,8 @@ def span_mask(spans: Tensor, length: int) -> Tensor:
         >>> span_mask(torch.tensor([[1, 3]]), 4).tolist()
         [[False, True, True, False]]
     """
-    spans = torch.as_tensor(spans)
-    if spans.ndim != 2 or spans.shape[1] != 2 or (spans[:, 0] < 0).any() or (spans[:, 1] > length).any():
+    spans = inputs.places(spans, "span_mask: spans", "(n, 2)")
+    if spans.shape[1] != 2 or (spans[:, 0] < 0).any() or (spans[:, 1] > length).any():
         raise ValueError(f"span_mask: got spans {tuple(spans.shape)} for {length} wordpieces; expected (n, 2) inside")
     if (spans[:, 1] <= spans[:, 0]).any():
         raise ValueError("span_mask: a span is empty; expected start < end")
@@ -149,12 +151,10 @@ def _areas(regions: Tensor, gold: Tensor, pixels: bool) -> tuple[Tensor, Tensor,
 
 
 def _boxes(name: str, boxes: Tensor, pixels: bool) -> Tensor:
-    boxes = torch.as_tensor(boxes).double()
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
+    boxes = inputs.numbers(boxes, f"overlap: {name}", "(n, 4)")
+    if boxes.shape[1] != 4:
         shape = tuple(boxes.shape)
-        raise ValueError(f"overlap: got {name} of shape {shape}; expected (n, 4), n >= 1: left, top, right, bottom")
-    if not boxes.isfinite().all():
-        raise ValueError(f"overlap: {name} hold {int((~boxes.isfinite()).sum())} NaN or infinite numbers")
+        raise ValueError(f"overlap: {name}: got shape {shape}; expected (n, 4): left, top, right, bottom")
     if (boxes[:, 2:] < boxes[:, :2]).any() or (not pixels and (boxes[:, 2:] == boxes[:, :2]).any()):
         raise ValueError(
             f"overlap: {name} without area, or with exchanged corners; expected left < right, top < bottom"
@@ -191,23 +191,29 @@ def ablate_regions(
     """
     if replacement not in REPLACEMENTS:
         raise ValueError(f"ablate_regions: got replacement {replacement!r}; expected one of {', '.join(REPLACEMENTS)}")
-    if feature.ndim != 3 or not feature.shape[:2] == region_mask.shape == ablate.shape:
-        shapes = ", ".join(str(tuple(part.shape)) for part in (feature, region_mask, ablate))
-        raise ValueError(f"ablate_regions: got shapes {shapes}; expected (n, R, d), (n, R), (n, R)")
+    if not isinstance(feature, Tensor) or not feature.is_floating_point():
+        feature = inputs.numbers(feature, "ablate_regions: feature", "(n, R, d)")
+    if feature.ndim != 3:
+        raise ValueError(f"ablate_regions: feature: got shape {tuple(feature.shape)}; expected (n, R, d)")
+    region_mask, ablate = (
+        inputs.mask(part, f"ablate_regions: {name}", tuple(feature.shape[:2])).to(feature.device)
+        for name, part in (("region_mask", region_mask), ("ablate", ablate))
+    )
     if not region_mask.any(1).all():
         raise ValueError("ablate_regions: an item has no region at all; expected at least one")
     if not feature[region_mask].isfinite().all():
         raise ValueError("ablate_regions: features of regions are NaN or infinite; expected finite numbers")
-    if replacement == "mean" and (mean is None or mean.shape != feature.shape[2:]):
-        given = None if mean is None else tuple(mean.shape)
-        raise ValueError(f"ablate_regions: got mean {given}; expected ({feature.shape[2]},)")
+    if replacement == "mean":
+        mean = inputs.numbers(mean, "ablate_regions: mean", "(n,)").to(feature.dtype).to(feature.device)
+        if mean.shape != feature.shape[2:]:
+            raise ValueError(f"ablate_regions: mean: got {len(mean)} numbers; expected {feature.shape[2]}")
     ablate = ablate & region_mask
     if global_index is not None and ablate[:, global_index].any():
         raise ValueError("ablate_regions: the global region is to be removed; expected it to be exempt")
     if replacement == "drop":
         changed, seen = feature.clone(), region_mask & ~ablate
     else:
-        value = torch.zeros_like(feature[0, 0]) if replacement == "zero" else mean.to(feature)
+        value = torch.zeros_like(feature[0, 0]) if replacement == "zero" else mean
         changed, seen = torch.where(ablate[..., None], value, feature), region_mask.clone()
     if global_index is not None and recompute and ablate.any():
         others = seen.clone()

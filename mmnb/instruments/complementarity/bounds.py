@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from mmnb.instruments.information.exact import checked
+from mmnb.instruments.inputs import real, whole
 
 
 def bayes_error(table: np.ndarray, observed: str = "ab") -> float:
@@ -24,7 +25,7 @@ def bayes_error(table: np.ndarray, observed: str = "ab") -> float:
     Source: Section 3.1 of the complementarity paper.
     """
     p = checked(table, "bayes_error", axes=3)
-    if observed not in ("ab", "a", "b", ""):
+    if not isinstance(observed, str) or observed not in ("ab", "a", "b", ""):
         raise ValueError(f"bayes_error: got observed={observed!r}; expected 'ab', 'a', 'b' or ''")
     hidden = tuple(axis for axis, name in enumerate("ab") if name not in observed)
     return float(1 - p.sum(axis=hidden).max(axis=-1).sum()) + 0.0
@@ -55,8 +56,7 @@ def feder_merhav(nats: float) -> float:
 
     Source: Feder & Merhav 1994; theorem 3.1 of the complementarity paper.
     """
-    if not (math.isfinite(nats) and nats >= 0):
-        raise ValueError(f"feder_merhav: got {nats} nats; expected a finite entropy from 0")
+    real(nats, "feder_merhav: nats", 0)
     return 1 - math.exp(-nats)
 
 
@@ -96,11 +96,11 @@ def squared_error_gap(gain: float, width: float) -> float:
 
     Source: Pinsker, |E[y|a,b] - E[y|a]| <= width * (total variation); total variation^2 <= gain / 2. Corrects eq. 4.
     """
-    if not (math.isfinite(gain) and gain >= 0 and width > 0):
-        raise ValueError(f"squared_error_gap: got gain={gain}, width={width}; expected gain >= 0 nats and width > 0")
+    real(gain, "squared_error_gap: gain", 0)
+    if real(width, "squared_error_gap: width", 0) == 0:
+        raise ValueError("squared_error_gap: width: got 0; expected more than 0")
     return width**2 * gain / 2
 
 
 def _check(nats: float, classes: int, caller: str) -> None:
-    if classes < 2 or not (math.isfinite(nats) and 0 <= nats <= math.log(classes) + 1e-9):
-        raise ValueError(f"{caller}: got {nats} nats, {classes} classes; expected 0 <= H <= log(classes), classes >= 2")
+    real(nats, f"{caller}: nats of {classes} classes", 0, math.log(whole(classes, f"{caller}: classes", 2)) + 1e-9)

@@ -1,5 +1,6 @@
 """The complementarity metric: how much of the information about a label only one modality has, or only both together."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from mmnb import aliases
-from mmnb.instruments.batches import length
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.information.classifiers import held_out_losses
 from mmnb.instruments.information.exact import checked, entropy, mutual_information
 from mmnb.instruments.information.methods import mi
-from mmnb.instruments.information.variables import labels
+from mmnb.instruments.inputs import array, labels, numbers
 from mmnb.instruments.result import Result
 
 MIN_INFORMATION = 0.02  # nats: below, the metric would be a ratio of noise
@@ -108,7 +108,8 @@ def from_losses(
         min_information: Smallest information for a ratio, nats.
         seed: Of the bootstrap (1000 resamples of rows, percentiles). It covers the test sample, not the training, and
             gives no interval of the metric if a resample has no information.
-    Raises: TypeError on real-valued labels; ValueError on constant ones, lengths that differ, NaN or infinite losses.
+    Raises: TypeError on real-valued labels; ValueError on constant ones, lengths that differ, losses that are NaN, infinite
+        or below 0 (log p?). Warns where a mean loss is far above H(y): bits, or overconfident classifiers.
     Example:
         >>> y, one, both = np.array([0, 1] * 50), np.full(100, 0.693), np.zeros(100)  # XOR
         >>> round(from_losses(one, one, both, y).metric, 2)
@@ -116,14 +117,34 @@ def from_losses(
 
     Source: Ours, in place of the paper's MINE: every term lies between 0 and H(y), up to noise.
     """
-    if np.asarray(loss_a).dtype.kind in "biu" and np.asarray(y).dtype.kind == "f":
+    name = "complementarity.from_losses"
+    if array(loss_a, name).dtype.kind in "biu" and array(y, name).dtype.kind == "f":
         aliases.warn("complementarity.from_losses(y, loss_a, …)", "from_losses(loss_a, loss_b, loss_ab, y)")
         loss_a, loss_b, loss_ab, y = loss_b, loss_ab, y, loss_a
-    code = labels(y, "complementarity.from_losses", fewest=1)
-    losses = [np.asarray(loss, dtype=np.float64) for loss in (loss_a, loss_b, loss_ab)]
-    if any(loss.shape != code.shape or not np.isfinite(loss).all() for loss in losses):
-        shapes = [loss.shape for loss in losses]
-        raise ValueError(f"complementarity.from_losses: got shapes {shapes}; expected finite ones of {code.shape}")
+    code, classes = labels(y, f"{name}: y")
+    if len(classes) < 2:
+        raise ValueError(f"{name}: y: all {len(code)} labels are {classes[0]}; expected two classes or more")
+    losses = [numbers(loss, f"{name}: losses", "(n,)").numpy() for loss in (loss_a, loss_b, loss_ab)]
+    if any(len(loss) != len(code) for loss in losses):
+        raise ValueError(
+            f"{name}: got {[len(loss) for loss in losses]} losses for {len(code)} labels; expected one each"
+        )
+    if (least := min(loss.min() for loss in losses)) < -1e-6:
+        raise ValueError(
+            f"{name}: got a loss of {least:.3g}; expected -log p of the true label, which is never below 0"
+        )
+    h, most = entropy(np.bincount(code) / len(code)), max(loss.mean() for loss in losses)
+    if most > 1.2 * h:
+        wanted = "expected nats (not bits) of calibrated classifiers"
+        warnings.warn(
+            f"{name}: got a mean loss of {most:.3g} where knowing nothing costs {h:.3g}; {wanted}", stacklevel=2
+        )
+    return _from_losses(code, losses, denominator, min_information, seed)
+
+
+def _from_losses(
+    code: np.ndarray, losses: list[np.ndarray], denominator: str, min_information: float, seed: int
+) -> Complementarity:
     if denominator not in ("information", "labels"):
         raise ValueError(f"from_losses: got denominator {denominator!r}; expected 'information' or 'labels'")
     stacked = np.stack(losses, axis=1)
@@ -134,7 +155,7 @@ def from_losses(
     columns = dict(zip(("gain_a", "gain_b", "information"), draws.T, strict=True))
     if terms[2] > min_information and draws[:, 2].min() > 0:
         columns["metric"] = (draws[:, 0] + draws[:, 1]) / draws[:, 2]
-    values = dict(zip(columns, (*terms, (terms[0] + terms[1]) / terms[2]), strict=False))
+    values = dict(zip(columns, (*terms, (terms[0] + terms[1]) / (terms[2] or np.nan)), strict=False))
     ends = {name: np.quantile(column, [0.025, 0.975]) for name, column in columns.items()}
     intervals = {k: (min(float(low), values[k]), max(float(high), values[k])) for k, (low, high) in ends.items()}
     return Complementarity(*terms, denominator, "classifiers", min_information, len(code), intervals)
@@ -169,18 +190,17 @@ def from_classifiers(
         denominator, min_information: As for `from_losses`.
     Source: Ours; Liang et al. 2023 use differences of classifiers' losses in the same way.
     """
-    if not length(a) == length(b) == len(y):
-        raise ValueError(f"from_classifiers: got {length(a)}, {length(b)}, {len(y)} rows; expected one length")
     options = dict(folds=folds, seed=seed, progress=progress)
-    inputs = [(a,), (b,), (a, b)]
+    a, b = (x if isinstance(x, tuple) else (x,) for x in (a, b))
+    inputs = [a, b, (*a, *b)]
+    code = labels(y, "complementarity.from_classifiers: y")[0]
     losses = [held_out_losses(x, y, classifier, **options) for x in inputs]
     if subtract_shuffled:
-        code = labels(y, "complementarity.from_classifiers")
         shuffled = np.random.default_rng(seed).permutation(code)
         h = entropy(np.bincount(code) / len(code))
         seeming = [h - held_out_losses(x, shuffled, classifier, **options).mean() for x in inputs]
         losses = [loss + gain for loss, gain in zip(losses, seeming, strict=True)]
-    return from_losses(*losses, y, denominator=denominator, min_information=min_information, seed=seed)
+    return _from_losses(code, losses, denominator, min_information, seed)
 
 
 def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int = 0, **options: Any) -> Complementarity:
@@ -196,7 +216,7 @@ def from_three_terms(a: Any, b: Any, y: Any, *, method: str = "mine", seed: int 
         method, seed, options: As for `information.mi`.
     Source: Section 4.2 and figure 2 of the complementarity paper.
     """
-    code = labels(y, "complementarity.from_three_terms")
+    code = labels(y, "complementarity.from_three_terms: y", fewest=2)[0]
     ab = mi(a, b, method=method, seed=seed, **options).value
     gain_a = mi(a, (b, code), method=method, seed=seed + 1, **options).value - ab
     gain_b = mi(b, (a, code), method=method, seed=seed + 2, **options).value - ab

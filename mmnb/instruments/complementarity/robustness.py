@@ -11,8 +11,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from mmnb import aliases
-from mmnb.instruments.checks import refuse_train_mode
+from mmnb.instruments.batches import length, take
+from mmnb.instruments.checks import check_eval_mode
 from mmnb.instruments.estimate import Estimate, proportion
+from mmnb.instruments.information.variables import indices, modality
+from mmnb.instruments.inputs import array, labels, mask, numbers, real
 from mmnb.instruments.result import Result
 
 Scores = Callable[[Tensor, Tensor], Tensor]
@@ -68,15 +71,18 @@ def robustness(
     Formula: missing, x -> mean over training rows; noisy, x -> x + N(0, variance) in every dimension; adversarial (FGSM),
     x -> x + epsilon * sign(gradient of the cross-entropy in x), clipped to the range if there is one.
     Args:
-        f: Differentiable, (a, b) -> (n, classes) logits.
-        a, b, y: (n, …) float, the two modalities, and (n,) int64 labels.
+        f: Differentiable, (a, b) -> (n, classes) logits, or (n,) or (n, 1) logits of class 1 against 0.
+        a, b, y: (n, …) real numbers, the two modalities, which stay on their device, and (n,) labels from 0. What is no
+            tensor becomes float32. Token ids are no numbers: give their embeddings.
         mean_a, mean_b: Means over training rows, of the shape of one row.
         variance: Of the noise, in squared units of the input.
         epsilon: Step of the attack, in units of the input.
         range_a, range_b: Smallest and largest value allowed; None: any.
         seed, generator: Of the noise; the generator is deprecated.
-        progress: Show a bar over the seven evaluations; None: on a terminal only.
-    Raises: ValueError on different lengths, a mean of another shape, NaN, negative variance or epsilon, train mode.
+        progress: Show a bar over the six corruptions; None: on a terminal only.
+    Raises: TypeError on whole numbers, dicts, or scores that are no tensor; ValueError on different lengths, a mean of
+        another shape, NaN in inputs or scores, negative variance or epsilon, an empty range, labels that the scores lack,
+        scores without a gradient, a single column of probabilities, train mode.
     Example:
         >>> a, y, mean = torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), torch.zeros(1)
         >>> found = robustness(lambda a, b: torch.cat([-a, a], 1), a, a.clone(), y, mean_a=mean, mean_b=mean)
@@ -85,26 +91,33 @@ def robustness(
 
     Source: Section 5 of the complementarity paper; N(0, 0.5) is read as a variance, as in its proposition 1.
     """
-    if not len(a) == len(b) == len(y) or mean_a.shape != a.shape[1:] or mean_b.shape != b.shape[1:] or not len(y):
-        shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, y, mean_a, mean_b))
-        raise ValueError(f"robustness: got {shapes}; expected one length n >= 1, means of the shape of one row")
-    if not (a.isfinite().all() and b.isfinite().all()) or variance < 0 or epsilon < 0:
-        raise ValueError(f"robustness: got variance={variance}, epsilon={epsilon}; expected both from 0, finite inputs")
-    refuse_train_mode(f, "robustness")
+    a, b = _floats(a, "a"), _floats(b, "b")
+    mean_a, mean_b = _mean(mean_a, a, "mean_a"), _mean(mean_b, b, "mean_b")
+    y = torch.from_numpy(indices(y, "robustness: y", len(a)))
+    if len(a) != len(b):
+        raise ValueError(f"robustness: got {len(a)} rows of a, {len(b)} of b; expected one length")
+    real(variance, "robustness: variance", 0)
+    real(epsilon, "robustness: epsilon", 0)
+    if not callable(f):
+        raise TypeError(f"robustness: f: got {type(f).__name__}; expected a function (a, b) -> (n, classes)")
+    for limits in (range_a, range_b):
+        if limits is not None and not limits[0] <= limits[1]:
+            raise ValueError(f"robustness: got a range of {limits}; expected (smallest, largest)")
+    check_eval_mode(f, "robustness")
     if generator is not None:
         aliases.warn("robustness(generator=…)", "robustness(seed=…)")
     draw = torch.Generator().manual_seed(seed) if generator is None else generator
+    clean = _accuracy(f, a, b, y, given=True)
     step_a, step_b = _fgsm(f, a, b, y)
 
     def noisy(x: Tensor, limits: tuple[float, float] | None) -> Tensor:
-        return _clipped(x + variance**0.5 * torch.randn(x.shape, generator=draw), limits)
+        return _clipped(x + variance**0.5 * torch.randn(x.shape, generator=draw, device=draw.device).to(x), limits)
 
-    pairs = [(a, b), (mean_a.expand_as(a), b), (a, mean_b.expand_as(b)), (noisy(a, range_a), b), (a, noisy(b, range_b))]
+    pairs = [(mean_a.expand_as(a), b), (a, mean_b.expand_as(b)), (noisy(a, range_a), b), (a, noisy(b, range_b))]
     pairs += [(_clipped(a + epsilon * step_a, range_a), b), (a, _clipped(b + epsilon * step_b, range_b))]
     hidden = None if progress is None else not progress
-    with torch.no_grad():
-        bar = tqdm(pairs, desc="robustness", unit="pass", disable=hidden, leave=False)
-        clean, *found = [(f(*pair).argmax(1) == y).double().mean().item() for pair in bar]
+    bar = tqdm(pairs, desc="robustness", unit="pass", disable=hidden, leave=False)
+    found = [_accuracy(f, *pair, y) for pair in bar]
     corrupted = dict(zip(KINDS, zip(found[::2], found[1::2], strict=True), strict=True))
     return Robustness(clean, corrupted, len(y))
 
@@ -114,9 +127,9 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
 
     Args:
         fit: fit(x, y) -> predict, predict(x) -> (m, classes) probabilities, such as `information.mlp()`.
-        a, b, y: (n, …) arrays or tensors, and (n,) labels from 0.
+        a, b, y: (n, …) arrays, tensors or lists, and (n,) labels.
         test: (n,) bool, the rows to predict; the models are trained on the others.
-    Raises: ValueError on different lengths, or when either part has no rows; TypeError when `test` is not bool.
+    Raises: ValueError on different lengths, when either part has no rows, or on predictions that are NaN.
     Example:
         >>> from mmnb.instruments.information import mlp
         >>> a, test = np.repeat([[-1.0], [1.0]], 40, axis=0), np.arange(80) % 2 == 0
@@ -126,24 +139,74 @@ def retrained(fit: Any, a: Any, b: Any, y: Any, *, test: np.ndarray) -> tuple[fl
 
     Source: Ours; the complementarity paper's "missing" fills in a mean and so mixes both losses.
     """
-    test, y = np.asarray(test), np.asarray(y)
-    if test.dtype != bool:
-        raise TypeError(f"retrained: got test of {test.dtype}; expected bool, one for each row")
-    if not len(a) == len(b) == len(y) == len(test) or test.all() or not test.any():
-        got = f"{len(a)}, {len(b)}, {len(y)} rows, {int(test.sum())} of {len(test)} to test"
-        raise ValueError(f"retrained: got {got}; expected one length and rows on both sides")
-    parts = [[x[np.flatnonzero(rows)] for rows in (~test, test)] for x in (b, a)]
-    without_a, without_b = (float((fit(old, y[~test])(new).argmax(1) == y[test]).mean()) for old, new in parts)
-    return without_a, without_b
+    a, b = modality(a, "retrained: a"), modality(b, "retrained: b")
+    y = labels(y, "retrained: y", length((a, b), "retrained: (a, b)"))[0]
+    test = mask(test, "retrained: test", y.shape)
+    if not callable(fit) or y.max() == 0:
+        raise ValueError(f"retrained: got {type(fit).__name__}, {y.max() + 1} classes; expected fit(x, y), two or more")
+    if test.all() or not test.any():
+        raise ValueError(f"retrained: got {int(test.sum())} of {len(test)} rows to test; expected rows on both sides")
+
+    def accuracy(x: Any) -> float:
+        old, new = (rows.nonzero()[:, 0] for rows in (~test, test))
+        p = fit(take(x, old), y[old.numpy()])(take(x, new))
+        p = numbers(p, "retrained: what the model gave", "(n, classes)").numpy()
+        return float((p.argmax(1) == y[new.numpy()]).mean())
+
+    return accuracy(b), accuracy(a)
 
 
 def _fgsm(f: Scores, a: Tensor, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Signs of the loss's gradients; 0 where a modality is not used at all."""
     a, b = (x.detach().clone().requires_grad_(True) for x in (a, b))
     with torch.enable_grad():
-        loss = functional.cross_entropy(f(a, b), y, reduction="sum")
+        scores = _logits(f, a, b, y)
+        if not scores.requires_grad:
+            raise ValueError(
+                "robustness: f gave scores without a gradient; expected a differentiable f, without no_grad"
+            )
+        loss = functional.cross_entropy(scores, y.to(scores.device), reduction="sum")
     gradients = torch.autograd.grad(loss, (a, b), allow_unused=True)
     return tuple(g.sign() if g is not None else torch.zeros_like(x) for g, x in zip(gradients, (a, b), strict=True))
+
+
+@torch.no_grad()
+def _accuracy(f: Scores, a: Tensor, b: Tensor, y: Tensor, given: bool = False) -> float:
+    return (_logits(f, a, b, y, given).argmax(1).cpu() == y).double().mean().item()
+
+
+def _logits(f: Scores, a: Tensor, b: Tensor, y: Tensor, given: bool = False) -> Tensor:
+    """Scores (n, classes) of f, a single one against a 0 for class 0; of the pairs as they are `given`, no probabilities."""
+    scores = f(a, b)
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"robustness: f gave {type(scores).__name__}; expected a tensor (n, classes) of logits")
+    if scores.shape in ((len(y),), (len(y), 1)):
+        if given and 0 <= scores.min() < scores.max() <= 1:
+            raise ValueError(
+                "robustness: f gave one score from 0 to 1, which looks like a probability; expected a logit"
+            )
+        scores = torch.stack([torch.zeros_like(scores).flatten(), scores.flatten()], 1)
+    if scores.ndim != 2 or len(scores) != len(y) or scores.shape[1] <= y.max() or not scores.isfinite().all():
+        got = f"{tuple(scores.shape)} for {len(y)} labels up to {int(y.max())}, {int((~scores.isfinite()).sum())} not finite"
+        raise ValueError(f"robustness: f gave scores {got}; expected finite ones (n, classes)")
+    return scores
+
+
+def _floats(x: Any, name: str) -> Tensor:
+    """Real numbers as a tensor: one that is given stays as it is, on its device."""
+    found = numbers(x, f"robustness: {name}", "(n, ...)")
+    if array(x, name).dtype.kind != "f":
+        raise TypeError(f"robustness: {name}: got whole numbers; expected real ones, which noise may be added to")
+    return x.detach() if isinstance(x, Tensor) else found.float()
+
+
+def _mean(mean: Any, x: Tensor, name: str) -> Tensor:
+    found = numbers(array(mean, f"robustness: {name}")[None], f"robustness: {name}", "(n, ...)")[0]
+    if found.shape != x.shape[1:]:
+        raise ValueError(
+            f"robustness: {name}: got shape {tuple(found.shape)}; expected the shape of one row, {tuple(x.shape[1:])}"
+        )
+    return found.to(dtype=x.dtype).to(x.device)
 
 
 def _clipped(x: Tensor, limits: tuple[float, float] | None) -> Tensor:

@@ -21,12 +21,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from mmnb.instruments.batches import length, take
-from mmnb.instruments.checks import check_eval_mode, warn_about_probabilities
+from mmnb.instruments.batches import call, length, take
+from mmnb.instruments.checks import check_deterministic, check_eval_mode, warn_about_scores
 from mmnb.instruments.emap.result import shares_of
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.grid.cells import Cells, as_scores, check_finite
-from mmnb.instruments.grid.strategy import check_stable
+from mmnb.instruments.grid.strategy import allowed_change_of, check_stable
+from mmnb.instruments.inputs import whole
 from mmnb.instruments.result import Result
 
 
@@ -103,12 +104,13 @@ def emap_of_many(
         >>> [names for names, share in result.shares.items() if share > 0]
         [('a',), ('b',), ('c',), ('a', 'c')]
     """
+    if not isinstance(modalities, Mapping):
+        raise TypeError(f"emap_of_many: got {type(modalities).__name__}; expected a dict: name -> N examples")
     sizes = {name: length(part, f"emap_of_many: {name}") for name, part in modalities.items()}
     n, m = next(iter(sizes.values()), 0), len(sizes)
     if m < 2 or len(set(sizes.values())) != 1:
         raise ValueError(f"emap_of_many: got {sizes}; expected at least 2 modalities of equal length")
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"emap_of_many: got batch_size={batch_size!r}; expected a whole number >= 1")
+    batch_size = whole(batch_size, "emap_of_many: batch_size")
     if n**m > max_cells:
         raise ValueError(
             f"emap_of_many: {n}^{m} = {n**m:.3g} cells; expected at most max_cells={max_cells:.3g}: take fewer examples"
@@ -117,23 +119,31 @@ def emap_of_many(
     cells = _TupleCells(f, tuple(modalities.values()), n, batch_size)
     true, others = torch.arange(n), n ** (m - 1)
     columns = true * sum(n**k for k in range(m - 1))  # the true tuples among all of the other modalities
+    step = sum(n**k for k in range(m))  # and among all tuples
 
     def score(rows: Tensor, columns: Tensor) -> Tensor:
         scores = cells.pairs(rows, columns)
         check_finite(scores, rows, columns % n)
-        return scores.double().cpu()
+        return scores
 
     with torch.no_grad():
-        original = score(true, columns)
+        scores = score(true, columns)
+        original = scores.double().cpu()
+        allowed = allowed_change_of(cells, cells, scores) if check else float("inf")
         if check:
-            check_stable(cells, original, columns)
-        warn_about_probabilities(original, "emap_of_many")
+            check_stable(cells, original, allowed, columns)
+        warn_about_scores(original, "emap_of_many")
         pivot = original.mean(0)
         tables, squares = [pivot.new_zeros(others, len(pivot)) for _ in range(m)], torch.zeros_like(pivot)
         hidden = None if progress is None else not progress
         with tqdm(total=n**m, unit="tuple", unit_scale=True, desc="emap", disable=hidden, leave=False) as bar:
             for place in (torch.arange(i, min(i + batch_size, n**m)) for i in range(0, n**m, batch_size)):
-                values = score(place // others, place % others) - pivot
+                values = score(place // others, place % others).double().cpu()
+                met = place % step == 0  # the true tuples, met a second time, in other company
+                if met.any():
+                    again = original[place[met] // step]
+                    check_deterministic(again, values[met], allowed, "in two different batches", "grid", "tuple")
+                values = values - pivot
                 squares += values.square().sum(0)
                 for k, table in enumerate(tables):  # summed over modality k: its digit of the place drops out
                     low = n ** (m - 1 - k)
@@ -151,7 +161,7 @@ class _TupleCells(Cells):
 
     def _pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
         index = rows, *torch.unravel_index(columns, (self.n,) * (len(self.data) - 1))
-        return as_scores(self.f(*map(take, self.data, index)), len(rows))
+        return as_scores(call(self.f, *map(take, self.data, index)), len(rows))
 
 
 def _split(

@@ -10,6 +10,7 @@ from mmnb.aliases import renamed_keywords
 from mmnb.instruments.batches import length
 from mmnb.instruments.emap.result import Emap, ShiftMoments, from_shifts, from_sums
 from mmnb.instruments.grid import Sums, sweep
+from mmnb.instruments.inputs import numbers, whole
 
 
 @renamed_keywords(method="strategy", tail="last", pairs="shifts", checkpoint_every="save_every")
@@ -37,12 +38,15 @@ def emap(
     Args:
         f: `f(batch_a, batch_b)` gives one row of raw scores per pair: (B, C) or (B,), real numbers. Logits, not probabilities: the
             softmax of an additive model is not additive. A torch module must be in eval mode; no gradient is kept.
-        a: N examples: tensor, array, list, or a dict or tuple of those. `f` gets batches of the same kind.
+        a: N examples: tensor, array, DataFrame, sparse matrix, list, or a dict or tuple of those. `f` gets batches of the same kind; a
+            torch module gets arrays as tensors.
         b: N examples, b[i] belonging to a[i].
         batch_size: Pairs per call; None for about 4 MiB of inputs, which stay in the cache.
-        check: Score a first batch twice and a first pair alone (2 extra calls), and refuse a model whose answer depends on that.
+        check: Score a first batch twice, three small batches alone (4 extra calls) and every true pair in two batches, and refuse a
+            model whose answer depends on that.
         strategy: "auto" takes the cheapest that f offers and compares it with f itself on some pairs: a `TwoTower`, an open_clip model
-            or a dual encoder from transformers encodes each example once; a head with linear layers at its ends is "split", one with
+            or a dual encoder from transformers encodes each example once (a class of your own with such encoders only where it cannot be
+            called as f(a, b)); a head with linear layers at its ends is "split", one with
             a method `cross` crosses features; "pairs" calls f N^2 times. The results are the same to within rounding.
         last: The last linear layer, where f gives the features (B, H) that go into it: it is then applied to means, not to N^2 rows.
         shares: False leaves the squares out, and with them `Emap.shares`: with a last layer they are most of the work that is left.
@@ -65,7 +69,7 @@ def emap(
         RuntimeError: If another process failed (its message is given; ValueError and TypeError keep their type).
 
     Warns:
-        UserWarning: When the scores look like probabilities, or when memory ran out and batches were halved.
+        UserWarning: When the scores look like probabilities or hold masks, or when memory ran out and batches were halved.
 
     Example:
         The worked example of the original README; mu = 0.6.
@@ -78,6 +82,7 @@ def emap(
     Source:
         Hessel & Lee 2020, section 3 and released code; the shares are two-way ANOVA sums of squares, which the paper does not use.
     """
+    shifts = None if shifts is None else whole(shifts, "emap: shifts", 2)
     sampled = shifts is not None and shifts < length(a, "emap: a") - 1
     sums = ShiftMoments() if sampled else Sums(squares=shares)
     how = dict(batch_size=batch_size, check=check, strategy=strategy, last=last, shifts=shifts, seed=seed)
@@ -100,7 +105,7 @@ def project(grid: torch.Tensor | np.ndarray) -> torch.Tensor:
         tensor([[0., 1.],
                 [1., 2.]], dtype=torch.float64)
     """
-    grid = torch.as_tensor(grid, dtype=torch.float64)
-    if grid.ndim not in (2, 3) or grid.numel() == 0 or not grid.isfinite().all():
-        raise ValueError(f"project: got a grid of shape {tuple(grid.shape)}; expected finite (N, M) or (N, M, C)")
+    grid = numbers(grid, "project: grid", "(N, M, ...)")
+    if grid.ndim > 3:
+        raise ValueError(f"project: got a grid of shape {tuple(grid.shape)}; expected (N, M) or (N, M, C)")
     return grid.mean(1, keepdim=True) + grid.mean(0, keepdim=True) - grid.mean((0, 1), keepdim=True)

@@ -1,5 +1,6 @@
 """What `emap` returns, and how sums over the grid, or over a sample of it, become it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,10 @@ class Emap(Result):
     n_evaluations: int | None = None
     standard_error: Tensor | None = field(default=None, repr=False)
     passes = renamed_field("passes", "n_evaluations")
+
+    def __post_init__(self) -> None:
+        if not self.projected.isfinite().all():
+            raise ValueError("emap: sums of the scores overflow; expected scores below 1e150: divide them by a number")
 
     @property
     def residual(self) -> Tensor:
@@ -77,14 +82,19 @@ class Emap(Result):
         """Metric of the model minus metric of its projection, with the interval over examples; options as of `score`."""
         return self.score(metric, y, **options).gap
 
-    def score(
-        self, metric: str | Callable, y: Any, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
-    ) -> Scores:
-        """Score model, projection, both marginals and the constant on the true pairs; see `mmnb.instruments.scoring`."""
+    def score(self, metric: str | Callable, y: Any, **options: Any) -> Scores:
+        """Score model, projection, both marginals and the constant on the true pairs.
+
+        Args:
+            metric: "accuracy", "f1", "roc_auc", "average_precision", "r2" or another name or function of scikit-learn; or a function
+                (scores, y) -> float on arrays. See `mmnb.instruments.scoring.score_predictors`.
+            y: Labels of any kind, or targets.
+            **options: threshold, resamples, level and seed of `score_predictors`.
+        """
         names = ("original", "projected", "marginal_a", "marginal_b")
         predictors = {name: getattr(self, name) for name in names}
         predictors["constant"] = self.grand_mean.expand_as(self.original)
-        return score_predictors(predictors, metric, y, resamples=resamples, level=level, seed=seed)
+        return score_predictors(predictors, metric, y, **options)
 
     def per_example(self):
         """A pandas DataFrame with one row per example and output, for sorting and plotting."""
@@ -99,6 +109,10 @@ class Emap(Result):
 def shares_of(sums_of_squares: dict[Any, Tensor]) -> dict[Any, float]:
     """Each part over the sum of all, outputs pooled. Raises ValueError where there is no variance to share out."""
     total = sum(part.sum().item() for part in sums_of_squares.values())
+    if not math.isfinite(total):
+        raise ValueError(
+            f"emap: the squares of the scores overflow ({total}); expected scores below 1e150: divide them by a number"
+        )
     if total == 0:
         raise ValueError("emap: the output is the same in every cell of the grid; expected some variation")
     return {name: part.sum().item() / total for name, part in sums_of_squares.items()}

@@ -1,6 +1,7 @@
 """The cone effect: the mean cosine of embeddings, layer by layer, and its theory for random networks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from mmnb.instruments.checks import refuse_train_mode
 from mmnb.instruments.gap.embeddings import normalize
 from mmnb.instruments.gap.measures import cosine_from_sum
+from mmnb.instruments.inputs import array, as_given
 
 
 def cosine_by_depth(
@@ -33,7 +35,7 @@ def cosine_by_depth(
         refuse_train_mode(layer, "cosine_by_depth")
     sums, n = [0.0] * (len(layers) + 1), 0
     with torch.no_grad():
-        for h in [batches] if isinstance(batches, Tensor) else batches:
+        for h in _batches(batches):
             n += len(h)
             for depth in range(len(layers) + 1):
                 h = layers[depth - 1](h) if depth else h
@@ -41,6 +43,15 @@ def cosine_by_depth(
     if not n:
         raise ValueError("cosine_by_depth: got no inputs; expected at least one batch")
     return [cosine_from_sum(total, n, diagonal) for total in sums]
+
+
+def _batches(batches: Any) -> Iterator[Tensor]:
+    """One tensor, array or list of rows is one batch; anything else holds batches."""
+    if batches is None or (isinstance(batches, list) and batches and not hasattr(batches[0], "ndim")):
+        batches = array(batches, "cosine_by_depth")
+    one = isinstance(batches, Tensor | np.ndarray) or hasattr(batches, "to_numpy")
+    for batch in [batches] if one else batches:
+        yield as_given(batch, "cosine_by_depth: a batch", "(b, d, ...)")
 
 
 def relu_cosine(c: float | np.ndarray) -> float | np.ndarray:
@@ -54,8 +65,8 @@ def relu_cosine(c: float | np.ndarray) -> float | np.ndarray:
 
     Source: Cho & Saul 2009, the arc-cosine kernel of order 1.
     """
-    c = np.asarray(c, dtype=float)
-    if not (np.abs(c) <= 1).all():
+    c = array(c, "relu_cosine")
+    if c.dtype.kind == "U" or not c.size or not (np.abs(c := c.astype(float)) <= 1).all():
         raise ValueError(f"relu_cosine: got {c}; expected cosines from -1 to 1")
     result = (np.sqrt(1 - c**2) + (np.pi - np.arccos(c)) * c) / np.pi
     return result if result.ndim else float(result)

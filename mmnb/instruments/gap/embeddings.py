@@ -1,27 +1,39 @@
 """Embeddings of two modalities: the checks that all measures share, and normalisation. Everything is float64."""
 
+import hashlib
 import warnings
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmnb.instruments import inputs
+
 Embeddings = Tensor | np.ndarray
 _UNIT = 1e-5  # float32 rows that were normalised are off by about 1e-7, half-precision rows by about 5e-4
+EPS = torch.finfo(torch.float64).eps
 
 
 def normalize(a: Embeddings) -> Tensor:
-    """Rows (n, d) scaled to length 1, float64, from any floating dtype; half precision is accepted here only.
+    """Rows (n, d) scaled to length 1, float64 on the CPU, from numbers of any kind; half precision is accepted here only.
 
-    Raises: TypeError on integers; ValueError on another shape, NaN, infinity or a row of zeros.
+    Raises: TypeError on text and complex numbers; ValueError on another shape, NaN, infinity or a row of zeros.
     Example:
         >>> normalize(torch.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]], dtype=torch.float64)
     """
-    a, length = _rows_and_lengths(a, "normalize")
-    if (length == 0).any():
-        raise ValueError(f"normalize: {int((length == 0).sum())} of {len(a)} rows are 0; expected none")
-    return a / length[:, None]
+    return scaled(inputs.numbers(a, "normalize: a"), "normalize")
+
+
+def scaled(rows: Tensor, caller: str, least: float = 0.0) -> Tensor:
+    """Float64 rows scaled to length 1. Raises ValueError where a row is 0: not above `least`, by how much rounding can lengthen it."""
+    length = torch.linalg.vector_norm(rows, dim=1)
+    if not length.isfinite().all():
+        raise ValueError(f"{caller}: got rows with a length beyond float64; expected smaller numbers")
+    if (length <= least).any():
+        zeros = f"{int((length <= least).sum())} of {len(rows)} rows are 0{' up to rounding' if least else ''}"
+        raise ValueError(f"{caller}: {zeros}; expected none")
+    return rows / length[:, None]
 
 
 def check_embeddings(a: Embeddings, b: Embeddings, *, paired: bool = True) -> tuple[Tensor, Tensor]:
@@ -39,8 +51,8 @@ def unit_rows(a: Embeddings, name: str) -> Tensor:
     if getattr(a, "dtype", None) in (torch.float16, torch.bfloat16, np.float16):
         got = f"{name} is {a.dtype}: half precision rounds lengths"
         raise TypeError(f"embeddings: {got}; expected float32 or float64: pass it through `gap.normalize` first")
-    a, length = _rows_and_lengths(a, name)
-    off = (length - 1).abs()
+    a = inputs.numbers(a, f"embeddings: {name}")
+    off = off_unit(a)
     if off.max() > _UNIT:
         bad, most = int((off > _UNIT).sum()), off.max().item()
         got = f"{bad} of {len(a)} rows of {name} are not of length 1 (off by up to {most:.2g})"
@@ -48,27 +60,20 @@ def unit_rows(a: Embeddings, name: str) -> Tensor:
     return a
 
 
-def _rows_and_lengths(a: Embeddings, name: str) -> tuple[Tensor, Tensor]:
-    """`a` as float64 (n, d) and the lengths of its rows, which also show whether all numbers are finite."""
-    if not isinstance(a, Tensor | np.ndarray):
-        raise TypeError(f"embeddings: {name} is {type(a).__name__}; expected a tensor or an array of shape (n, d)")
-    a = torch.as_tensor(a)
-    if not a.is_floating_point():
-        raise TypeError(f"embeddings: {name} is {a.dtype}; expected real numbers")
-    if a.ndim != 2 or 0 in a.shape:
-        raise ValueError(f"embeddings: {name} has shape {tuple(a.shape)}; expected (n, d) with n >= 1 and d >= 1")
-    a = a.detach().to(torch.float64)
-    length = torch.linalg.vector_norm(a, dim=1)
-    bad = int((~length.isfinite()).sum())
-    if bad:
-        raise ValueError(f"embeddings: {bad} of {len(a)} rows of {name} hold NaN or infinity; expected finite numbers")
-    return a, length
+def off_unit(rows: Tensor) -> Tensor:
+    """How far each row's length is from 1."""
+    return (torch.linalg.vector_norm(rows, dim=1) - 1).abs()
+
+
+def mean_rounding(*sides: Tensor) -> float:
+    """Bound on the rounding of a difference of means of unit rows: n - 1 sums and one division, each off by eps/2 of at most 1, twice."""
+    return max(len(rows) for rows in sides) * EPS
 
 
 def warn_about_repeats(a: Tensor, b: Tensor) -> None:
     """Warn where a row occurs twice in one modality: some of its correct partners are then counted as wrong."""
     for name, rows in (("a", a), ("b", b)):
-        repeats = len(rows) - len({row.tobytes() for row in rows.cpu().numpy()})
+        repeats = len(rows) - len({hashlib.blake2b(row, digest_size=16).digest() for row in rows.numpy()})
         if repeats:
             which = f"{repeats} of {len(rows)} rows of {name} repeat another row (one caption used twice?)"
             text = f"{which}; pairs off the diagonal count as wrong, although some of these are right"

@@ -9,7 +9,10 @@ where c_a, c_b are the mean cosines of two different rows of one modality, m tha
 no pair. So a gap means that items of one modality are closer to each other than to the other modality.
 """
 
-from typing import NamedTuple
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +22,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmnb.aliases import renamed_field
-from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, unit_rows, warn_about_repeats
+from mmnb.instruments import inputs
+from mmnb.instruments.gap.embeddings import (
+    EPS,
+    Embeddings,
+    check_embeddings,
+    mean_rounding,
+    off_unit,
+    unit_rows,
+    warn_about_repeats,
+)
+
+_CELLS = 2**20  # of the n x n table of cosines that are held at a time: 8 MB
 
 
 class Cosines(NamedTuple):
@@ -127,10 +141,12 @@ def relative_gap(a: Embeddings, b: Embeddings) -> float:
 
     Source: Schrodi et al. 2025. Ours has one caption per image; theirs leaves out captions of the same image.
     """
+    a, b = check_embeddings(a, b)
     c = mean_cosines(a, b)
     m, w = (1 - c.matched) / 2, ((1 - c.a) / 2 + (1 - c.b) / 2) / 2
-    if m + w <= 0:
-        raise ValueError("relative_gap: all rows are the same point; expected some distance")
+    # a cosine is off by the two lengths, and by one rounding for each of the n d products that are added up
+    if m + w <= 4 * max(off_unit(a).max().item(), off_unit(b).max().item()) + a.numel() * EPS:
+        raise ValueError("relative_gap: all rows are the same point up to rounding; expected some distance")
     return m / (m + w)
 
 
@@ -146,11 +162,22 @@ def uniformity(a: Embeddings, b: Embeddings | None = None, *, t: float = 2.0) ->
     Source: Wang & Isola 2020; the form across modalities is that of later papers.
     """
     a, b = check_embeddings(a, a if b is None else b)
-    if len(a) < 2:
-        raise ValueError(f"uniformity: got n = {len(a)}; expected two or more rows")
-    exponent = -t * (2 - 2 * a @ b.T).clamp(min=0)
-    off = ~torch.eye(len(a), dtype=torch.bool, device=a.device)
-    return (torch.logsumexp(exponent[off], 0) - np.log(len(a) * (len(a) - 1))).item()
+    if len(a) < 2 or not 0 < t < math.inf:
+        raise ValueError(f"uniformity: got n = {len(a)}, t = {t}; expected two or more rows, t above 0")
+    parts = []
+    for rows, cosines in _blocks(a, b):
+        exponent = cosines.mul_(2).sub_(2).clamp_(max=0).mul_(t)
+        exponent.diagonal(rows.start).fill_(-torch.inf)
+        parts.append(torch.logsumexp(exponent.flatten(), 0).item())  # a tensor would hold its whole block
+    return (torch.logsumexp(torch.tensor(parts, dtype=a.dtype), 0) - np.log(len(a) * (len(a) - 1))).item()
+
+
+def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """The table of cosines a b^T, some rows at a time."""
+    size = max(1, _CELLS // len(b))
+    for start in range(0, len(a), size):
+        rows = slice(start, min(start + size, len(a)))
+        yield rows, a[rows] @ b.T
 
 
 def share_per_dimension(a: Embeddings, b: Embeddings, *, paired: bool = True) -> Tensor:
@@ -160,10 +187,16 @@ def share_per_dimension(a: Embeddings, b: Embeddings, *, paired: bool = True) ->
         >>> share_per_dimension(torch.tensor([[0.6, 0.8]]), torch.tensor([[-0.6, 0.8]]))
         tensor([1., 0.], dtype=torch.float64)
     """
-    square = gap_vector(a, b, paired=paired).square()
-    if square.sum() == 0:
-        raise ValueError("share_per_dimension: the gap is 0; expected two different means")
+    square = gap_above_rounding(a, b, paired, "share_per_dimension").square()
     return square / square.sum()
+
+
+def gap_above_rounding(a: Embeddings, b: Embeddings, paired: bool, caller: str) -> Tensor:
+    """`gap_vector`, if it is longer than what rounding makes of two equal means."""
+    delta = gap_vector(a, b, paired=paired)
+    if delta.norm() <= mean_rounding(a, b):
+        raise ValueError(f"{caller}: the gap is 0 up to rounding; expected two different means")
+    return delta
 
 
 def separability(a: Embeddings, b: Embeddings, *, center: bool = False, folds: int = 5, seed: int = 0) -> float:
@@ -230,35 +263,73 @@ def contrastive_loss(a: Embeddings, b: Embeddings, tau: float, *, batch: int | N
     """
     a, b = check_embeddings(a, b)
     n = len(a)
-    batch = n if batch is None else batch
-    if not tau > 0:
+    batch = n if batch is None else inputs.whole(batch, "contrastive_loss: batch")
+    if not 0 < tau < math.inf:
         raise ValueError(f"contrastive_loss: got tau = {tau}; expected a temperature above 0")
-    if not 1 <= batch <= n or n % batch:
+    if tau > 1:
+        got = f"got tau = {tau:g}, which makes nearly all losses ln({batch})"
+        warnings.warn(f"contrastive_loss: {got}; a logit scale s is tau = 1/s", UserWarning, stacklevel=2)
+    if n % batch:
         raise ValueError(f"contrastive_loss: got batch = {batch} for n = {n}; expected a divisor of n")
-    logits = a.view(-1, batch, a.shape[1]) @ b.view(-1, batch, b.shape[1]).transpose(1, 2) / tau
-    target = torch.arange(batch, device=a.device).expand(len(logits), batch)
-    # cross_entropy takes classes on axis 1: transposed, these are the columns, so each a is matched to the b
-    halves = [functional.cross_entropy(scores, target).item() for scores in (logits.transpose(1, 2), logits)]
+    parts = list(zip(a.split(batch), b.split(batch), strict=True))
+    halves = [sum(_to_partner(*sides[::way], tau) for sides in parts) / n for way in (1, -1)]
     return Loss(sum(halves) / 2, *halves)
 
 
-def retrieval_recall(a: Embeddings, b: Embeddings, k: int = 1) -> Recall:
-    """R@k: the share of rows whose partner is among the k nearest rows of the other modality; a tie is never a hit.
+def _to_partner(queries: Tensor, items: Tensor, tau: float) -> float:
+    """Sum over the queries of -log softmax at their own item."""
+    total = 0.0
+    for rows, cosines in _blocks(queries, items):
+        own = torch.arange(rows.start, rows.stop)
+        total += functional.cross_entropy(cosines.div_(tau), own, reduction="sum").item()
+    return total
 
-    `mean_i [#{j != i: s_ij >= s_ii} < k]`, `s = a b^T`, and the same over columns. Chance is k/n. Warns of repeats.
+
+def retrieval_recall(a: Embeddings, b: Embeddings, k: int = 1, *, groups: tuple[Any, Any] | None = None) -> Recall:
+    """R@k: the share of rows with a partner among the k nearest rows of the other modality; a tie is never a hit.
+
+    `mean_i [#{j not a partner of i: s_ij >= s_i} < k]`, `s = a b^T`, s_i that of its nearest partner, and the same
+    over columns. Cosines that differ by rounding alone are ties. Chance is k/n for n pairs.
 
     Args:
-        a, b: (n, d) unit rows, row i of both a pair.
-        k: From 1 to n.
+        a, b: (n, d) and (m, d) unit rows; without `groups` n = m and row i of both is a pair, with a warning of repeats.
+        k: From 1 to the number of rows.
+        groups: (n,) and (m,) labels of any kind, such as the numbers of the images: rows with the same label are partners.
+            Give each image once and all of its captions: k copies of a wrong image would take up k places.
+    Raises: ValueError where a label stands on one side only; and as all measures.
     Example:
         >>> retrieval_recall(torch.eye(3), torch.eye(3).roll(1, 0))
         Recall(a_to_b=0.0, b_to_a=0.0)
+        >>> retrieval_recall(torch.eye(2), torch.eye(2)[[0, 0, 1]], groups=(["x", "y"], ["x", "x", "y"]))
+        Recall(a_to_b=1.0, b_to_a=1.0)
     """
-    a, b = check_embeddings(a, b)
-    if not 1 <= k <= len(a):
-        raise ValueError(f"retrieval_recall: got k = {k}; expected a whole number from 1 to n = {len(a)}")
-    warn_about_repeats(a, b)
-    similarity = a @ b.T
-    own = similarity.diagonal()
-    better = [(scores >= own[:, None]).sum(1) - 1 for scores in (similarity, similarity.T)]
-    return Recall(*((count < k).to(torch.float64).mean().item() for count in better))
+    a, b = check_embeddings(a, b, paired=groups is None)
+    if not 1 <= inputs.whole(k, "retrieval_recall: k") <= min(len(a), len(b)):
+        raise ValueError(f"retrieval_recall: got k = {k}; expected a whole number from 1 to n = {min(len(a), len(b))}")
+    if groups is None:
+        warn_about_repeats(a, b)
+        of_a = of_b = torch.arange(len(a))
+    else:
+        if not isinstance(groups, tuple) or len(groups) != 2:
+            got = f"{type(groups).__name__} of {len(groups)}"
+            raise TypeError(f"retrieval_recall: groups: got {got}; expected a tuple (labels of a, labels of b)")
+        sides = zip(groups, (a, b), ("a", "b"), strict=True)
+        (of_a, left), (of_b, right) = (
+            inputs.labels(own, f"retrieval_recall: groups of {name}", len(rows)) for own, rows, name in sides
+        )
+        if left != right:
+            alone = sorted({*map(str, left)} ^ {*map(str, right)})
+            raise ValueError(
+                f"retrieval_recall: groups: {len(alone)} labels such as {alone[:3]} stand on one side only; expected partners"
+            )
+        of_a, of_b = torch.from_numpy(of_a), torch.from_numpy(of_b)
+    return Recall(_recall(a, b, of_a, of_b, k), _recall(b, a, of_b, of_a, k))
+
+
+def _recall(queries: Tensor, items: Tensor, of_query: Tensor, of_item: Tensor, k: int) -> float:
+    hits, slack = 0, queries.shape[1] * EPS  # each of two products of unit rows is off by up to d eps/2
+    for rows, cosines in _blocks(queries, items):
+        partner = of_query[rows, None] == of_item
+        nearest = cosines.masked_fill(~partner, -torch.inf).amax(1, keepdim=True)
+        hits += int((((cosines >= nearest - slack) & ~partner).sum(1) < k).sum())
+    return hits / len(queries)

@@ -1,10 +1,13 @@
 """Three ways to close the gap, with different effects on retrieval: a shift along the gap, centring, and a rotation."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from mmnb.instruments.gap.embeddings import Embeddings, check_embeddings, normalize, unit_rows
-from mmnb.instruments.gap.measures import gap_vector, modality_gap
+from mmnb.instruments import inputs
+from mmnb.instruments.gap.embeddings import EPS, Embeddings, check_embeddings, mean_rounding, scaled, unit_rows
+from mmnb.instruments.gap.measures import gap_above_rounding, gap_vector
 
 
 def shift(
@@ -28,12 +31,12 @@ def shift(
     a, b = check_embeddings(a, b, paired=False)
     if sides not in ("both", "a", "b"):
         raise ValueError(f"shift: got sides={sides!r}; expected 'both', 'a' or 'b'")
-    delta = a.mean(0) - b.mean(0) if vector is None else torch.as_tensor(vector).to(a)
-    if delta.shape != a.shape[1:] or not delta.isfinite().all():
-        raise ValueError(
-            f"shift: vector is {tuple(delta.shape)}; expected {a.shape[1]} finite numbers, one per dimension"
-        )
-    return normalize(a if sides == "b" else a - lam * delta), normalize(b if sides == "a" else b + lam * delta)
+    if not math.isfinite(lam):
+        raise ValueError(f"shift: got lam={lam}; expected a finite number")
+    delta = a.mean(0) - b.mean(0) if vector is None else _vector(vector, a, "shift: vector")
+    moved = a if sides == "b" else a - lam * delta, b if sides == "a" else b + lam * delta
+    least = abs(lam) * mean_rounding(a, b) + EPS
+    return scaled(moved[0], "shift", least), scaled(moved[1], "shift", least)
 
 
 def lam_from_delta(a: Embeddings, b: Embeddings, delta: float) -> float:
@@ -45,22 +48,23 @@ def lam_from_delta(a: Embeddings, b: Embeddings, delta: float) -> float:
 
     Source: github.com/Weixin-Liang/Modality-Gap, Figure_3_Contrastive_Learning.
     """
-    length = modality_gap(a, b, paired=False)
-    if length == 0:
-        raise ValueError("lam_from_delta: the gap is 0; expected two different means")
-    return delta / (2 * length)
+    return delta / (2 * gap_above_rounding(a, b, False, "lam_from_delta").norm().item())
 
 
 def signed_gap(a: Embeddings, b: Embeddings, reference: Tensor) -> float:
     """The gap, negative where the modalities have changed places since `reference`, the (d,) gap vector before a shift.
 
+    Raises: ValueError on a reference of another length, with NaN or infinity, or of zeros: it has no direction.
     Example:
         >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]])
         >>> signed_gap(b, a, gap_vector(a, b))
         -2.0
     """
     delta = gap_vector(a, b, paired=False)
-    sign = 1.0 if (delta @ reference.to(delta)).item() >= 0 else -1.0
+    reference = _vector(reference, delta[None], "signed_gap: reference")
+    if not reference.any():
+        raise ValueError("signed_gap: reference is 0; expected a gap vector, which has a direction")
+    sign = 1.0 if (delta @ reference).item() >= 0 else -1.0
     return sign * delta.norm().item()
 
 
@@ -83,7 +87,7 @@ def center(a: Embeddings, *, of: Embeddings | None = None) -> Tensor:
     source = a if of is None else unit_rows(of, "of")
     if source.shape[1] != a.shape[1]:
         raise ValueError(f"center: a has {a.shape[1]} dimensions and `of` {source.shape[1]}; expected one common space")
-    return normalize(a - source.mean(0))
+    return scaled(a - source.mean(0), "center", mean_rounding(source))
 
 
 def procrustes(a: Embeddings, b: Embeddings) -> Tensor:
@@ -101,3 +105,10 @@ def procrustes(a: Embeddings, b: Embeddings) -> Tensor:
     a, b = check_embeddings(a, b)
     u, _, vt = torch.linalg.svd(a.T @ b)
     return vt.T @ u.T
+
+
+def _vector(value: Tensor, rows: Tensor, name: str) -> Tensor:
+    found = inputs.numbers(value, name, "(n,)")
+    if found.shape != rows.shape[1:]:
+        raise ValueError(f"{name}: got {len(found)} numbers; expected {rows.shape[1]}, one per dimension")
+    return found

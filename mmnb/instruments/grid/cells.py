@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmnb.instruments.batches import bytes_per_example, take
+from mmnb.instruments.batches import bytes_per_example, call, take
+from mmnb.instruments.inputs import array
 
 _CACHE_BYTES = 4 * 2**20  # what one block reads or writes: measured, it stays in the cache and hides Python's overhead
 _MEMORY_BYTES = 64 * 2**20  # inputs of one batch that any computer has room for
@@ -34,9 +35,9 @@ class LastLayer:
 
     @classmethod
     def of(cls, layer: nn.Linear) -> "LastLayer":
-        """From an `nn.Linear`, kept on its device."""
-        weight = layer.weight.detach().double()
-        bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach().double()
+        """From an `nn.Linear`, kept on its device where that has float64."""
+        weight = with_float64(layer.weight.detach()).double()
+        bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach().to(weight)
         return cls(weight, bias, narrow=layer.weight.dtype != torch.float64)
 
     def __call__(self, hidden: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ class Cells:
 
     def __init__(self, n: int, batch_size: int, last: LastLayer | None = None) -> None:
         self.n, self.batch_size, self.last = n, batch_size, last
-        self.limit, self._width = Limit(batch_size), None
+        self.limit, self._first = Limit(batch_size), None
 
     def _block(self, rows: range, columns: range) -> Tensor:
         return self._pairs(*pairs_of(rows, columns)).view(len(rows), len(columns), -1)
@@ -135,10 +136,14 @@ class Cells:
         return max(1, self.batch_size // self.n, min(32, self.n, self.batch_size // 128))
 
     def _checked(self, cells: Tensor) -> Tensor:
-        width, self._width = self._width or cells.shape[-1], cells.shape[-1]
-        if width != self._width:
+        found = cells.numel() // cells.shape[-1], cells.shape[-1]
+        self._first = self._first or found
+        if found[1] != self._first[1]:
+            square = all(pairs == width for pairs, width in (found, self._first))
+            every = ": every a with every b of the batch; take its diagonal, as in `.logits_per_image.diagonal()`"
             raise ValueError(
-                f"grid: f returned {self._width} outputs for one batch and {width} for another; expected one number"
+                f"grid: f returned {self._first} scores for {self._first[0]} pairs and {found} for {found[0]}; expected one number of "
+                f"scores per pair{every if square else ''}"
             )
         return cells
 
@@ -153,7 +158,7 @@ class ModelCells(Cells):
         self.f, self.a, self.b = f, a, b
 
     def _pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        return as_scores(self.f(take(self.a, rows), take(self.b, columns)), len(rows))
+        return as_scores(call(self.f, take(self.a, rows), take(self.b, columns)), len(rows))
 
 
 class CrossCells(ModelCells):
@@ -201,12 +206,19 @@ def pairs_of(rows: range, columns: range) -> tuple[Tensor, Tensor]:
 
 def as_scores(output: Any, pairs: int) -> Tensor:
     """What a model returned for so many pairs, as (B, H) real numbers; TypeError or ValueError if it is anything else."""
-    if not isinstance(output, torch.Tensor | np.ndarray):
+    if not isinstance(output, Tensor | np.ndarray) and not hasattr(output, "to_numpy"):
         raise TypeError(
             f"grid: f returned {type(output).__name__}; expected a tensor or an array of scores (for a Hugging Face model "
             "return its `.logits`)"
         )
-    output = torch.as_tensor(output)
+    if not isinstance(output, Tensor):
+        output = array(output, "grid: what f returned")
+        if output.dtype.kind != "f":
+            raise TypeError(f"grid: f returned {output.dtype}; expected real-valued scores, not class labels")
+        output = output.astype(np.float64) if output.dtype == np.longdouble else output
+        output = torch.as_tensor(np.require(output, requirements=["C", "W"]))
+    if output.layout != torch.strided:
+        raise TypeError(f"grid: f returned a {output.layout} tensor; expected a dense one")
     if not output.is_floating_point():
         raise TypeError(f"grid: f returned {output.dtype}; expected real-valued scores, not class labels")
     if output.ndim == 1:
@@ -215,7 +227,12 @@ def as_scores(output: Any, pairs: int) -> Tensor:
         raise ValueError(
             f"grid: f returned shape {tuple(output.shape)} for {pairs} pairs; expected ({pairs}, C) or ({pairs},)"
         )
-    return (output.cpu() if output.device.type == "mps" else output).detach()  # mps has no float64
+    return with_float64(output.detach())
+
+
+def with_float64(tensor: Tensor) -> Tensor:
+    """The tensor where float64 exists: on its device, but for Apple's (mps) on the CPU."""
+    return tensor.cpu() if tensor.device.type == "mps" else tensor
 
 
 def check_finite(cells: Tensor, rows: Tensor, columns: Tensor) -> None:
@@ -223,7 +240,11 @@ def check_finite(cells: Tensor, rows: Tensor, columns: Tensor) -> None:
     bad = (~cells.isfinite()).any(1).nonzero().flatten()
     if len(bad):
         i, j = rows[bad[0]], columns[bad[0]]
+        impossible = (cells == -torch.inf).any(0).nonzero().flatten().tolist()
+        hint = (
+            f" (-inf in outputs {impossible[:5]}: what is impossible has no mean, leave it out)" if impossible else ""
+        )
         raise ValueError(
             f"grid: f gave NaN or infinity for {len(bad)} of {len(cells)} pairs, first for a[{i}] with b[{j}]; "
-            "expected finite scores"
+            f"expected finite scores{hint}"
         )

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmnb.instruments.grid.cells import Cells, LastLayer, cells_in_cache
+from mmnb.instruments.grid.cells import Cells, LastLayer, cells_in_cache, with_float64
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Concat(nn.Module):
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
-        self.training = body.training  # it has no mode of its own
+
+    training = property(lambda self: self.body.training, lambda self, mode: None)  # it has no mode of its own
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.body(torch.cat([a, b], -1))
@@ -89,7 +90,7 @@ class SplitCells(Cells):
     def _finish(self, cells: Tensor) -> Tensor:
         for layer in self.hidden:
             cells = cells.relu_() if type(layer) is nn.ReLU else layer(cells)  # `cells` is ours to overwrite
-        return cells
+        return with_float64(cells)
 
 
 def _layers(body: nn.Module) -> list[nn.Module]:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mmnb.instruments.batches import length
-from mmnb.instruments.checks import check_deterministic, check_eval_mode
+from mmnb.instruments.checks import allowed_change, check_deterministic, check_eval_mode, precision
 from mmnb.instruments.grid.cells import Cells, CrossCells, LastLayer, ModelCells, pairs_of
 from mmnb.instruments.grid.split import SplitCells, split_head_of
-from mmnb.instruments.grid.two_tower import encode_all, two_tower_of
+from mmnb.instruments.grid.two_tower import check_encoder, encode_all, probes, two_tower_of
 
 STRATEGIES = ("auto", "pairs", "cross", "split")
 _PROBES = 32
@@ -20,11 +20,19 @@ _UNITS = 1e3
 
 
 def pick(
-    f: Callable, a: Any, b: Any, batch_size: int | None, *, strategy: str = "auto", last: nn.Linear | None = None
+    f: Callable,
+    a: Any,
+    b: Any,
+    batch_size: int | None,
+    *,
+    strategy: str = "auto",
+    last: nn.Linear | None = None,
+    check: bool = False,
 ) -> tuple[ModelCells, Cells]:
     """The grid through f itself, for comparison, and the one to sum: the cheapest that f offers, or the one that is asked for.
 
-    Raises ValueError for another strategy, one that f does not offer, or a module in train mode; TypeError if `last` is no `nn.Linear`.
+    Raises ValueError for another strategy, one that f does not offer, a module in train mode, or, with `check`, an encoder whose answer
+    depends on its batch; TypeError if `last` is no `nn.Linear`.
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"grid: got strategy={strategy!r}; expected one of {STRATEGIES}")
@@ -32,7 +40,7 @@ def pick(
         raise TypeError(f"grid: got last={type(last).__name__}; expected an nn.Linear")
     check_eval_mode(f, "grid")
     n, layer = length(a), None if last is None else LastLayer.of(last)
-    towers = two_tower_of(f)
+    towers = two_tower_of(f, a, b)
     for part in (towers.encode_a, towers.encode_b, towers.head) if towers else ():
         check_eval_mode(part, "grid")
     whole = towers if towers is not None and not hasattr(f, "two_tower") else f
@@ -41,8 +49,10 @@ def pick(
         return reference, reference
     head, cells = f, reference
     if towers is not None:
-        a = encode_all(towers.encode_a, a, reference.batch_size, "a")
-        b = encode_all(towers.encode_b, b, reference.batch_size, "b")
+        sides = ((towers.encode_a, a, "a"), (towers.encode_b, b, "b"))
+        a, b = features = [encode_all(encode, side, reference.batch_size, name) for encode, side, name in sides]
+        for (encode, side, name), encoded in zip(sides, features if check else (), strict=check):
+            check_encoder(encode, side, encoded, reference.batch_size, name)
         head, cells = towers.head, ModelCells(towers.head, a, b, n, batch_size, layer)
     split = split_head_of(head, a, b) if last is None and strategy != "cross" else None
     if split is not None:
@@ -73,17 +83,32 @@ def check_same_scores(reference: ModelCells, cells: Cells) -> None:
         off, scale = (expected - shorter).abs().max().item(), expected.abs().max().item()
         if cells.last is not None:  # where the terms of the last sum cancel, rounding is still theirs
             scale = max(scale, (found.double().abs() @ cells.last.weight.abs().T).max().item())
-        if off > min(_UNITS * torch.finfo(scores.dtype).eps, 0.05) * scale:
+        if off > min(_UNITS * precision(reference.f, scores), 0.05) * scale:
             raise ValueError(
                 f"grid: {type(cells).__name__} and the model itself differ by {off:.3g} on the same pairs (largest score "
-                f"{scale:.3g}); expected rounding only: the model does more than its parts, use strategy='pairs'"
+                f"{scale:.3g}); expected rounding only: the model does more than its parts, or they depend on the batch; use strategy='pairs'"
             )
 
 
-def check_stable(cells: Cells, scores: Tensor, columns: Tensor | None = None) -> None:
-    """Score a first batch again and a first pair alone; raise ValueError if that changes the scores (n, C) of the true pairs."""
+def allowed_change_of(reference: ModelCells, cells: Cells, diagonal: Tensor) -> float:
+    """How far the outputs of a true pair may differ from call to call; `diagonal` (n, H) are its cells, in the model's precision."""
+    largest = cells.outputs(diagonal).abs().max().item()
+    if cells.last is not None:  # where the terms of the last sum cancel, rounding is still theirs
+        terms = diagonal.double().abs() @ cells.last.weight.to(diagonal.device).abs().T
+        largest = max(largest, terms.max().item())
+    return allowed_change(cells.outputs(diagonal), precision(reference.f, diagonal), largest)
+
+
+def check_stable(cells: Cells, scores: Tensor, allowed: float, columns: Tensor | None = None) -> None:
+    """Score a first batch again, and the first pair, the last and a few in the middle alone; raise ValueError if that changes `scores`.
+
+    scores (n, C) are those of the true pairs. In data sorted by length the first pair is the one that padding never changes.
+    """
     index = torch.arange(min(cells.n, cells.batch_size))
-    columns = index if columns is None else columns
-    for probe, how in ((index, "twice in the same batch"), (index[:1], "in a batch and alone")):
+    columns = torch.arange(cells.n) if columns is None else columns
+    for probe, how in (
+        (index, "twice in the same batch"),
+        *((few, "in a batch and alone") for few in probes(cells.n, cells.batch_size)),
+    ):
         again = cells.outputs(cells.pairs(probe, columns[probe]))
-        check_deterministic(scores[probe].cpu(), again.cpu(), how, "grid")
+        check_deterministic(scores[probe].cpu(), again.cpu(), allowed, how, "grid")

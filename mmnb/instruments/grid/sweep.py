@@ -9,12 +9,13 @@ from tqdm.auto import tqdm
 
 from mmnb.instruments.batches import length
 from mmnb.instruments.checkpoint import Checkpoint, path_of_process
-from mmnb.instruments.checks import warn_about_probabilities
+from mmnb.instruments.checks import check_deterministic, warn_about_scores
 from mmnb.instruments.grid.accumulators import Accumulator, Block, Shift, TruePairs
-from mmnb.instruments.grid.cells import Cells, check_finite, pairs_of
+from mmnb.instruments.grid.cells import Cells, ModelCells, check_finite, pairs_of
 from mmnb.instruments.grid.processes import ProcessGroup
-from mmnb.instruments.grid.strategy import check_same_scores, check_stable, pick
+from mmnb.instruments.grid.strategy import allowed_change_of, check_same_scores, check_stable, pick
 from mmnb.instruments.identity import fingerprint, fingerprint_of_model
+from mmnb.instruments.inputs import whole
 
 # in a pass: how often processes ask each other whether one has failed; at each the faster wait for the slower
 _MEETINGS = 8
@@ -70,23 +71,22 @@ def sweep(
             n, n_b = length(a, "grid: a"), length(b, "grid: b")
             if n != n_b:
                 raise ValueError(f"grid: a has {n} examples and b has {n_b}; expected equal numbers, a[i] with b[i]")
-            if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-                raise ValueError(f"grid: got batch_size={batch_size!r}; expected a whole number >= 1, or None")
-            if shifts is not None and (not isinstance(shifts, int) or isinstance(shifts, bool) or shifts < 2):
-                raise ValueError(f"grid: got shifts={shifts!r}; expected a whole number, at least 2, or None")
+            batch_size = None if batch_size is None else whole(batch_size, "grid: batch_size")
+            shifts = None if shifts is None else whole(shifts, "grid: shifts", 2)
             if shifts is not None and (checkpoint is not None or group.world > 1):
                 raise ValueError("grid: shifts are neither kept in a checkpoint nor shared; expected one or the other")
-            reference, cells = pick(f, a, b, batch_size, strategy=strategy, last=last)
+            reference, cells = pick(f, a, b, batch_size, strategy=strategy, last=last, check=check)
             check_same_scores(reference, cells)
             index = torch.arange(n)
-            diagonal = cells.pairs(index, index)
-            check_finite(diagonal, index, index)
-            rounding, dtype = _ROUNDING * torch.finfo(diagonal.dtype).eps, str(diagonal.dtype).removeprefix("torch.")
-            diagonal = diagonal.double()
+            scores = cells.pairs(index, index)
+            check_finite(scores, index, index)
+            rounding, dtype = _ROUNDING * torch.finfo(scores.dtype).eps, str(scores.dtype).removeprefix("torch.")
+            diagonal = scores.double()
             outputs = cells.outputs(diagonal)
+            allowed = allowed_change_of(reference, cells, scores) if check else float("inf")
             if check:
-                check_stable(reference, outputs)
-            warn_about_probabilities(outputs, "grid")
+                check_stable(reference, outputs, allowed)
+            warn_about_scores(outputs, "grid")
         group.broadcast(diagonal)
         sampled = shifts is not None and shifts < n - 1
         true = TruePairs(diagonal, cells.last, n * (shifts + 1) if sampled else n * n)
@@ -121,7 +121,7 @@ def sweep(
             for start in range(0, len(rounds), between):
                 with group:
                     for number, rows in enumerate(plan[max(start, done) : start + between], max(start, done) + 1):
-                        _add_rows(cells, rows, true, accumulators)
+                        _add_rows(cells, rows, true, accumulators, allowed)
                         bar.update(len(rows) * n)
                         if file is not None and (number == len(plan) or file.due()):
                             tensors = {"true": true.cells.cpu(), **_state(accumulators)}
@@ -136,13 +136,20 @@ def _bar(total: int, initial: int, progress: bool | None, group: ProcessGroup) -
     return tqdm(total=total, initial=initial, unit="pair", unit_scale=True, desc=label, disable=hidden, leave=False)
 
 
-def _add_rows(cells: Cells, rows: range, true: TruePairs, accumulators: Mapping[str, Accumulator]) -> None:
-    """Add all cells of some rows."""
+def _add_rows(
+    cells: Cells, rows: range, true: TruePairs, accumulators: Mapping[str, Accumulator], allowed: float
+) -> None:
+    """Add all cells of some rows. A true pair among them is met a second time, in other company: it may change by `allowed`."""
     for columns in cells.column_blocks():
         place = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
         block = Block(cells.block(rows, columns), *place, true)
         if not block.row_sums.isfinite().all():
             check_finite(block.cells.flatten(0, 1), *pairs_of(rows, columns))
+        start, stop = max(rows.start, columns.start), min(rows.stop, columns.stop)
+        if start < stop and type(cells) is ModelCells:
+            met = torch.arange(start, stop, device=block.cells.device)
+            again = cells.outputs(block.cells[met - rows.start, met - columns.start])
+            check_deterministic(true.outputs[met], again, allowed, "in two different batches", "grid")
         for one in accumulators.values():
             one.add(block)
 

@@ -17,10 +17,12 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from mmnb.instruments.batches import length, take
-from mmnb.instruments.information.variables import labels
+from mmnb.instruments.information.variables import indices, modality
+from mmnb.instruments.inputs import array, labels, numbers, whole
 
 Predict = Callable[[Any], np.ndarray]
 Fit = Callable[[Any, np.ndarray], Predict]
+_SUM = 1e-3  # how far a row of probabilities may sum from 1: half precision
 _LEAST = 1e-7  # smaller probabilities count as this: float32 classifiers return exact zeros, whose loss is infinite
 
 
@@ -41,15 +43,15 @@ def held_out_losses(
     classifier is not mistaken for an uninformative one; at beta = 0 the loss is H(Y).
 
     Args:
-        a: (n, …) array or tensor, or a tuple of such for several modalities.
-        y: (n,) whole numbers.
+        a: (n, …) array or tensor, or a tuple of such for several modalities; a list is n examples.
+        y: (n,) labels: whole numbers or text.
         classifier: A scikit-learn classifier (cloned; inputs are flattened, tuples concatenated) or a function
             fit(a, y) -> predict with predict(a) -> (m, classes) probabilities; y numbered from 0 in the order of its values.
         folds: Number of folds, or (n,) with the fold of each row.
         seed, calibrate: Of the folds; whether to shrink the probabilities.
         progress: Show a bar over folds; None: on a terminal only.
     Raises: TypeError on real-valued labels; ValueError on constant labels, a class with fewer examples than folds (or
-        missing from a training part), lengths that differ, or probabilities of another shape.
+        missing from a training part), lengths that differ, or anything from the classifier that is not probabilities.
     Example:
         >>> from sklearn.linear_model import LogisticRegression
         >>> a = np.repeat([[0.0], [1.0]], 50, axis=0)
@@ -58,16 +60,13 @@ def held_out_losses(
 
     Source: Cross-fitting as in double machine learning; the calibration is ours, see `calibrated_losses`.
     """
-    given = None if isinstance(folds, int | np.integer) else np.asarray(folds)
-    if given is None and folds < 2:
-        raise ValueError(f"held_out_losses: got folds={folds}; expected at least 2")
-    y = labels(y, "held_out_losses", fewest=2 if given is not None else int(folds))
     if not (isinstance(classifier, BaseEstimator) or callable(classifier)):
         raise TypeError(f"held_out_losses: got {type(classifier).__name__}; expected a classifier, or fit(a, y)")
-    if length(a) != len(y) or (given is not None and given.shape != y.shape):
-        got = f"{length(a)} rows of a, {len(y)} labels, folds {folds}"
-        raise ValueError(f"held_out_losses: got {got}; expected one length")
-    fold = _deal(y, int(folds), seed) if given is None else given
+    a = modality(a, "held_out_losses: a")
+    n, dealt = length(a, "held_out_losses: a"), not hasattr(folds, "__len__")
+    folds = whole(folds, "held_out_losses: folds", 2) if dealt else labels(folds, "held_out_losses: folds", n)[0]
+    y = labels(y, "held_out_losses: y", n, fewest=folds if dealt else 2)[0]
+    fold = _deal(y, folds, seed) if dealt else folds
     shares = np.bincount(y) / len(y)
     log_p = np.empty((len(y), len(shares)))
     hidden = None if progress is None else not progress
@@ -76,9 +75,14 @@ def held_out_losses(
         if len(np.unique(y[train])) < len(shares):
             raise ValueError(f"held_out_losses: without fold {k} a class is missing; expected all {len(shares)}")
         predict = _fit(classifier, take(a, torch.from_numpy(train)), y[train])
-        p = np.asarray(predict(take(a, torch.from_numpy(test))), dtype=np.float64)
-        if p.shape != (shape := (len(test), len(shares))) or not np.isfinite(p).all():
-            raise ValueError(f"held_out_losses: the classifier gave probabilities {p.shape}; expected finite {shape}")
+        p = predict(take(a, torch.from_numpy(test)))
+        p = numbers(p, "held_out_losses: what the classifier gave", "(n, classes)").numpy()
+        off = np.abs(p.sum(1) - 1).max()
+        if p.shape != (shape := (len(test), len(shares))) or p.min() < 0 or off > _SUM:
+            got = f"{p.shape} from {p.min():.3g}, sums of rows off 1 by {off:.3g}"
+            raise ValueError(
+                f"held_out_losses: the classifier gave {got}; expected probabilities {shape}, no logarithms"
+            )
         log_p[test] = np.log(np.maximum(p, _LEAST))
     if not calibrate:
         log_p -= np.logaddexp.reduce(log_p, axis=1, keepdims=True)
@@ -108,10 +112,18 @@ def calibrated_losses(
 
     Source: Temperature scaling (Guo et al. 2017), which shrinks towards equal shares instead.
     """
-    shares = np.asarray(shares, dtype=np.float64)
-    if any(len(p) != len(label) or p.shape[1:] != shares.shape for p, label in ((log_p, y), on)) or shares.min() <= 0:
-        got = f"log_p {log_p.shape}, {len(y)} labels, on {on[0].shape}, {len(on[1])} labels, shares {shares}"
-        raise ValueError(f"calibrated_losses: got {got}; expected (n, classes), (n,) twice, and shares above 0")
+    name = "calibrated_losses"
+    if not (isinstance(on, tuple | list) and len(on) == 2):
+        raise TypeError(f"{name}: on: got {type(on).__name__}; expected (log_p, y) of other rows")
+    shares = numbers(shares, f"{name}: shares", "(classes,)").numpy()
+    (log_p, y), on = (
+        (numbers(p, f"{name}: log_p", "(n, classes)").numpy(), indices(label, f"{name}: y", len(p)))
+        for p, label in ((log_p, y), on)
+    )
+    most = max(y.max(), on[1].max())
+    if not log_p.shape[1] == on[0].shape[1] == len(shares) > most or shares.min() <= 0:
+        got = f"log_p {log_p.shape}, on {on[0].shape}, labels up to {most}, shares {shares}"
+        raise ValueError(f"{name}: got {got}; expected (n, classes) twice, labels below classes, and shares above 0")
     beta = minimize_scalar(lambda b: _shrunk(*on, shares, b).mean(), bounds=(0, 3), method="bounded").x
     return _shrunk(log_p, y, shares, float(beta))
 
@@ -131,7 +143,11 @@ def _deal(y: np.ndarray, k: int, seed: int) -> np.ndarray:
 def _fit(classifier: BaseEstimator | Fit, a: Any, y: np.ndarray) -> Predict:
     if not isinstance(classifier, BaseEstimator):
         return classifier(a, y)
-    model = clone(classifier).fit(_flat(a), y)
+    try:
+        model = clone(classifier).fit(_flat(a), y)
+    except ValueError as error:  # NaN or text: some classifiers take them, others say that they do not
+        got = f"{type(classifier).__name__} refused its inputs ({str(error).splitlines()[0]})"
+        raise ValueError(f"held_out_losses: {got}; expected finite numbers, or a classifier for such data") from error
     return lambda new: model.predict_proba(_flat(new))
 
 
@@ -139,8 +155,8 @@ def _flat(a: Any) -> np.ndarray:
     """One (n, d) array of everything in a."""
     if isinstance(a, tuple):
         return np.concatenate([_flat(part) for part in a], axis=1)
-    array = a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else np.asarray(a)
-    return array.reshape(len(array), -1)
+    found = array(a, "held_out_losses: a")
+    return found.reshape(len(found), -1)
 
 
 def trained(
@@ -163,13 +179,12 @@ def trained(
     Returns: fit(a, y) -> predict, for `held_out_losses`; `predict.model` is the network.
     Raises: ValueError on counts below 1; FloatingPointError when fitting, if the loss is not finite.
     """
-    if min(epochs, batch_size) < 1:
-        raise ValueError(f"trained: got epochs={epochs}, batch_size={batch_size}; expected at least 1")
+    epochs, batch_size = whole(epochs, "trained: epochs"), whole(batch_size, "trained: batch_size")
 
     def fit(a: Any, y: np.ndarray) -> Predict:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            a, label = _tensors(a), torch.from_numpy(np.asarray(y, dtype=np.int64))
+            a, label = _tensors(a), torch.from_numpy(indices(y, "trained: y", length(a)))
             parts = a if isinstance(a, tuple) else (a,)
             model = make(a, int(label.max()) + 1).train()
             n = length(a)
@@ -180,7 +195,9 @@ def trained(
                 for index in torch.randperm(n).split(batch_size):
                     loss = functional.cross_entropy(model(*(part[index] for part in parts)), label[index])
                     if not loss.isfinite():
-                        raise FloatingPointError(f"trained: the loss is {loss.item()}; try a smaller learning_rate")
+                        raise FloatingPointError(
+                            f"trained: the loss is {loss.item()}; expected finite inputs, or a smaller learning_rate"
+                        )
                     optimiser.zero_grad()
                     loss.backward()
                     optimiser.step()
@@ -238,6 +255,9 @@ class Perceptron(nn.Module):
 def _tensors(a: Any) -> Any:
     if isinstance(a, tuple):
         return tuple(_tensors(part) for part in a)
-    tensor = torch.as_tensor(a)
-    tensor = tensor.float() if tensor.dtype == torch.float64 else tensor
+    found = array(a, "trained: a")
+    if found.dtype.kind == "U":
+        raise TypeError("trained: a: got text; expected numbers")
+    tensor = torch.from_numpy(np.require(found, requirements="CW"))  # memory maps are read-only
+    tensor = tensor.float() if tensor.is_floating_point() else tensor
     return tensor[:, None] if tensor.ndim == 1 else tensor

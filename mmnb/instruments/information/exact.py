@@ -1,11 +1,14 @@
 """Entropies, informations and their decomposition (BROJA), exactly, from tables of joint probabilities, in nats."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.information.variables import indices
+from mmnb.instruments.inputs import array, numbers, whole
 from mmnb.instruments.result import Result
 
 Axes = int | Sequence[int]
@@ -15,14 +18,15 @@ _ZERO = 1e-12  # smaller cells are fixed at 0 in the decomposition
 
 def checked(table: np.ndarray, caller: str, axes: int | None = None) -> np.ndarray:
     """`table` as float64; raises ValueError unless finite, from 0, summing to 1, with that number of axes."""
-    table = np.asarray(table, dtype=np.float64)
+    given = array(table, caller)
+    table = numbers(given, caller, "(n, ...)").numpy()
     if axes is not None and table.ndim != axes:
         raise ValueError(f"{caller}: got a table of shape {table.shape}; expected {axes} axes")
-    if not table.size or not np.isfinite(table).all() or table.min() < 0 or abs(table.sum() - 1) > _SUM:
-        got = f"sum {table.sum():.6g} and smallest entry {table.min():.3g}" if table.size else "no entry"
-        got = f"a table of shape {table.shape} with {got}"
-        raise ValueError(f"{caller}: got {got}; expected probabilities: finite, from 0, summing to 1")
-    return table
+    coarse = given.dtype in (np.float16, np.float32)  # their rounding is taken out, float64 stays as it is
+    if table.min() < 0 or abs(table.sum() - 1) > (16 * np.finfo(given.dtype).eps if coarse else _SUM):
+        got = f"a table of shape {table.shape} with sum {table.sum():.9g} and smallest entry {table.min():.3g}"
+        raise ValueError(f"{caller}: got {got}; expected probabilities: from 0, summing to 1")
+    return table / table.sum() if coarse else table
 
 
 def joint_table(*codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.ndarray:
@@ -31,8 +35,8 @@ def joint_table(*codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.nd
     Args:
         codes: One (n,) array of whole numbers from 0 for each variable, n >= 1.
         sizes: How many values each may take (default: the largest found + 1).
-    Raises: TypeError on numbers that are not whole; ValueError on different lengths, no rows, or a code outside its
-        size.
+    Raises: TypeError on numbers that are not whole; ValueError on different lengths, no rows, or a code below 0 or
+        outside its size.
     Example:
         >>> joint_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
         array([[0.25, 0.25],
@@ -40,17 +44,20 @@ def joint_table(*codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.nd
 
     Source: Maximum likelihood. Informations computed from it are biased upwards, by about (number of cells) / 2n.
     """
-    columns = [np.asarray(code) for code in codes]
-    shapes = {column.shape for column in columns}
-    if len(shapes) != 1 or len(shape := shapes.pop()) != 1 or not shape[0]:
-        raise ValueError(f"joint_table: got shapes {[c.shape for c in columns]}; expected arrays of one length n >= 1")
-    if any(not (np.issubdtype(c.dtype, np.integer) or c.dtype == bool) for c in columns):
-        raise TypeError(f"joint_table: got {[str(c.dtype) for c in columns]}; expected whole numbers, one per value")
-    columns = [column.astype(np.int64) for column in columns]
-    spans = [(int(c.min()), int(c.max())) for c in columns]
-    sizes = [high + 1 for _, high in spans] if sizes is None else list(sizes)
-    if len(sizes) != len(columns) or any(low < 0 or high >= m for (low, high), m in zip(spans, sizes, strict=True)):
-        raise ValueError(f"joint_table: got codes {spans}, sizes {sizes}; expected codes from 0 to below the size")
+    columns = [indices(code, "joint_table") for code in codes]
+    if len({len(column) for column in columns}) != 1:
+        raise ValueError(f"joint_table: got {[len(c) for c in columns]} rows; expected arrays of one length n >= 1")
+    most = [int(c.max()) for c in columns]
+    sizes = (
+        [high + 1 for high in most] if sizes is None else [whole(m, "joint_table: sizes") for m in np.atleast_1d(sizes)]
+    )
+    if len(sizes) != len(columns) or any(high >= m for high, m in zip(most, sizes, strict=True)):
+        raise ValueError(f"joint_table: got codes up to {most}, sizes {sizes}; expected codes below the size")
+    return frequencies(columns, sizes)
+
+
+def frequencies(columns: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
+    """`joint_table` of codes that are known to be good."""
     counts = np.bincount(np.ravel_multi_index(columns, sizes), minlength=int(np.prod(sizes)))
     return counts.reshape(sizes) / len(columns[0])
 
@@ -75,8 +82,10 @@ def _entropy(p: np.ndarray) -> float:
 
 
 def _axes(table: np.ndarray, groups: Sequence[Axes], caller: str) -> list[set[int]]:
+    flat = [axis for group in groups for axis in (group if isinstance(group, Sequence) else [group])]
+    if not all(isinstance(axis, int | np.integer) for axis in flat):
+        raise TypeError(f"{caller}: got axes {groups}; expected a number or several for each")
     sets = [{group} if isinstance(group, int | np.integer) else set(group) for group in groups]
-    flat = [axis for group in sets for axis in group]
     if len(set(flat)) != len(flat) or not set(flat) <= set(range(table.ndim)):
         raise ValueError(f"{caller}: got axes {groups}; expected different ones from 0 to {table.ndim - 1}")
     return sets
@@ -196,8 +205,11 @@ def _least_synergistic(p: np.ndarray) -> np.ndarray:
     of_pair = sparse.csr_matrix((np.ones(m), (pair, np.arange(m))))
     aims = cp.sum(cp.rel_entr(q[several], (of_pair[pair[several]] @ q))) if several.any() else cp.Constant(0)
     problem = cp.Problem(cp.Minimize(aims), margins)
-    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-8, tol_gap_rel=1e-8)
-    if problem.status != cp.OPTIMAL:
+    close = dict.fromkeys(("reduced_tol_gap_abs", "reduced_tol_gap_rel", "reduced_tol_feas"), 1e-6)
+    with warnings.catch_warnings():  # that it stops at those is said by the solver, and is our accuracy
+        warnings.filterwarnings("ignore", "Solution may be inaccurate")
+        problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-8, tol_gap_rel=1e-8, **close)
+    if problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
         raise RuntimeError(f"pid: the solver says {problem.status!r} for a table {p.shape}; expected 'optimal'")
     found = np.zeros_like(p)
     found[a, b, y] = np.maximum(q.value, 0)

@@ -1,16 +1,19 @@
 """One call for all estimators of mutual information: `mi(a, b, method=…)`."""
 
+import warnings
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.information.classifiers import held_out_losses, mlp
-from mmnb.instruments.information.exact import joint_table, mutual_information
+from mmnb.instruments.information.exact import frequencies, mutual_information
 from mmnb.instruments.information.neural import METHODS as NEURAL
 from mmnb.instruments.information.neural import neural
 from mmnb.instruments.information.training_free import copula, ksg, residual
-from mmnb.instruments.information.variables import MutualInformation, Variable, labels, variable
+from mmnb.instruments.information.variables import MutualInformation, Variable, parts_of, variable
+from mmnb.instruments.inputs import array, labels
 
 _TRAINING_FREE = {"ksg": ksg, "residual": residual, "copula": copula}
 METHODS = ("table", "classifier", *_TRAINING_FREE, *NEURAL)
@@ -32,8 +35,8 @@ def mi(
     | mine, nwj, infonce, smile | anything | anything, numbers on one side | – | Student-t over critics | see `neural` |
 
     Args:
-        a, b, given: Arrays or tensors (n,) or (n, …): whole numbers are labels, real numbers are numbers, a tuple is one
-            joint variable. `given` is the condition Z.
+        a, b, given: Arrays or tensors (n,) or (n, …): whole numbers and text are labels, real numbers are numbers. A list
+            is n examples, a tuple is parts of one joint variable. `given` is the condition Z.
         method: From the table.
         seed: Of the bootstrap, the folds, and all training.
         progress: Show a bar while classifiers or critics are trained; None: on a terminal only.
@@ -48,9 +51,10 @@ def mi(
     Source: Named in the module of each method. "classifier" is H(B|Z) - H(B|A,Z) of held-out losses: a difference of
         two upper bounds, itself neither an upper nor a lower bound.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"mi: got method {method!r}; expected one of {', '.join(METHODS)}")
-    named = {name: variable(v, f"mi: {name}") for name, v in (("a", a), ("b", b), ("given", given)) if v is not None}
+    read_from = {"a": a, "b": b} | ({} if given is None else {"given": given})
+    named = {name: variable(value, f"mi: {name}") for name, value in read_from.items()}
     read = tuple(named.values())
     if len({v.n for v in read}) != 1:
         raise ValueError(f"mi: got {[v.n for v in read]} rows; expected one length")
@@ -76,8 +80,13 @@ def _table(
     codes = [a.code(), b.code(), np.zeros(a.n, dtype=np.int64) if given is None else given.code()]
     sizes = [int(code.max()) + 1 for code in codes]
 
+    cells = len(np.unique(np.stack(codes), axis=1).T)
+    if cells > a.n / 5:
+        got = f"{cells} occupied cells in {a.n} rows: information appears that is not there"
+        warnings.warn(f"mi: method 'table' got {got}; expected five rows for each cell", stacklevel=3)
+
     def once(rows: np.ndarray) -> float:
-        table = joint_table(*(code[rows] for code in codes), sizes=sizes)
+        table = frequencies([code[rows] for code in codes], sizes)
         return mutual_information(table, 0, 1, given=2) - (_excess(table, len(rows)) if bias_corrected else 0.0)
 
     value = once(np.arange(a.n))
@@ -105,7 +114,7 @@ def _classifier(
     folds: Any = 5,
     subtract_shuffled: bool = False,
 ) -> MutualInformation:
-    code = labels(b, "mi: b")
+    code = labels(b, "mi: b", fewest=2)[0]
     options = dict(classifier=mlp(seed=seed) if classifier is None else classifier, folds=folds, seed=seed)
     inputs, known = _numbers(a), None if given is None else _numbers(given)
 
@@ -127,6 +136,6 @@ def _classifier(
 
 def _numbers(x: Any) -> tuple[Any, ...]:
     """What a classifier sees: numbers as they are, labels one-hot."""
-    parts = x if isinstance(x, tuple) else (x,)
+    parts = [part if isinstance(part, Tensor) else array(part, "mi") for part in parts_of(x)]
     read = [variable(part, "mi") for part in parts]
     return tuple(part if v.continuous else v.one_hot() for part, v in zip(parts, read, strict=True))

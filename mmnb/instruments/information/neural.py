@@ -4,6 +4,7 @@ Several independent critics T(x, y) are trained in one pass; each maximises a lo
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,12 +17,13 @@ from tqdm import tqdm
 from mmnb.instruments.estimate import Estimate, mean_interval
 from mmnb.instruments.information.training_free import standard
 from mmnb.instruments.information.variables import MutualInformation, Variable
+from mmnb.instruments.inputs import real, whole
 
 CLIP = 5.0  # SMILE's tau
 EMA_RATE = 0.01  # weight of the newest batch in MINE's moving average
 EVALUATIONS = 40  # held-out values taken during training; the answer is the mean of the last fifth of them
 LAST = EVALUATIONS // 5
-LARGEST_GRADIENT = 1.0
+RUNAWAY = -0.5  # nats: information is never below 0, so a held-out value this low is the critic's failure
 SHUFFLES = 5
 MOST_HELD_OUT = 2048  # rows: with more, evaluation would take longer than training
 
@@ -170,19 +172,26 @@ def neural(
         seed, device: Of everything.
         progress: Show a bar over steps; None: on a terminal only.
     Raises: ValueError on labels alone on both sides, too few rows for a batch, or sizes out of range;
-        FloatingPointError when training diverges.
+        FloatingPointError when a loss or a value is not finite. Warns when a critic's answer is below -0.5 nats.
     Source: Belghazi et al. 2018 (MINE); Nguyen, Wainwright & Jordan 2010; van den Oord et al. 2018 (InfoNCE); Song &
-        Ermon 2020 (SMILE). Ours averages in logarithms, clips each critic's gradient to norm 1, and trains all critics
-        in one pass.
+        Ermon 2020 (SMILE). Ours averages in logarithms and trains all critics in one pass. Gradients are not clipped: the
+        rare shuffled pair with a huge score is all that holds T down. Measured (MINE, one sample, default settings):
+
+        | normal pairs | true | moving average | the same, norm 1 | batch mean | the same, norm 1 |
+        |---|---|---|---|---|---|
+        | n = 1500, d = 3, rho .95 | 3.49 | 3.27 | -564 | 3.10 | 2.61 |
+        | n = 1500, d = 10, rho .7 | 3.37 | 2.81 | -102 | 2.71 | 2.45 |
+        | n = 6000, d = 20, rho .7 | 6.73 | 4.01 | -1302 | -1.37 | 3.70 |
+        | n = 5000, d = 20, rho .75, 3000 steps at 3e-3 | 8.27 | 4.89 | -311040 | -587 | -56 |
     """
     if a.discrete and b.discrete:
         raise ValueError(f"{method}: got labels on both sides; expected numbers on one. For labels use method 'table'")
-    n_test = round(held_out * a.n)
+    seeds, hidden = whole(seeds, f"{method}: seeds"), whole(hidden, f"{method}: hidden")
+    steps, batch = whole(steps, f"{method}: steps", EVALUATIONS), whole(batch, f"{method}: batch", 2)
+    n_test = round(real(held_out, f"{method}: held_out", 0, 1) * a.n)
+    real(learning_rate, f"{method}: learning_rate", 0)
     n_train = a.n - n_test
-    if min(seeds, steps, hidden) < 1 or steps < EVALUATIONS or not 0 <= held_out < 1:
-        got = f"seeds={seeds}, steps={steps}, hidden={hidden}, held_out={held_out}"
-        raise ValueError(f"{method}: got {got}; expected seeds, hidden >= 1, steps >= {EVALUATIONS}, 0 <= held_out < 1")
-    if n_train < batch or batch < 2 or 0 < n_test < 2 * SHUFFLES:
+    if n_train < batch or 0 < n_test < 2 * SHUFFLES:
         raise ValueError(f"{method}: got {n_train} of {a.n} rows, batch={batch}; expected at least one batch of 2")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -203,15 +212,17 @@ def neural(
                 raise FloatingPointError(f"{method}: the loss is {losses.tolist()} at step {step}; lower learning_rate")
             optimiser.zero_grad()
             losses.sum().backward()
-            _clip_gradients(critics)
             optimiser.step()
             if step % every == 0:
                 with torch.no_grad():
                     trace.append(value(method, critics, *(_rows(side, test) for side in sides), shuffles, batch))
-    path = torch.stack(trace).double().cpu().numpy()  # (evaluations, seeds)
+    path = torch.stack(trace).cpu().double().numpy()  # (evaluations, seeds)
     if not np.isfinite(path).all():
         raise FloatingPointError(f"{method}: a held-out value is not finite; expected a critic that does not diverge")
     answers = path[-LAST:].mean(0)
+    if answers.min() < RUNAWAY:
+        got = f"{answers.round(2).tolist()} nats by critic, where information is never below 0"
+        warnings.warn(f"{method}: got {got}: training ran away or overfitted; more rows, fewer steps?", stacklevel=3)
     ends = mean_interval(answers).interval if seeds > 1 else ()
     return MutualInformation(Estimate(float(answers.mean()), *ends, n=seeds, over="critics"), method, a.n, path.mean(1))
 
@@ -223,13 +234,3 @@ def _side(v: Variable, device: str) -> Side:
 def _rows(side: Side, rows: Tensor) -> Side:
     rows = rows.to(side.numbers.device)
     return Side(side.numbers[rows], side.labels[rows])
-
-
-def _clip_gradients(critics: Critics) -> None:
-    """Clip each critic's gradient to norm 1; the first axis of every parameter but the biases counts critics."""
-    used = [p for p in critics.parameters() if p.grad is not None]  # without labels their weights have none
-    pieces = [p.grad if p is not critics.bias else p.grad.transpose(0, 1) for p in used]
-    norm = torch.stack([piece.flatten(1).square().sum(1) for piece in pieces]).sum(0).sqrt()
-    factor = (LARGEST_GRADIENT / (norm + 1e-12)).clamp(max=1)
-    for piece in pieces:
-        piece.mul_(factor.view(-1, *[1] * (piece.ndim - 1)))

@@ -4,10 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
+from torch import Tensor
 
+from mmnb.instruments.batches import each_part
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.inputs import array, labels
+from mmnb.instruments.inputs import numbers as read_numbers
 from mmnb.instruments.result import Result
+
+MOST_VALUES = 1000  # one-hot columns that any number of rows may have; with more rows, as many as rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,36 +71,42 @@ class Variable:
     def one_hot(self) -> np.ndarray:
         """All label columns as indicators side by side, (n, total number of values) float64."""
         columns = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in self.codes.T]
+        values = sum(int(column.max()) + 1 for column in columns)
+        if values > max(self.n, MOST_VALUES):
+            got = f"{len(columns)} columns of whole numbers with {values} values in {self.n} rows"
+            raise ValueError(f"mi: got {got}; expected labels. Pixels and counts are numbers: give them as floats")
         parts = [np.eye(column.max() + 1)[column] for column in columns]
         return np.concatenate(parts, axis=1) if parts else np.zeros((self.n, 0))
 
 
-def variable(value: Any, name: str) -> Variable:
-    """Read a variable: whole numbers are labels, real numbers are numbers, a tuple or list of both is one joint variable.
+def parts_of(value: Any) -> list[Any]:
+    """The parts of a variable: of a tuple, nested or not, of a DataFrame its columns; anything else is one part, a list N examples."""
+    if isinstance(value, tuple):
+        return [part for inner in value for part in parts_of(inner)]
+    return [value.iloc[:, k] for k in range(value.shape[1])] if hasattr(value, "iloc") and value.ndim == 2 else [value]
 
-    Arrays and tensors are (n,) or (n, …), flattened to two axes; every column of whole numbers is a label of its own.
+
+def variable(value: Any, name: str) -> Variable:
+    """Read a variable: whole numbers and text are labels, real numbers are numbers, a tuple of both is one joint variable.
+
+    Every part is (n,) or (n, …), in any form that `inputs.array` reads, flattened to two axes; every column of labels is a
+    label of its own. A list is N examples.
 
     Example:
         >>> v = variable((np.zeros((4, 3)), np.array([0, 1, 0, 2])), "a")
         >>> v.numbers.shape, v.codes.shape, v.one_hot().shape
         ((4, 3), (4, 1), (4, 3))
+        >>> variable([[0.5, 1.5], [2.5, 3.5], [4.5, 5.5]], "a").numbers.shape
+        (3, 2)
     """
-    parts = value if isinstance(value, tuple | list) and len(value) and not np.isscalar(value[0]) else (value,)
     numbers, codes = [], []
-    for part in parts:
-        array = part.detach().cpu().numpy() if isinstance(part, torch.Tensor) else np.asarray(part)
-        if array.ndim == 0 or not len(array):
-            raise ValueError(f"{name}: got shape {array.shape}; expected (n,) or (n, …) with n >= 1")
-        flat = array.reshape(len(array), -1)
-        if np.issubdtype(array.dtype, np.floating):
-            if not np.isfinite(flat).all():
-                bad = int((~np.isfinite(flat)).any(axis=1).sum())
-                raise ValueError(f"{name}: {bad} of {len(flat)} rows hold NaN or infinity; expected finite numbers")
-            numbers.append(flat.astype(np.float64))
-        elif np.issubdtype(array.dtype, np.integer) or array.dtype == bool:
-            codes.append(flat.astype(np.int64))
+    for part in parts_of(value):
+        found = np.atleast_1d(array(part, name))
+        if found.dtype.kind == "f":
+            numbers.append(read_numbers(found, name, "(n, ...)").reshape(len(found), -1).numpy())
         else:
-            raise TypeError(f"{name}: got {array.dtype}; expected real numbers, or whole numbers as labels")
+            columns = found.reshape(len(found), -1).T if found.size else [found]
+            codes.append(np.stack([labels(column, name)[0] for column in columns], 1))
     lengths = {len(part) for part in (*numbers, *codes)}
     if len(lengths) != 1:
         raise ValueError(f"{name}: its parts have {sorted(lengths)} rows; expected one length")
@@ -103,17 +114,22 @@ def variable(value: Any, name: str) -> Variable:
     return Variable(np.concatenate([none, *numbers], 1), np.concatenate([none.astype(np.int64), *codes], 1))
 
 
-def labels(y: Any, name: str, fewest: int = 2) -> np.ndarray:
-    """`y` as (n,) int64 labels numbered from 0; raises an error unless every class has `fewest` examples or more."""
-    array = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
-    if not (np.issubdtype(array.dtype, np.integer) or array.dtype == bool):
-        raise TypeError(f"{name}: got labels of {array.dtype}; expected whole numbers, one per class")
-    if array.ndim != 1 or not len(array):
-        raise ValueError(f"{name}: got labels of shape {array.shape}; expected (n,)")
-    values, code, count = np.unique(array, return_inverse=True, return_counts=True)
-    if len(values) < 2:
-        raise ValueError(f"{name}: all {len(array)} labels are {values[0]}; expected two classes or more")
-    if count.min() < fewest:
-        rare, few = values[count.argmin()], int(count.min())
-        raise ValueError(f"{name}: class {rare} has {few} example{'s' * (few != 1)}; expected at least {fewest} each")
-    return code.reshape(-1)
+def modality(a: Any, name: str) -> Any:
+    """Examples for a classifier: tensors, arrays and lists as they are, a DataFrame as an array; what `array` refuses is refused."""
+
+    def checked(part: Any) -> Any:
+        return (
+            part
+            if isinstance(part, list) or (found := array(part, name)) is part or isinstance(part, Tensor)
+            else found
+        )
+
+    return each_part(a, checked)
+
+
+def indices(value: Any, name: str, n: int | None = None) -> np.ndarray:
+    """Labels (n,) int64 that count from 0 in columns which somebody else has numbered: kept as they are, none below 0."""
+    codes, classes = labels(value, name, n)
+    if not isinstance(classes[0], int) or classes[0] < 0:
+        raise ValueError(f"{name}: got labels such as {classes[0]!r}; expected whole numbers from 0")
+    return np.asarray(classes, dtype=np.int64)[codes]

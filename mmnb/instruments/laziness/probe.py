@@ -11,9 +11,10 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from mmnb.instruments.batches import length, take
+from mmnb.instruments.batches import call, length, take
 from mmnb.instruments.checks import refuse_train_mode
 from mmnb.instruments.estimate import Estimate, proportion
+from mmnb.instruments.inputs import labels, numbers, scores, whole
 from mmnb.instruments.result import Result
 
 _ALPHA = 0.05  # one-sided, for all rivals of the average together
@@ -27,10 +28,12 @@ class Probe(Result):
         estimate: The accuracy with its 95 % Wilson interval over test examples. It does not cover the spread between
             trainings of the encoder: for that, repeat with several seeds.
         log_probabilities: (n, classes) of the test examples.
+        classes: The label of each column, in order.
     """
 
     estimate: Estimate
     log_probabilities: Tensor
+    classes: list
 
     def estimates(self) -> dict[str, Estimate]:
         """The accuracy."""
@@ -48,14 +51,18 @@ class Probe(Result):
 
 
 def encode(encoder: nn.Module, inputs: Any, *, batch_size: int = 1000) -> Tensor:
-    """Features (n, d) in eval mode, without gradient.
+    """Features (n, d) in eval mode, without gradient, on the CPU.
 
     Raises: ValueError for an encoder in train mode, or features that are not a finite (n, d) table.
     """
     refuse_train_mode(encoder, "encode")
     with torch.no_grad():
-        rows = torch.arange(length(inputs)).split(batch_size)
-        features = torch.cat([encoder(take(inputs, part)) for part in rows])
+        rows = torch.arange(length(inputs)).split(whole(batch_size, "encode: batch_size"))
+        parts = [call(encoder, take(inputs, part)) for part in rows]
+    if not isinstance(parts[0], Tensor) or not parts[0].is_floating_point():
+        got = parts[0].dtype if isinstance(parts[0], Tensor) else type(parts[0]).__name__
+        raise TypeError(f"encode: the encoder gave {got}; expected a tensor of real numbers")
+    features = torch.cat([part.cpu() for part in parts])
     if features.ndim != 2 or not features.isfinite().all():
         raise ValueError(f"encode: got features of shape {tuple(features.shape)}; expected (n, d), all finite")
     return features
@@ -85,30 +92,32 @@ def probe_features(features: Tensor, y: Tensor, test: Tensor, test_y: Tensor, *,
 
     Formula: minimise C sum_i CE_i + |W|^2 / 2 over weights for features (x - mean) / (sd + 1e-8), intercept free.
     Args:
-        features, y: Training examples (n, d) and their int64 labels (n,).
+        features, y: Training examples (n, d) and their labels (n,): whole numbers of any sign, bools or text.
         test, test_y: Test examples (m, d) and their labels (m,).
         C: Inverse strength of the regularisation, above 0, as in scikit-learn.
     Raises: ValueError when lengths or widths differ, there is only one class, or a test label is not in `y`.
+    Example:
+        >>> x = [[-1.0], [1.0]] * 5
+        >>> probe_features(x, [-1, 1] * 5, x, [-1, 1] * 5).accuracy
+        1.0
+
     Source: scikit-learn's LogisticRegression (L-BFGS).
     """
-    lengths_differ = len(features) != len(y) or len(test) != len(test_y)
-    if lengths_differ or features.shape[1:] != test.shape[1:] or not len(test):
-        got = f"features {tuple(features.shape)}, {len(y)} labels, test {tuple(test.shape)}, {len(test_y)} labels"
-        raise ValueError(f"probe: got {got}; expected (n, d), n, (m, d), m, m > 0")
-    known = y.unique()
-    if len(known) < 2 or not torch.isin(test_y, known).all() or C <= 0:
-        got = f"{len(known)} classes in training, {test_y.unique().tolist()} in testing, C={C}"
-        raise ValueError(f"probe: got {got}; expected two classes or more, no new ones in testing, C above 0")
-    x, x_test = features.double(), test.double()
+    x, x_test = numbers(features, "probe: features"), numbers(test, "probe: test")
+    (y, classes), (test_y, asked) = labels(y, "probe: y", len(x)), labels(test_y, "probe: test_y", len(x_test))
+    new = [label for label in asked if label not in classes]
+    if x.shape[1] != x_test.shape[1] or len(classes) < 2 or new or not 0 < C < math.inf:
+        got = f"{x.shape[1]} and {x_test.shape[1]} columns, {len(classes)} classes in training, {new} new in testing, C={C}"
+        raise ValueError(f"probe: got {got}; expected one width, two classes or more, no new ones, C above 0")
     centre, spread = x.mean(0), x.std(0, correction=0) + 1e-8
     model = LogisticRegression(C=C, max_iter=2000)
-    model.fit(((x - centre) / spread).numpy(), y.numpy())
-    scores = torch.from_numpy(model.decision_function(((x_test - centre) / spread).numpy()))
-    if scores.ndim == 1:  # two classes: one score
-        scores = torch.stack([torch.zeros_like(scores), scores], 1)
-    log_p = torch.full((len(test), int(known.max()) + 1), -torch.inf, dtype=torch.float64)
-    log_p[:, known] = scores.log_softmax(1)
-    return Probe(proportion(int((log_p.argmax(1) == test_y).sum()), len(test)), log_p)
+    model.fit(((x - centre) / spread).numpy(), y)
+    found = torch.from_numpy(model.decision_function(((x_test - centre) / spread).numpy()))
+    if found.ndim == 1:  # two classes: one score
+        found = torch.stack([torch.zeros_like(found), found], 1)
+    log_p = found.log_softmax(1)
+    right = log_p.argmax(1).numpy() == np.searchsorted(classes, asked)[test_y]
+    return Probe(proportion(int(right.sum()), len(right)), log_p, classes)
 
 
 @dataclass(frozen=True)
@@ -174,30 +183,36 @@ def choose(
     evidence. A joint model whose head lets modalities interact provides the evidence.
 
     Args:
-        features, y: Modality -> (n, d_m) features of frozen uni-modal encoders, and int64 labels: training examples.
+        features, y: Modality -> (n, d_m) features of frozen uni-modal encoders, and labels of any kind: training examples.
         test, test_y: The same for m examples that no training has used; best a validation split.
-        test_logits: Modality -> (m, classes), predictions of the uni-modal models on these.
+        test_logits: Modality -> (m, classes), predictions of the uni-modal models on these. A column stands for each class of
+            `y` in order; with more columns than that, column k is label k.
         joint: (m, classes), predictions of a jointly trained model.
         C: As in `probe_features`.
         resamples, seed: Of the bootstrap; at least 100 draws.
-    Raises: ValueError on fewer than two modalities, different names, a `joint` of another length or with NaN, few
+    Raises: ValueError on fewer than two modalities, different names, logits of another length or with NaN, few
         resamples, and as `probe_features` and `average`.
     Source: Du et al., ICML 2023, our reading of the abstract and of second-hand descriptions, which compare the linear
         classifier alone; the jointly trained rival, the order of the rule and `sure` are ours.
     """
     names = list(features)
-    if len(names) < 2 or set(test) != set(names) or set(test_logits) != set(names) or resamples < 100:
-        got = f"features of {names}, test of {list(test)}, logits of {list(test_logits)}, resamples={resamples}"
-        raise ValueError(f"choose: got {got}; expected the same two modalities or more in all three, resamples >= 100")
-    if joint is not None and (joint.ndim != 2 or len(joint) != len(test_y) or joint.isnan().any()):
-        got = f"joint of shape {tuple(joint.shape)} with {int(joint.isnan().sum())} NaN"
-        raise ValueError(f"choose: got {got}; expected ({len(test_y)}, classes), none")
-    whole, held = (torch.cat([part[name] for name in names], 1) for part in (features, test))
-    rivals = {"frozen": probe_features(whole, y, held, test_y, C=C).log_probabilities}
-    rivals |= {} if joint is None else {"joint": joint}
-    right = {name: (scores.argmax(1) == test_y).numpy() for name, scores in rivals.items()}
-    averaged = (average([test_logits[name] for name in names]).argmax(1) == test_y).numpy()
-    chance = (test_y == y.bincount().argmax()).numpy()
+    if len(names) < 2 or set(test) != set(names) or set(test_logits) != set(names):
+        got = f"features of {names}, test of {list(test)}, logits of {list(test_logits)}"
+        raise ValueError(f"choose: got {got}; expected the same two modalities or more in all three")
+    whole(resamples, "choose: resamples", 100)
+    train, held = (
+        torch.cat([numbers(part[name], f"choose: {kind} of {name}") for name in names], 1)
+        for kind, part in (("features", features), ("test", test))
+    )
+    probed = probe_features(train, y, held, test_y, C=C)
+    (y, classes), (codes, asked) = labels(y, "choose: y"), labels(test_y, "choose: test_y")
+    test_y = np.array(asked)[codes]
+    averaged = average([_predictions(test_logits[name], f"choose: test_logits of {name}", len(held)) for name in names])
+    rivals = {"frozen": probed.log_probabilities}
+    rivals |= {} if joint is None else {"joint": _predictions(joint, "choose: joint", len(held))}
+    right = {name: _predicted(rival, classes, f"choose: {name}") == test_y for name, rival in rivals.items()}
+    averaged = _predicted(averaged, classes, "choose: test_logits") == test_y
+    chance = test_y == np.array(classes)[np.bincount(y).argmax()]
     n, alpha = len(averaged), _ALPHA / len(rivals)
     draws = np.random.default_rng(seed).integers(n, size=(resamples, n))
     strongest = max(right, key=lambda name: right[name].sum())
@@ -223,31 +238,48 @@ def choose(
     )
 
 
+def _predictions(value: Any, name: str, n: int) -> Tensor:
+    found = scores(value, name)
+    if len(found) != n:
+        raise ValueError(f"{name}: got shape {tuple(found.shape)}; expected ({n}, classes)")
+    return found
+
+
+def _predicted(given: Tensor, classes: list, name: str) -> np.ndarray:
+    """The label with the highest score: columns are the classes in order, or, where there are more, the labels 0, 1, 2 and so on."""
+    columns = given.shape[1]
+    if columns != len(classes) and not (isinstance(classes[0], int) and classes[0] >= 0 and classes[-1] < columns):
+        got = f"{columns} columns for the {len(classes)} classes {classes[:5]}"
+        raise ValueError(f"{name}: got {got}; expected one for each class, or labels that are columns")
+    return np.array(classes if columns == len(classes) else range(columns))[given.argmax(1).numpy()]
+
+
 def _mcnemar(one: np.ndarray, other: np.ndarray) -> float:
     """Exact two-sided p-value of equal chances among the examples on which just one is right; 1 if there are none."""
     first, second = int((one & ~other).sum()), int((other & ~one).sum())
     return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
 
 
-def average(logits: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+def average(parts: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
     """Uni-modal ensemble (UME): log of the weighted average of predicted probabilities, (…, classes).
 
-    Formula: log sum_m w_m softmax(logits_m) / sum_m w_m.
+    Formula: log sum_m w_m softmax(parts_m) / sum_m w_m.
     Args:
-        logits: (…, classes) for each modality, of one shape.
+        parts: Logits (…, classes) of each modality, of one shape.
         weights: One for each modality, not negative, sum above 0; None: equal.
-    Raises: ValueError on no logits, different shapes, or other weights.
+    Raises: ValueError on no logits, different shapes, NaN, or other weights.
     Example:
         >>> average([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])]).exp()
         tensor([[0.5000, 0.5000]])
 
     Source: Du et al., ICML 2023, our reading of the abstract. Averaging probabilities, not logits, is our choice.
     """
-    weights = [1.0] * len(logits) if weights is None else [float(w) for w in weights]
-    if not logits or len({part.shape for part in logits}) != 1 or len(weights) != len(logits):
-        shapes = [tuple(part.shape) for part in logits]
+    parts = [scores(part, f"average: part {k}", "(n, ...)") for k, part in enumerate(parts)]
+    weights = [1.0] * len(parts) if weights is None else [float(w) for w in weights]
+    if not parts or len({part.shape for part in parts}) != 1 or len(weights) != len(parts):
+        shapes = [tuple(part.shape) for part in parts]
         raise ValueError(f"average: got shapes {shapes}, {len(weights)} weights; expected one shape, one weight each")
     if min(weights) < 0 or not 0 < sum(weights) < float("inf"):
         raise ValueError(f"average: got weights {weights}; expected none below 0 and a sum above 0")
-    kept = [(part.log_softmax(-1), w / sum(weights)) for part, w in zip(logits, weights, strict=True) if w > 0]
+    kept = [(part.log_softmax(-1), w / sum(weights)) for part, w in zip(parts, weights, strict=True) if w > 0]
     return torch.stack([part + math.log(w) for part, w in kept]).logsumexp(0)

@@ -15,6 +15,7 @@ import numpy as np
 
 from mmnb import aliases
 from mmnb.instruments.estimate import Estimate
+from mmnb.instruments.inputs import array, mask
 from mmnb.instruments.result import Result
 
 
@@ -62,7 +63,9 @@ def greedy_cover(explains: np.ndarray, *, order: np.ndarray | None = None) -> np
         >>> greedy_cover(np.array([[1, 0, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=bool)).tolist()
         [1, 2]
     """
-    if explains.ndim != 2 or explains.dtype != bool or not explains.any(0).all():
+    explains = array(explains, "greedy_cover: explains")
+    explains = mask(explains, "greedy_cover: explains", explains.shape).numpy()
+    if explains.ndim != 2 or not explains.any(0).all():
         got = f"{explains.dtype} of shape {explains.shape}"
         raise ValueError(f"greedy_cover: got {got}; expected (features, examples) bool, every example explained")
     open_, learnt = np.ones(explains.shape[1], dtype=bool), []

@@ -80,7 +80,7 @@ def finetune(
     model = loaded.model.eval()  # as in the released code: CLIP has nothing that training mode would change
     identity = asdict(settings) | {
         "pairs": len(pairs),
-        "first and last text": [pairs[row][1] for row in (0, len(pairs) - 1)],
+        "first and last pair": fingerprint([pairs[row] for row in (0, len(pairs) - 1)]),
     }
     identity["starting weights"] = fingerprint(dict(sorted(model.state_dict().items())))
     running, whole = (

@@ -30,6 +30,7 @@ def covered(grid: Tensor, gold: Tensor, threshold: float = 0.5) -> tuple[Tensor,
         >>> covered(grid, torch.tensor([[0.4, 0.0, 0.9, 1.0]]))
         (tensor([False,  True]), 1)
     """
+    grid, gold = grid.cpu(), gold.cpu()
     share = iot(gold, grid).max(0).values
     middle = (grid[:, None, :2] + grid[:, None, 2:] - gold[None, :, :2] - gold[None, :, 2:]).double().norm(dim=-1) / 2
     best = int((share - 1e-3 * middle.min(1).values).argmax())

@@ -57,7 +57,7 @@ def probe_both(model: late.LateModel, data: AvDigits) -> dict[str, float]:
 
 def accuracy(logits: Tensor, label: Tensor) -> float:
     """Share of correct predictions."""
-    return (logits.argmax(1) == label).double().mean().item()
+    return (logits.argmax(1) == label).cpu().double().mean().item()
 
 
 def losses(model: late.LateModel, data: AvDigits) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ import torch
 
 from mmnb.instruments.blending import FLOOR, Losses, ogr, weights
 from mmnb.recipes.late.model import JOINT, LateModel
-from mmnb.recipes.late.objectives import GradientBlending, Joint, Unimodal
+from mmnb.recipes.late.objectives import GradientBlending, Joint, Unimodal, check_labels
 from mmnb.recipes.late.training import Batches, fit
 
 
@@ -27,7 +27,9 @@ def mean_losses(model: LateModel, batches: Any) -> dict[str, float]:
     with torch.no_grad():
         for inputs, label in batches:
             for name, logits in model.logits(inputs).items():
-                totals[name] += torch.nn.functional.cross_entropy(logits.double(), label, reduction="sum").item()
+                check_labels(logits, label, "mean_losses")
+                wide, own = logits.cpu().double(), label.cpu()  # an Apple device has no float64
+                totals[name] += torch.nn.functional.cross_entropy(wide, own, reduction="sum").item()
             count += len(label)
     if not count:
         raise ValueError("mean_losses: got no example; expected at least one")

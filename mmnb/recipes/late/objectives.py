@@ -18,9 +18,20 @@ Parts = dict[str, Tensor]
 
 
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Mean over the batch, sum over replicas: logits (N, C), label (N,), or (r, N, C), (r, N)."""
+    """Mean over the batch, sum over replicas: logits (N, C), label (N,), or (r, N, C), (r, N); labels whole, from 0 to C - 1."""
+    check_labels(logits, label, "cross_entropy")
     replicas = len(logits) if logits.ndim == 3 else 1
     return replicas * functional.cross_entropy(logits.flatten(0, -2), label.flatten())
+
+
+def check_labels(logits: Tensor, label: Tensor, caller: str) -> None:
+    """Raise where labels do not name a column of the logits each: torch leaves out -100 without a word, and refuses the rest in its own."""
+    shapes = f"logits {tuple(logits.shape)} and label {tuple(label.shape)} {label.dtype}"
+    if logits.ndim < 2 or logits.shape[:-1] != label.shape or label.dtype != torch.int64 or not len(label):
+        raise ValueError(f"{caller}: got {shapes}; expected (N, C) and (N,) int64, or (r, N, C) and (r, N), N >= 1")
+    low, high = int(label.min()), int(label.max())
+    if low < 0 or high >= logits.shape[-1]:
+        raise ValueError(f"{caller}: got labels from {low} to {high}; expected 0 to {logits.shape[-1] - 1}")
 
 
 @dataclass(frozen=True)
@@ -247,7 +258,7 @@ def _need_heads(model: LateModel, objective: str) -> None:
 
 
 def coefficients(scores: Mapping[str, float], alpha: float) -> dict[str, float]:
-    """k_u of `OgmGe` for every modality, above 0 and at most 1, from s_u above 0 of two or more.
+    """k_u of `OgmGe` for every modality, from 0 (where tanh rounds to 1) to 1, from s_u above 0 of two or more.
 
     The strength alpha is 0 or above (published: 0.1 for VGGSound, 0.8 for CREMA-D).
 
@@ -266,7 +277,8 @@ def coefficients(scores: Mapping[str, float], alpha: float) -> dict[str, float]:
 
 
 def confidence(logits: Tensor, label: Tensor) -> float:
-    """s_u, the batch's sum of the probability of the true class; logits (b, classes), label (b,) int64."""
+    """s_u, the batch's sum of the probability of the true class; logits (b, classes), label (b,) int64, from 0."""
+    check_labels(logits, label, "confidence")
     return logits.detach().softmax(-1).gather(-1, label[:, None]).sum().item()
 
 

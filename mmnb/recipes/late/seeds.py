@@ -80,7 +80,7 @@ def train(
 
 def accuracy(logits: Tensor, label: Tensor) -> Tensor:
     """Share of correct predictions of each seed: logits (r, n, classes), label (r, n) -> (r,) float64."""
-    return (logits.argmax(-1) == label).double().mean(-1)
+    return (logits.argmax(-1) == label).cpu().double().mean(-1)
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmnb.recipes.late.model import LateModel
+from mmnb.recipes.late.objectives import check_labels
 
 HeldOut = Callable[[LateModel], Mapping[str, Tensor | float]]
 
@@ -50,7 +51,9 @@ def held_out(inputs: Mapping[str, Any], label: Tensor) -> HeldOut:
     def losses(model: LateModel) -> dict[str, Tensor]:
         found = model.logits({name: inputs[name] for name in model.names})
         for name, logits in found.items():
-            each = functional.cross_entropy(logits.double().flatten(0, -2), label.flatten(), reduction="none")
+            check_labels(logits, label, "held_out")
+            wide, own = logits.cpu().double().flatten(0, -2), label.cpu().flatten()  # an Apple device has no float64
+            each = functional.cross_entropy(wide, own, reduction="none")
             found[name] = each.view(label.shape).mean(-1)
         return found
 
@@ -76,7 +79,10 @@ class BestWeights:
             )
         curves = {}
         for name, unit in self.units.items():
-            loss, weights = torch.as_tensor(found[name], dtype=torch.float64).cpu(), unit.state_dict()
+            loss = (
+                found[name].cpu() if isinstance(found[name], Tensor) else torch.tensor(found[name], dtype=torch.float64)
+            )
+            loss, weights = loss.double(), unit.state_dict()
             if loss.ndim > 1 or not loss.isfinite().all():
                 raise ValueError(f"EarlyStop: held_out gave {loss.tolist()} for {name}; expected finite, () or (r,)")
             if loss.ndim and any(value.shape[:1] != loss.shape for value in weights.values()):

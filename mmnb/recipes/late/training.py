@@ -2,10 +2,15 @@
 
 Whatever is random in epoch e (order of examples, dropout, noise) is drawn from (seed, e) alone. So a training that is killed after epoch e
 and started again continues with the numbers that an unbroken one would have drawn; torch's global generator is left as it was.
+
+A checkpoint belongs to one training, which `_identity` describes: starting weights, examples, labels and their order, objective and teachers,
+optimiser and schedule with all of their numbers, held-out data. Of code (a callback, a rate given as a function) only results are compared.
 """
 
+import contextlib
+import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +20,8 @@ from tqdm.auto import tqdm
 
 from mmnb.instruments.batches import length, take
 from mmnb.instruments.checkpoint import Checkpoint, load_optimiser, optimiser_state
+from mmnb.instruments.identity import fingerprint
+from mmnb.recipes.fit import telling_small_batches
 from mmnb.recipes.late.model import LateModel
 from mmnb.recipes.late.objectives import Joint, Objective
 from mmnb.recipes.late.stopping import BestWeights, EarlyStop
@@ -55,6 +62,7 @@ def fit(
         callback: Called after every epoch in eval mode without gradient; the numbers it returns join the curves.
         stop: Early stopping: the best epoch's weights come back, and training may end before `epochs`; "held out NAME" joins the curves.
         checkpoint: Path of a safetensors file, written every `save_every` epochs and at the end; if it exists, training continues from it.
+            `model` must then have the weights it had at first, and `batches(0)` is read once more, to see whether it is the same training.
         progress: True shows a bar, False never does, None does on a terminal.
 
     Returns:
@@ -72,10 +80,10 @@ def fit(
     stepper = optimiser(list(objective.parameters(model)))
     plan = schedule(stepper) if schedule else None
     best = BestWeights(stop, objective.units(model))
-    shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
-    identity = {"training": "fit", "objective": repr(objective), "seed": seed, "epochs": epochs, "shapes": shapes}
-    identity |= {"optimiser": type(stepper).__name__} | ({} if stop is None else {"stop": repr(stop)})
-    file = None if checkpoint is None else Checkpoint(checkpoint, identity, caller="fit")
+    file = None
+    if checkpoint is not None:
+        identity = _identity(model, batches, objective, stepper, plan, stop, seed, epochs)
+        file = Checkpoint(checkpoint, identity, caller="fit")
     start, curves = (0, {}) if file is None else _load(file, model, stepper, plan, best)
     hidden = None if progress is None else not progress
     left = range(start, epochs)
@@ -96,6 +104,43 @@ def fit(
     best.restore()
     model.eval()
     return curves
+
+
+def _identity(
+    model: LateModel, batches: Batches, objective: Objective, stepper: Any, plan: Any, stop: Any, seed: int, epochs: int
+) -> dict[str, Any]:
+    """What must agree for a training to be continued; numbers are told in words, tensors by their fingerprint."""
+    with _drawn_from(seed, 0):
+        examples = fingerprint([fingerprint([dict(inputs), label]) for inputs, label in batches(0)])
+    groups = [
+        {key: len(value) if key == "params" else value for key, value in group.items()}
+        for group in stepper.param_groups
+    ]
+    rates = [[rate(epoch) for epoch in range(epochs)] for rate in getattr(plan, "lr_lambdas", [])]
+    found = {
+        "training": "fit",
+        "starting weights": fingerprint(dict(model.state_dict())),
+        "examples": examples,
+        "objective": repr(objective),
+        "weights of the objective": fingerprint([dict(part.state_dict()) for part in _modules(vars(objective))]),
+        "optimiser": type(stepper).__name__,
+        "options of the optimiser": repr(groups),
+        "schedule": None if plan is None else f"{type(plan).__name__} {plan.state_dict()} {rates}",
+        "seed": seed,
+        "epochs": epochs,
+    }
+    if stop is not None:
+        known = inspect.getclosurevars(stop.held_out).nonlocals if inspect.isfunction(stop.held_out) else None
+        found |= {"stop": repr(stop), "held-out data": fingerprint(known)}
+    return found
+
+
+def _modules(value: Any) -> Iterator[nn.Module]:
+    if isinstance(value, nn.Module):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _modules(part)
 
 
 def _save(file: Checkpoint, model: LateModel, stepper: Any, plan: Any, best: BestWeights, curves: Curves) -> None:
@@ -122,8 +167,27 @@ def _load(file: Checkpoint, model: LateModel, stepper: Any, plan: Any, best: Bes
     model.load_state_dict(own)
     load_optimiser(stepper, tensors, found["optimiser"])
     if plan is not None:
-        plan.load_state_dict(found["progress"]["plan"])
+        plan.load_state_dict(_like(plan.state_dict(), found["progress"]["plan"]))
     return found["progress"]["epochs"], found["progress"]["curves"]
+
+
+def _like(own: Any, kept: Any) -> Any:
+    """`kept`, as it comes from JSON, with the keys and the types of `own`: the milestones of a schedule are counted by epoch, not by text."""
+    if isinstance(own, Mapping):
+        filled = type(own)()
+        filled.update({key: _like(own[key], kept[str(key)]) for key in own})
+        return filled
+    if isinstance(own, list | tuple) and len(own) == len(kept):
+        return type(own)(_like(*pair) for pair in zip(own, kept, strict=True))
+    return kept
+
+
+@contextlib.contextmanager
+def _drawn_from(seed: int, epoch: int) -> Iterator[None]:
+    """Torch's global generator as it is at the start of an epoch, and afterwards as it was."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(_stream(seed, epoch))
+        yield
 
 
 def _epoch(
@@ -131,8 +195,7 @@ def _epoch(
 ) -> dict[str, float]:
     """Train for one epoch; mean of the loss and of its parts over the epoch's examples."""
     totals, count = defaultdict(float), 0
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(_stream(seed, epoch))
+    with _drawn_from(seed, epoch), telling_small_batches("fit"):
         objective.mode(model)
         for inputs, label in batches(epoch):
             loss, parts = objective.loss(model, inputs, label, epoch)
@@ -154,10 +217,13 @@ def _epoch(
     return {name: total / count for name, total in totals.items()}
 
 
-def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: int = 0) -> Batches:
-    """Batches of n examples in an order that is new in every epoch and depends on (seed, epoch) alone; the last batch may be smaller.
+def shuffled(
+    inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: int = 0, *, drop_last: bool = False
+) -> Batches:
+    """Batches of n examples in an order that is new in every epoch and depends on (seed, epoch) alone.
 
-    `inputs` has a tensor, array, list, or dict or tuple of those, under each name.
+    `inputs` has a tensor, array, list, or dict or tuple of those, under each name. The last batch may be smaller; `drop_last` leaves it out
+    then, as batch normalisation cannot train on one example.
 
     >>> batches = shuffled({"a": torch.arange(5)}, torch.arange(5), batch_size=2)
     >>> [len(label) for _, label in batches(0)], sorted(torch.cat([label for _, label in batches(1)]).tolist())
@@ -170,7 +236,8 @@ def shuffled(inputs: Mapping[str, Any], label: Tensor, batch_size: int, seed: in
         )
 
     def batches(epoch: int) -> Iterable[tuple[dict[str, Any], Tensor]]:
-        for rows in _order(len(label), seed, epoch).split(batch_size):
+        used = len(label) - (len(label) % batch_size if drop_last else 0)
+        for rows in _order(len(label), seed, epoch)[:used].split(batch_size):
             yield {name: take(batch, rows) for name, batch in inputs.items()}, label[rows]
 
     return batches

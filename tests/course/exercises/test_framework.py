@@ -8,7 +8,7 @@ import torch
 
 import mmnb
 from mmnb.course import exercises
-from mmnb.course.exercises.differences import difference
+from mmnb.course.exercises.differences import difference, shown
 
 
 def centre(x):
@@ -57,6 +57,13 @@ def test_a_wrong_answer_hears_what_differs(toy, function, words):
         exercises.check("99a", function)
 
 
+def test_the_failing_input_is_shown(toy):
+    with pytest.raises(exercises.WrongAnswer, match=r"; called with array\(\[\[1\., 1\.\]\]\)$"):
+        exercises.check("99a", lambda x: x)
+    assert shown((np.zeros((90, 90)), 0.5)).endswith("of shape (90, 90), 0.5")
+    assert len(shown((np.zeros((2, 3)), "x" * 10**6))) <= 401
+
+
 def test_a_function_that_changes_its_input_is_wrong(toy):
     def in_place(x):
         x -= x.mean(axis=0)
@@ -73,7 +80,7 @@ def test_errors_of_the_student_pass_through_with_the_name_of_the_input(toy):
     for function, kind in ((stub, mmnb.NotAttempted), (lambda x: x.nothing, AttributeError), (lambda: 1, TypeError)):
         with pytest.raises(kind) as caught:
             exercises.check("99a", function)
-        assert caught.value.__notes__ == ["raised on the input: one row"]
+        assert caught.value.__notes__ == ["raised on the input: one row, called with array([[1., 1.]])"]
 
 
 def test_the_inputs_are_the_same_every_time(toy):
@@ -130,6 +137,10 @@ def test_misuse_is_explained(toy):
         (-1.0, 1.0, "the sign differs"),
         (np.zeros((0, 2)), np.zeros((0, 2)), None),
         (1j, 1.0, "got complex; expected a number"),
+        ([[1.0, 2.0], [3.0, 4.0]], np.array([[1.0, 2.0], [3.0, 4.0]]), None),
+        ([[1.0, 2.0], [3.0]], np.array([[1.0, 2.0], [3.0, 4.0]]), "got list; expected numbers of shape"),
+        (np.array(["x", "y"])[0], "x", None),
+        (np.float32(0.1), 0.1, "got 0.100000001, expected 0.1$"),
     ],
 )
 def test_differences(yours, expected, words):

@@ -1,19 +1,21 @@
 """Whatever is handed in, it gets the points that its answers deserve, and the grader lives on."""
 
+import io
 import json
 import sys
 import time
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmnb.course import exercises, handout
-from mmnb.course.grading import judge
+from mmnb.course.grading import judge, wire
 from mmnb.course.grading.folder import grade_folder
-from mmnb.course.grading.judge import Limits, Unreadable, decode
-from mmnb.course.grading.sandbox import encode
+from mmnb.course.grading.judge import Limits
+from mmnb.course.grading.wire import Unreadable, decode, encode
 
 POINTS = {task.id: task.points for task in handout.tasks("01_emap")}
 ALL = sum(POINTS.values())
@@ -25,7 +27,7 @@ RIGHT = "return F.mean(1, keepdims=True) + F.mean(0, keepdims=True) - F.mean()"
 
 
 def states(folder, **options):
-    graded, _ = grade_folder(folder, limits=options.pop("limits", QUICK), seed=5, **options)
+    graded, *_ = grade_folder(folder, limits=options.pop("limits", QUICK), seed=5, **options)
     return {one.student: {grade.exercise: grade for grade in one.grades} for one in graded}
 
 
@@ -66,10 +68,26 @@ HOSTILE = {
     "in-place": ("G = " + RIGHT.removeprefix("return ") + "\n    F[:] = 0\n    return G", "wrong", "changed its argument 1"),
     "answers-other": ("return surface_of", "wrong", "got function; expected numbers"),
     "forges": (
-        "import json, os\n    open('answers.json', 'w').write(json.dumps({'error': None, 'answers': [1.0] * 99}))\n    os._exit(0)",
-        "wrong", "the shape differs",
+        "import os\n    for n in range(3, 64):\n        try:\n            os.write(n, b'{\"answer\": 1.0, \"changed\": []}\\n' * 99)\n        except OSError:\n            pass\n    return 1.0",
+        "wrong", "",
     ),
-    "forges-badly": ("import os\n    open('answers.json', 'w').write('[' * 100000)\n    os._exit(0)", "stopped", "cannot be read"),
+    "forges-badly": (
+        "import os\n    for n in range(3, 64):\n        try:\n            os.write(n, b'[' * 100000 + b'\\n')\n        except OSError:\n            pass\n    return 1.0",
+        "stopped", "cannot be read",
+    ),
+    "bomb": (
+        "import os\n    for n in range(3, 64):\n        try:\n            os.write(n, b'[],' * 2 * 10**7 + b'\\n')\n        except OSError:\n            pass\n    return 1.0",
+        "stopped", "cannot be read",
+    ),
+    "surrogate": ("raise ValueError('\\ud800')", "error", "\\ud800"),
+    "frames": (
+        "import sys\n    f = sys._getframe()\n    while f:\n        if 'entry' in f.f_locals:\n            return f.f_locals['entry'].reference(F)\n        f = f.f_back\n    return F",
+        "wrong", "the value differs",
+    ),
+    "collects": (
+        "import gc\n    for found in gc.get_objects():\n        if callable(getattr(found, 'reference', None)):\n            return found.reference(F)\n    return F",
+        "wrong", "got",
+    ),
     "tampers": (
         "import mmnb\n    import numpy.testing\n    mmnb.course.exercises.check = mmnb.course.exercises.WrongAnswer = print\n    np.array_equal = np.allclose = lambda *_: True\n    return F",
         "wrong", "the value differs",
@@ -133,7 +151,7 @@ def test_what_is_no_notebook_is_said_and_graded_with_nothing(hand_in, tmp_path):
     (tmp_path / "work" / "bob.ipynb").write_text("{not json", encoding="utf-8")
     (tmp_path / "work" / "eve-01_emap.ipynb").write_text('{"cells": 3}', encoding="utf-8")
     (tmp_path / "work" / "big.ipynb").write_bytes(b"0" * (21 * 2**20))
-    graded, _ = grade_folder(tmp_path / "work", limits=QUICK)
+    graded, *_ = grade_folder(tmp_path / "work", limits=QUICK)
     found = {one.student: one for one in graded}
     assert (found["ann"].points, found["ann"].of, found["ann"].problem) == (ALL, ALL, None)
     assert "cannot be read" in found["bob"].problem
@@ -148,7 +166,9 @@ def test_nothing_to_grade_is_an_error(tmp_path):
 
 ANSWERS = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats() | st.text(max_size=5),
-    lambda inner: st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.tuples(inner, inner) | st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -165,51 +185,125 @@ def test_arrays_survive_the_way(dtype):
     np.testing.assert_array_equal(back, array[:, ::-1])
 
 
-@pytest.mark.parametrize("exercise_id", exercises.registered())
-def test_every_reference_is_right_after_the_way(exercise_id):
-    reference = exercises.registered()[exercise_id].reference
-    exercises.check(exercise_id, lambda *given: decode(json.loads(json.dumps(encode(reference(*given))))), seed=1)
+def over_the_wire(value):
+    stream = io.BytesIO()
+    wire.send(stream, {"value": encode(value)})
+    stream.seek(0)
+    return decode(wire.receive(stream)["value"])
+
+
+def of(kind, answer):
+    """The same answer in another form; parts of a tuple each by itself."""
+    if isinstance(answer, tuple):
+        return tuple(of(kind, part) for part in answer)
+    if answer is None or isinstance(answer, str):
+        return np.array([answer])[0] if kind == "scalar" else answer
+    return {
+        "list": lambda: np.asarray(answer).tolist(),
+        "tuple": lambda: tuple(answer) if np.ndim(answer) == 1 else answer,
+        "scalar": lambda: np.asarray(answer)[()],
+        "float32": lambda: np.asarray(answer, np.float32),
+        "half": lambda: np.asarray(answer, np.float16),
+        "longdouble": lambda: np.asarray(answer, np.longdouble),
+        "torch": lambda: torch.tensor(np.asarray(answer).copy()),
+        "torch32": lambda: torch.tensor(np.asarray(answer, np.float32), requires_grad=True),
+        "bfloat16": lambda: torch.tensor(np.asarray(answer, float)).bfloat16(),
+        "complex": lambda: torch.tensor(np.asarray(answer, complex)),
+        "object": lambda: np.asarray(answer, object),
+        "text": lambda: str(answer),
+        "nothing": lambda: None,
+        "axis": lambda: np.asarray(answer)[None],
+    }[kind]()
+
+
+KINDS = ["list", "tuple", "scalar", "float32", "half", "longdouble", "torch", "torch32", "bfloat16", "complex", "object", "text", "nothing", "axis"]  # fmt: skip
+EXACT = ("list", "tuple", "scalar", "longdouble", "torch")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_check_in_the_notebook_and_the_grader_say_the_same(kind):
+    for exercise_id, entry in exercises.registered().items():
+        agree(exercise_id, entry.reference, kind)
+
+
+def agree(exercise_id, reference, kind):
+    def said(function):
+        try:
+            return repr(exercises.check(exercise_id, function, seed=1))
+        except exercises.WrongAnswer as wrong:
+            return str(wrong)
+
+    def submitted(*given):
+        received = [over_the_wire(one) for one in given]
+        for now, then in zip(received, given, strict=True):
+            np.testing.assert_array_equal(now, then)
+            assert getattr(now, "dtype", None) == getattr(then, "dtype", None)
+            assert getattr(now, "strides", None) == getattr(then, "strides", None)
+        return over_the_wire(of(kind, reference(*received)))
+
+    here = said(lambda *given: of(kind, reference(*given)))
+    assert here == said(submitted)
+    assert "checks passed" in here or kind not in EXACT, here
+    assert "got -0.611188, expected -0.611188" not in here
 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["shape", "numbers", "items", "type", "text"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["dtype", "shape", "order", "bytes", "list", "items", "type"]), inner, max_size=3
+        )
     ),
     max_leaves=12,
+)
+REPLY = st.fixed_dictionaries(
+    {},
+    optional={
+        "answer": JSON,
+        "changed": JSON,
+        "error": JSON | st.dictionaries(st.sampled_from(["kind", "text", "where"]), JSON),
+    },
 )
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(JSON, max_size=20), JSON | st.dictionaries(st.sampled_from(["kind", "text", "line", "called"]), JSON))
-def test_no_answer_can_break_the_judgement_or_earn_points(answers, error):
+@given(st.lists(REPLY | JSON, max_size=20))
+def test_no_answer_can_break_the_judgement_or_earn_points(replies):
     task = next(task for task in handout.tasks("01_emap") if task.id == "01a")
-    state, _ = judge.judge(task, {"answers": answers, "error": error}, seed=3)
+    answers = io.BytesIO(b"{}\n" + b"".join(json.dumps(reply).encode() + b"\n" for reply in replies))
+    try:
+        state, _ = judge.judge(task, io.BytesIO(), answers, seed=3)
+    except (EOFError, Unreadable):
+        return
     assert state != "right"
-
-
-@pytest.mark.parametrize("handed", [None, [], {}, {"answers": {}}, {"error": None, "answers": 3}])
-def test_what_is_no_list_of_answers_is_refused(handed):
-    with pytest.raises(judge.Stopped, match="wrong structure"):
-        judge.judge(handout.tasks("01_emap")[0], handed, seed=3)
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        {"numbers": [1.0], "shape": [10**12]},
-        {"numbers": ["x"], "shape": [1]},
-        {"numbers": [10**400], "shape": [1]},
-        {"numbers": [1.0, 2.0], "shape": [-1, -1]},
+        {"dtype": "<f8", "shape": [10**12], "order": "C", "bytes": "AAAA"},
+        {"dtype": "O", "shape": [1], "order": "C", "bytes": ""},
+        {"dtype": "<f8", "shape": [-1, -1], "order": "C"},
+        {"dtype": "<f8", "shape": "x"},
+        {"list": 3},
         {"items": [[1]]},
         {"type": 3},
         {"other": "key"},
+        [1.0],
     ],
 )
 def test_forged_answers_are_refused(code):
     with pytest.raises(Unreadable):
         decode(code)
+
+
+def test_an_array_too_large_to_send_has_its_shape_and_costs_no_memory():
+    code = encode(np.zeros((2000, 2000)))
+    assert "bytes" not in code
+    back = decode(code | {"shape": [10**6, 10**6]})
+    assert back.shape == (10**6, 10**6) and back.strides == (0, 0)
+    assert "shape differs" in exercises.differences.difference(back, np.zeros(3), atol=0.1)
 
 
 BROKEN = (
@@ -244,6 +338,6 @@ def test_thirty_submissions_in_five_minutes(hand_in, tmp_path):
     hand_in("talks", {"01a": f"{HEAD}print('x' * 10**8)\n    {RIGHT}"})  # 16 inputs: 1.6 GB
     assert len(wanted) == 30
     began = time.monotonic()
-    graded, _ = grade_folder(tmp_path / "work", limits=Limits(seconds=20, memory_mb=1500), jobs=2)
+    graded, *_ = grade_folder(tmp_path / "work", limits=Limits(seconds=20, memory_mb=1500), jobs=2)
     assert time.monotonic() - began < 300
     assert {one.student: one.points for one in graded} == wanted
