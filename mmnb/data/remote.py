@@ -9,6 +9,7 @@ import hashlib
 import lzma
 import os
 import re
+import stat
 import sys
 import tarfile
 import tempfile
@@ -198,7 +199,10 @@ def _download(entry: RemoteFile) -> None:
             registry, urls = {name: entry.sha256}, {name: entry.url}
             files = pooch.create(folder, "", registry=registry, urls=urls, retry_if_failed=RETRIES)
             fresh = Path(files.fetch(name, downloader=downloader))
-            fresh.chmod(0o644)  # pooch leaves the mode 0600, which nobody else could read in a shared folder
+            (
+                mode := Path(folder) / "mode"
+            ).touch()  # pooch leaves 0600; wanted is what the umask leaves of any new file
+            fresh.chmod(stat.S_IMODE(mode.stat().st_mode))
         try:
             fresh.replace(entry.path)
         except OSError:

@@ -60,7 +60,8 @@ def numbers(value: Any, name: str, shape: str = "(n, d)") -> Tensor:
         tensor([[1., 2.],
                 [3., 4.]], dtype=torch.float64)
     """
-    found = torch.from_numpy(np.ascontiguousarray(_shaped(_no_text(value, name), name, shape).astype(np.float64)))
+    found = np.ascontiguousarray(_shaped(_no_text(value, name), name, shape).astype(np.float64, copy=False))
+    found = torch.from_numpy(found if found.flags.writeable else found.copy())
     if not found.sum().isfinite():  # one fast pass; a sum of finite numbers may overflow, so look again
         bad = ~found.reshape(len(found), -1).isfinite().all(1)
         if bad.any():
