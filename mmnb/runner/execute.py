@@ -59,6 +59,8 @@ class _Engine(NBClientEngine):
             watching = watch
 
         kwargs["kernel_manager_class"] = Kernel
+        # a kernel that ends a cell says so on two channels: nbclient gives the second 4 seconds, which a busy computer can take longer
+        kwargs["iopub_timeout"] = 300
         super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
 
 
@@ -158,12 +160,12 @@ def _explain(error: Exception, timeout: float | None, watch: SimpleNamespace, fo
     """The cause and the cell in one line."""
     if isinstance(error, PapermillExecutionError):
         return f"cell {error.cell_index + 1} raised {error.ename}: {error.evalue}".strip()
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) and timeout is not None:
         return f"{_at(watch)} was not finished after the time limit of {timeout:g} s"
     process = getattr(getattr(watch.kernel, "provisioner", None), "process", None)
     code = process and process.poll()
     if not code:
-        return f"{_at(watch)}: {type(error).__name__}: {error}".strip()
+        return f"{_at(watch)}: {type(error).__name__}: {error}".strip().partition("\nHere is a preview")[0]
     if not watch.cell:  # what the kernel wrote went to the log of its worker
         last = [line for line in pool.read_log(folder) if not line.startswith(" ")][-1:]
         return f"the kernel did not start (exit code {code}): " + (last[0] if last else str(error))

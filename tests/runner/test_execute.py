@@ -5,6 +5,7 @@ import os
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellTimeoutError
 
 from mmnb.runner import execute
 
@@ -95,6 +96,21 @@ def test_the_time_limit(run, project):
     assert (result["status"], result["reason"]) == ("failed", "cell 6 was not finished after the time limit of 2 s")
     assert result["wall_seconds"] < 30
     executed(project)
+
+
+def test_a_timeout_that_nobody_asked_for_is_named(run, monkeypatch):
+    """nbclient has limits of its own, such as the seconds between a cell's end and its last output."""
+
+    def late(*arguments, **options):
+        raise CellTimeoutError.error_from_timeout_and_cell(
+            "Timeout waiting for IOPub output", 300, nbformat.v4.new_code_cell("x = 1")
+        )
+
+    monkeypatch.setattr(execute, "execute_notebook", late)
+    result = run()
+    assert result["status"] == "failed"
+    assert result["reason"].startswith("before the first cell: CellTimeoutError: ") and "IOPub" in result["reason"]
+    assert "x = 1" not in result["reason"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
