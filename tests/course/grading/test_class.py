@@ -153,6 +153,8 @@ def test_a_killed_grader_leaves_no_loop(hand_in, tmp_path, ending):
         str(tmp_path / "work"),
         "--notebook",
         "01",
+        "--seconds",
+        "600",  # the signal shall come first, on a busy computer too
     ]
     grader = psutil.Popen(
         command, env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
