@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import stat
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -82,13 +83,14 @@ def grade_folder(
     isolated = isolation.available() if isolated is None else isolated
     opened = [_open(file, folder, known, notebook, problem) for file, problem in found]
     work = [(task, answers.get(task.id)) for one, answers in opened for task in known.get(one.notebook, [])]
-    pool = ThreadPoolExecutor(jobs or processes.cores())
+    pool, stop = ThreadPoolExecutor(jobs or processes.cores()), threading.Event()
     try:
-        results = pool.map(lambda job: grade(*job, seed, limits, isolated=isolated), work)
+        results = pool.map(lambda job: grade(*job, seed, limits, isolated=isolated, stop=stop), work)
         bar = tqdm(results, "grading", len(work), leave=False, unit="exercise", disable=None if progress else True)
         grades = iter(list(bar))
     finally:
-        pool.shutdown(cancel_futures=True)  # on Ctrl-C only what runs already is waited for
+        stop.set()  # on Ctrl-C: what runs already is ended, not waited for
+        pool.shutdown(cancel_futures=True)
     graded = [replace(one, grades=tuple(next(grades) for _ in known.get(one.notebook, []))) for one, _ in opened]
     return _best(graded), seed, isolated
 

@@ -59,12 +59,23 @@ class _Raised(Exception):
     """The submission raised an error, described as `sandbox.py` does."""
 
 
-def grade(task: Task, answer: Answer | None, seed: int, limits: Limits, *, isolated: bool = False) -> Grade:
-    """Grade what was handed in, None if there is none, on hidden inputs drawn with `seed`. It raises nothing that a submission could cause."""
+def grade(
+    task: Task,
+    answer: Answer | None,
+    seed: int,
+    limits: Limits,
+    *,
+    isolated: bool = False,
+    stop: threading.Event | None = None,
+) -> Grade:
+    """Grade what was handed in, None if there is none, on hidden inputs drawn with `seed`. It raises nothing that a submission could cause.
+
+    Once `stop` is set, the submission's process is ended and the grade says so.
+    """
     try:
         state, feedback = "missing", "There is no cell for this exercise: it was deleted, or its tag was."
         if answer is not None:
-            state, feedback = run(task, answer, seed, limits, isolated)
+            state, feedback = run(task, answer, seed, limits, isolated, stop or threading.Event())
     except Stopped as reason:
         state, feedback = "stopped", f"Stopped: {reason}."
     except Exception as error:  # noqa: BLE001  a failure here is this exercise's, never the class's
@@ -78,7 +89,9 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def run(task: Task, answer: Answer, seed: int, limits: Limits, isolated: bool) -> tuple[str, str]:
+def run(
+    task: Task, answer: Answer, seed: int, limits: Limits, isolated: bool, stop: threading.Event
+) -> tuple[str, str]:
     """State and feedback, from a process in an empty folder that is watched while the check talks to it. Raises: Stopped."""
     outcome: list[Any] = []
     with tempfile.TemporaryDirectory(prefix="mmnb-grade-", ignore_cleanup_errors=True) as folder:
@@ -89,7 +102,7 @@ def run(task: Task, answer: Answer, seed: int, limits: Limits, isolated: bool) -
         talk = threading.Thread(target=_talk, args=(process, task, answer, seed, limits, started, outcome), daemon=True)
         try:
             talk.start()
-            _watch(process, talk, started, limits)
+            _watch(process, talk, started, limits, stop)
         finally:
             processes.kill_tree(process.pid)
             with contextlib.suppress(AttributeError, ProcessLookupError, PermissionError):  # Windows; nobody left
@@ -112,8 +125,10 @@ def _environment(folder: str) -> dict[str, str]:
     return kept | threads | home | {"PYTHONHASHSEED": "0", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _watch(process: psutil.Popen, talk: threading.Thread, started: threading.Event, limits: Limits) -> None:
-    """Wait until the check is done or the process ends. Raises: Stopped when it reaches a limit."""
+def _watch(
+    process: psutil.Popen, talk: threading.Thread, started: threading.Event, limits: Limits, stop: threading.Event
+) -> None:
+    """Wait until the check is done or the process ends. Raises: Stopped when it reaches a limit, or the grading stops."""
     running, deadline = False, time.monotonic() + _START_UP
     while talk.is_alive():
         talk.join(0.05)
@@ -122,6 +137,8 @@ def _watch(process: psutil.Popen, talk: threading.Thread, started: threading.Eve
         if process.poll() is not None:
             talk.join(_GRACE)  # for the last message
             return
+        if stop.is_set():
+            raise Stopped("the grading was interrupted")
         if time.monotonic() > deadline:
             raise Stopped(f"not finished after {limits.seconds if running else _START_UP:g} seconds")
         with contextlib.suppress(psutil.Error):  # it may end in between
