@@ -36,7 +36,7 @@ def select(names: Sequence[str]) -> list[str]:
         named = _NAMED.fullmatch(name)
         number = f"{int(named[1]):02}{named[2]}" if named else name
         found = [slug for slug in slugs if name == slug or number in words[slug]] or [
-            slug for slug in slugs if name and (slug.startswith(name) or words[slug][1].startswith(name))
+            slug for slug in slugs if name and not named and (slug.startswith(name) or words[slug][1].startswith(name))
         ]
         if not found:
             raise UsageError(f"no notebook fits {name!r}; there are {', '.join(slugs)}")
