@@ -221,7 +221,7 @@ fig, axes = plot.subplots("page", cols=3, height=2.5)
 pictures.draw(axes[0], four, 0)
 shown = regions.box[0][few.aligned[0, 1:]]
 pictures.draw(axes[1], four, 0, boxes=shown, links=False)
-axes[1].fill_betweenx(shown[0, [1, 3]], *shown[0, [0, 2]], color="white", edgecolor="black", hatch="///")
+axes[1].fill_betweenx(shown[0, [1, 3]], *shown[0, [0, 2]], color="white", edgecolor="black")
 cut = scenes.detect(four, scenes.Detector(parts=1), seed=SEED)
 pictures.draw(axes[2], four, 0, boxes=cut.box[0][cut.mask[0]], links=False)
 titles = ("scene, phrases 1 and 2", "removed with phrase 1", "boxes of parts as well")
@@ -231,11 +231,11 @@ for ax, title in zip(axes, titles, strict=True):
         spine.set_visible(True)
 caption = (
     f"“{four.caption(0)}.” Left: the boxes of the two mentioned objects. Middle: the region that goes with "
-    "the first phrase (hatched). Right: a detector that also proposes a part of each object; a part covers "
+    "the first phrase (white). Right: a detector that also proposes a part of each object; a part covers "
     "36 % of its object and is never removed."
 )
 alt = (
-    "Three copies of one picture of coloured shapes: with two numbered boxes, with one object hatched out, "
+    "Three copies of one picture of coloured shapes: with two numbered boxes, with one object blanked out, "
     "and with a large and a small box around each object."
 )
 run.figure(fig, "scene", caption=caption, alt=alt)
@@ -293,9 +293,8 @@ run.table(rows, caption=f"A perfect model, in bits and shares ({len(test)} scene
 
 # %% [markdown]
 # The last column shows why the scale matters. Measured against a guess without any input, a *perfect* model
-# would lose the smaller share on words, only because a grammar makes words easier from the start. No model
-# could pass a test for vision-for-language on that scale. Measured against what remains, the perfect model
-# is symmetric.
+# would lose the smaller share on words, only because a grammar makes words easier from the start. It would be
+# called language-for-vision. Measured against what remains, it is symmetric.
 
 # %% [markdown]
 # ## Reproduction
@@ -353,24 +352,25 @@ if authors:
 # %%
 if authors:
     fig, axes = plot.subplots("page", cols=2, height=2.8)
+    spread = np.linspace(-0.13, 0.13, 10)  # one place per seed
     for k, m in enumerate(MODELS):
-        for shift, condition, fill in ((-0.15, "none", "full"), (0.15, "all", "none")):
+        for shift, condition, fill in ((-0.2, "none", "full"), (0.2, "all", "none")):
             y = word_bits[m][condition]
-            axes[0].plot([k + shift] * 10, y, "s", color=TEXT, markersize=3.5, fillstyle=fill)
-        axes[1].plot([k - 0.15] * 10, 100 * rise["words"][m], "s", color=TEXT, markersize=3.5)
-        axes[1].plot([k + 0.15] * 10, 100 * rise["regions"][m], "o", color=IMAGE, markersize=3.5)
-    plot.chance_line(axes[0], text_only, "text only")
-    axes[0].set(ylabel="bits per wordpiece (lower is better)", ylim=(4.4, 6.9), xlim=(-0.5, 4.9))
+            axes[0].plot(k + shift + spread, y, "s", color=TEXT, markersize=3.5, fillstyle=fill)
+        axes[1].plot(k - 0.2 + spread, 100 * rise["words"][m], "s", color=TEXT, markersize=3.5)
+        axes[1].plot(k + 0.2 + spread, 100 * rise["regions"][m], "o", color=IMAGE, markersize=3.5)
+    plot.chance_line(axes[0], text_only, "text only", side="left")
+    axes[0].set(ylabel="bits per wordpiece (lower is better)", ylim=(4.4, 6.9), xlim=(-0.6, 4.6))
     axes[0].set_title("filled: with the picture; hollow: without")
+
+# %%
+if authors:
     axes[1].set(ylabel="rise of the loss, %", ylim=(-3, 40))
     axes[1].set_title("all of the other modality removed")
     axes[1].text(-0.3, 36, "words without regions", color=TEXT)
     axes[1].text(1.6, 8, "a region without words", color=IMAGE)
     for ax in axes:
         ax.set_xticks(range(5), MODELS, rotation=25)
-
-# %%
-if authors:
     caption = (
         "Words depend on the picture more than regions on words, in every seed of every model. Left: bits of "
         "a hidden phrase with the picture (filled) and without it (hollow); dashed: a text-only model. "
@@ -410,7 +410,7 @@ if authors:
         ax.barh(k, told[m].value, color=TEXT, height=0.5)
         ax.barh(k, misled[m].value, left=max(told[m].value, 0), color=plot.COLOURS["control"], height=0.5)
         ax.text(
-            told[m].value + misled[m].value + 0.15,
+            max(told[m].value, 0) + misled[m].value + 0.03,
             k,
             f"{told[m].value:+.2f} and {misled[m].value:+.2f}",
             va="center",
@@ -418,7 +418,7 @@ if authors:
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_yticks(range(5), MODELS)
     ax.invert_yaxis()
-    ax.set(xlabel="bits per wordpiece", xlim=(-0.2, 1.8))
+    ax.set(xlabel="bits per wordpiece", xlim=(-0.2, 1.7))
     ax.set_title("information (orange) and reaction to unusual input (grey)", loc="left")
     caption = (
         "Not all of a rise is information. For each model, the bits by which the picture makes it better "
@@ -506,7 +506,7 @@ if authors:
         ax.text(33, y[rows.index].mean(), question, va="center", fontsize=8)
     ax.text(100 * follow_ups.words[0], y[0] - 0.8, "words", color=TEXT, ha="center", fontsize=8)
     ax.text(100 * follow_ups.regions[0], y[0] - 0.8, "regions", color=IMAGE, ha="center", fontsize=8)
-    ax.set(xlabel="rise of the loss when all of the other modality is removed, %", xlim=(-2, 45))
+    ax.set(xlabel="rise of the loss when all of the other modality is removed, %", xlim=(-2, 47))
     caption = (
         "No variant removes the asymmetry. Relative rise of the loss on words (squares) and on regions "
         "(circles), one seed each. Last group: regions scored by gold labels where the detector agrees with "
@@ -628,7 +628,7 @@ if models:
                 np.arange(4) + 0.12 * (k - 1), means, marker, color=colour, markersize=4, linestyle="none"
             )
         best = [perfect[side][condition].mean() for condition in ("none", "aligned", "all")]
-        ax.plot([-0.3, 0.7, 2.7], best, "x", color="black")
+        ax.plot([-0.26, 0.74, 2.74], best, "x", color="black")
         plot.chance_line(ax, cost[side], "only the rest known, perfect model", side="left")
         ax.set_xticks(range(4), ablation.CONDITIONS)
         ax.set(ylabel=f"bits per {unit} (lower is better)", title=title, ylim=(-0.15, 4.2), xlabel="removed")
