@@ -90,7 +90,7 @@ def test_it_is_calibrated_where_features_are_noisy():
 
 
 def test_the_old_mean_tells_the_hidden_region():
-    entry = zoo.entry("stale-0")
+    entry = zoo.entry("visualbert-0")
     own = items(*entry.world(100, seed=57))
     bits = {}
     for old in (True, False):

@@ -12,19 +12,17 @@ from mmnb.recipes.vl.items import items
 N = 800  # scenes
 SLUG = "02_vision_for_language"
 VARIANTS = {"parts": "parts", "confused": "confused", "theme": "theme", "unreadable": "unreadable"}
-VARIANTS |= {"one-mention": "sparse", "leak": "stale"}
+VARIANTS |= {"one-mention": "sparse"}
 
 
 def bits(kind):
     """Means of the ideal observer by side, before and after all of the other modality is removed."""
-    entry, leaks = zoo.entry(f"{kind}-0"), kind == "stale"
+    entry = zoo.entry(f"{kind}-0")
     own = items(*entry.world(N, seed=91))
-    given = Ideal(entry.knobs, entry.detector, own.mean, leaks).predict, own.inputs, own.phrase, own.aligned
+    given = Ideal(entry.knobs, entry.detector, own.mean).predict, own.inputs, own.phrase, own.aligned
     options = {"mask_id": scenes.MASK, "global_index": 0, "conditions": ["none", "all"]}
     words = ablation.vision_for_language(*given, mean=own.mean, **options)
-    regions = ablation.language_for_vision(
-        *given, own.target, own.label, special=range(4), recompute=not leaks, **options
-    )
+    regions = ablation.language_for_vision(*given, own.target, own.label, special=range(4), **options)
     no_input = (
         ablation.unigram_entropy(own.inputs.tokens, own.phrase, len(scenes.WORDS)),
         ablation.marginal_kl(own.label),

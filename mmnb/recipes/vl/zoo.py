@@ -71,7 +71,6 @@ VARIANTS = {
     "confused": replace(_VARIANT, detector=Detector(confused=0.7)),
     "unreadable": replace(_VARIANT, detector=Detector(noise=3.0)),
     "sparse": replace(_VARIANT, knobs=replace(PLAIN, mentions=1)),
-    "stale": replace(_VARIANT, recipe=Recipe(global_="stale")),
 }
 ON_PROPOSALS = {"codes": _PROPOSALS, "pixels": replace(_PROPOSALS, pixels=True)}
 KINDS = {"visualbert": Entry(), "lxmert": Entry(_LXMERT, n=8192)} | VARIANTS | ON_PROPOSALS
@@ -104,7 +103,7 @@ def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
         return train(name, **options)
     if name not in stored(own.weights):
         raise DataUnavailable(
-            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 6 MB, MIT); "
+            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 5 MB, MIT); "
             "retrain=True trains it in a minute or two"
         )
     model = new(own.recipe)
