@@ -668,7 +668,7 @@ if models:
 # %% [markdown]
 # In the committed run (profile laptop, seed 0) every model without the picture guesses words worse than
 # someone who knows the rest: 1.6 to 2.0 bits where 1 would do. It is the grey part of figure 2.3 again. The
-# relative rise goes into the thousands of per cent, as a model that guesses almost perfectly divides by
+# relative rise runs from 600 to 25,000 per cent, as a model that guesses almost perfectly divides by
 # almost nothing. On our scale the models are symmetric: where captions are true and detectors right, both
 # modalities are used for what they can tell.
 #
@@ -1046,19 +1046,21 @@ def size_matched(aligned, present, scores):
 mmnb.exercises.check("02c", size_matched)
 
 # %% [markdown]
-# ### 02d · Predict, run, explain
-# **Goal:** say what a perfect model loses before you measure it. **Difficulty** 2 of 3 · **minutes** 30
-#
+# ### Before 02d: a prediction
 # A new detector does two things at once: it proposes a part of each object (*parts*), and its features are so
-# noisy that one region alone hardly tells colour and shape (noise 1.0 instead of 0.2). Write down **before
+# noisy that one region alone leaves doubt about colour and shape (noise 1.0, not 0.2). Write down **before
 # running** what share a *perfect* model loses on each side, and whether asymmetry is above or below 0.
 
 # %%
 prediction = {"words": 0.5, "regions": 0.5}  # replace both by your own guess, between 0 and 1
 
 # %% [markdown]
-# Then write the share yourself. `measured_share(before, after, cost, unit)`: arrays (k,) of mean losses
+# ### 02d · Predict, run, explain
+# **Goal:** the share that is lost, beside your prediction. **Difficulty** 2 of 3 · **minutes** 30
+#
+# Write the share yourself. `measured_share(before, after, cost, unit)`: arrays (k,) of mean losses
 # before and after the removal, what knowing only the rest costs, and the unit; return (k,) shares.
+# The cell below it measures a perfect model with the new detector, by your function.
 #
 # <details><summary>Hint 1</summary>Both losses are cut off at the cost, before you take the difference.
 # </details>
