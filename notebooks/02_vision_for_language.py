@@ -1060,7 +1060,7 @@ prediction = {"words": 0.5, "regions": 0.5}  # replace both by your own guess, b
 #
 # Write the share yourself. `measured_share(before, after, cost, unit)`: arrays (k,) of mean losses
 # before and after the removal, what knowing only the rest costs, and the unit; return (k,) shares.
-# The cell below it measures a perfect model with the new detector, by your function.
+# The cell below measures a perfect model with the new detector: compare it with what you wrote.
 #
 # <details><summary>Hint 1</summary>Both losses are cut off at the cost, before you take the difference.
 # </details>
@@ -1083,11 +1083,9 @@ mmnb.exercises.check("02d", measured_share)
 noisy = replace(plain, detector=scenes.Detector(noise=1.0, parts=1))
 own = items(*noisy.world(size.items, seed=SEED + 6))
 found = ideal_bits(noisy, own)
-rows = []
-for side in SIDES:
-    before, after = (np.array([found[side][condition].mean().item()]) for condition in ("none", "all"))
-    share = measured_share(before, after, after, np.array([cost[side]]))[0]
-    rows.append({"side": side, "your prediction": prediction[side], "measured": share})
+limit = {side: found[side]["all"].mean().item() for side in SIDES}
+measured = shares(found, limit, cost)
+rows = [{"side": s, "your prediction": prediction[s], "measured": measured[s]} for s in SIDES]
 run.table(rows, caption="Noisy features and parts: a perfect model", digits=2)
 
 # %% [markdown]
