@@ -11,8 +11,24 @@ SEEDS = (0, 27, 33, 42, 54, 69, 73, 89, 93, 1234)
 TABLES = {  # name -> file, measures; all in bits
     "words": ("val_0.5_vis4lang.tsv", ["MLM"]),
     "regions": ("val_0.5_lang4vis.tsv", ["MRC-KL"]),
+    "hard-labels": ("val_0.5_lang4vis.tsv", ["MRC-XE"]),
     "labelmatch": ("val_labelmatch_0.5_lang4vis.tsv", ["MRC-KL", "MRC-XE-VG"]),
     "labelmatch-agree": ("val_labelmatch-agree_0.5_lang4vis.tsv", ["MRC-KL", "MRC-XE-VG"]),
+}
+FOLLOW_UPS = {  # question -> variant as printed here -> model in the files
+    "initialisation": {
+        "UNITER, random": "UNITER_rnd-vl",
+        "UNITER, random, vision first": "UNITER_rnd-v-vl",
+        "UNITER, BERT, vision first": "UNITER_bert-v-vl",
+        "ViLBERT, random": "ViLBERT_rnd-vl",
+    },
+    "overlap in pretraining": {
+        **{f"UNITER, IoU .{k}": f"UNITER-thr0{k}" for k in (2, 4, 6)},
+        **{f"UNITER, IoT .{k}": f"UNITER-thr0{k}iot" for k in (2, 4, 6)},
+        "UNITER, none": "UNITER-thr10",
+        "ViLBERT, IoU .4": "ViLBERT-thr04",
+    },
+    "loss on regions": {"UNITER, hard labels": "UNITER-xent"},
 }
 
 
@@ -20,11 +36,11 @@ def load(table: str = "words") -> pd.DataFrame:
     """One of the authors' result files, one row per model, seed and mask.
 
     The tables are "words" (loss on masked phrases when regions are taken away), "regions" (loss on a masked region when
-    words are), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector, and where
+    words are), "hard-labels" (the same against the detector's first class), "labelmatch" and "labelmatch-agree" (the same where the phrase names one class of the detector, and where
     the detector agrees). Columns are model; seed (Int64, missing for the headline rows and variants); mask, "none",
     "aligned" (threshold 0.5, or the phrase) or "all", or for "words" also a threshold of overlap such as "0.3"; and the
-    measures in bits, MLM, MRC-KL or MRC-XE-VG. MRC-XE is left out: its labels are shifted by one class against the
-    model's outputs.
+    measures in bits, MLM, MRC-KL, MRC-XE or MRC-XE-VG. MRC-XE is right for UNITER-xent alone, which was trained on it:
+    its labels are shifted by one class against the outputs of all others.
 
     Source: github.com/e-bug/cross-modal-ablation (MIT licence), folder notebooks; Flickr30k Entities, 14,433 phrases.
     """

@@ -236,7 +236,8 @@ def test_divergence_in_closed_form():
         (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 2)), "shape"),
         (lambda: ab.mrc_kl_bits(torch.eye(3), torch.zeros(3, 3) * math.nan), "NaN"),
         (lambda: ab.relative_change(torch.zeros(2), torch.ones(2)), "above 0"),
-        (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), 0.0), "ceiling"),
+        (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), 0.0), "a unit of 0.0"),
+        (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), -1.0, 1.0), "a ceiling of -1.0"),
         (lambda: ab.normalized_drop(torch.ones(2), torch.ones(2), math.nan), "ceiling of nan"),
         (lambda: ab.relative_change(torch.ones(2), torch.ones(3)), "got 2 and 3 losses"),
         (lambda: ab.relative_change([1.0, math.nan], [1.0, 2.0]), "relative_change: none: got NaN"),
@@ -440,6 +441,26 @@ def test_a_seed_is_the_deprecated_generator_and_progress_changes_nothing(capfd):
     with pytest.warns(DeprecationWarning, match="seed="):
         by_generator = ab.vision_for_language(looks_at_region_2, inputs, phrase, aligned, generator=gen(7), **options)
     assert torch.equal(by_seed["random"], by_generator["random"])
+
+
+@pytest.mark.parametrize(
+    ("none", "ablated", "ceiling", "unit", "share"),
+    [
+        (0.0, 1.0, 1.0, None, 1.0),  # a perfect model
+        (0.0, 9.0, 1.0, None, 1.0),  # misled without the other modality: no more is lost
+        (2.0, 9.0, 1.0, None, 0.0),  # knew nothing before
+        (0.5, 0.25, 1.0, None, -0.25),
+        (0.0, 0.4, 0.4, 2.0, 0.2),  # another data set's unit
+        (0.0, 0.5, 0.0, 2.0, 0.0),  # nothing is left open
+    ],
+)
+def test_a_share_is_cut_off_at_what_the_rest_costs(none, ablated, ceiling, unit, share):
+    assert ab.normalized_drop(torch.tensor([none]), torch.tensor([ablated]), ceiling, unit) == pytest.approx(share, abs=1e-12)  # fmt: skip
+
+
+def test_a_share_is_one_of_means():
+    """Items above and below the ceiling cancel: the cut is made once, on the mean."""
+    assert ab.normalized_drop(torch.tensor([0.0, 0.0]), torch.tensor([0.0, 2.0]), 1.0) == 1.0
 
 
 def test_old_names_still_work_with_a_warning():

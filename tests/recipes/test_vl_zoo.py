@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from mmnb.data import scenes
-from mmnb.errors import DataUnavailable
-from mmnb.instruments.ablation import language_for_vision, marginal_kl, unigram_entropy, vision_for_language
+from mmnb.instruments.ablation import language_for_vision, vision_for_language
 from mmnb.recipes.vl import zoo
 from mmnb.recipes.vl.items import items
 
@@ -24,55 +23,23 @@ def bits(model, own, **options):
 @pytest.mark.parametrize("world", zoo.VARIANTS)
 def test_each_variant_differs_from_the_plain_one_in_one_thing(world):
     plain, own = zoo.entry("visualbert-0"), zoo.entry(f"{world}-0")
-    further = zoo.Recipe(learning_rate=1e-3, regions=0.15, beside=1.0)
-    recipe = replace(further if own.start else plain.recipe, epochs=own.recipe.epochs)
+    recipe = replace(plain.recipe, epochs=own.recipe.epochs)
     assert sum([own.knobs != plain.knobs, own.detector != plain.detector, own.recipe != recipe]) == 1
 
 
-def test_a_smoke_size_training_goes_on_from_the_plain_model_and_can_be_repeated():
-    start = zoo.load("visualbert-0")
-    one, two = (zoo.train("later-0", n=256, epochs=1) for _ in range(2))
+def test_a_smoke_size_training_can_be_repeated():
+    one, two = (zoo.train("parts-0", n=256, epochs=1) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
-    moved = [(a - b).abs().max().item() for a, b in zip(one.state_dict().values(), start.state_dict().values(), strict=True) if a.is_floating_point()]  # fmt: skip
-    assert 0 < max(moved) < 0.2 and not one.training
-    fresh = zoo.train("parts-0", n=256, epochs=1)
-    far = [(a - b).abs().max().item() for a, b in zip(fresh.state_dict().values(), start.state_dict().values(), strict=True) if a.is_floating_point()]  # fmt: skip
-    assert max(far) > 0.5  # from the first step: nothing of the plain model
+    assert not one.training
 
 
 def test_the_weights_of_variants_that_come_with_the_repository():
     files = ("scenes", "worlds", "pixels")
     assert sorted(zoo.STORED) == sorted(name for weights in files for name in zoo.stored(weights))
-    assert sum(zoo.file(weights).stat().st_size for weights in files) <= 3_000_000
+    assert sum(zoo.file(weights).stat().st_size for weights in files) <= 5_000_000
     own = items(*zoo.entry("parts-0").world(100, seed=77))
     found = bits(zoo.load("parts-0"), own)
     assert found["words"]["none"].mean() + 1 < found["words"]["all"].mean()  # words look at the picture
-
-
-def test_further_seeds_are_kept_with_what_makes_them_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo, "seeds_file", lambda: tmp_path / "worlds.json")
-    with pytest.raises(DataUnavailable, match="measure_seed"):
-        zoo.further("parts")
-    zoo.measure_seed("sparse-3", n=128, epochs=1)
-    zoo.measure_seed("parts-7", zoo.load("parts-0"))
-    (found,) = zoo.further("sparse").values()
-    assert found["seed"] == 3 and found["knobs"]["mentions"] == 1 and found["scenes"] == zoo.entry("sparse-3").n
-    assert -0.2 < found["words"] < 1.2 and list(zoo.further("parts")) == ["parts-7"]
-
-
-def test_what_was_kept_of_a_further_seed_is_what_its_recipe_says():
-    for world in zoo.VARIANTS:
-        for name, found in zoo.further(world).items():
-            own = zoo.entry(name)
-            assert {key: found[key] for key in own.settings()} == own.settings()
-
-
-def test_the_shares_are_those_of_the_losses_by_hand():
-    own = items(*zoo.entry("parts-0").world(200, seed=5))
-    model = zoo.load("parts-0")
-    found, lost = bits(model, own), zoo.measure("parts-0", model, 200, 5)
-    assert lost["words"] == pytest.approx(float((found["words"]["all"] - found["words"]["none"]).mean()) / unigram_entropy(own.inputs.tokens, own.phrase, len(scenes.WORDS)), abs=1e-6)  # fmt: skip
-    assert lost["regions"] == pytest.approx(float((found["regions"]["all"] - found["regions"]["none"]).mean()) / marginal_kl(own.label), abs=1e-6)  # fmt: skip
 
 
 def test_worlds_that_are_none():

@@ -1,18 +1,13 @@
-"""Exercises 02a to 02c: which regions show a phrase, bits with one vote a phrase, and a random control of the same size. Arrays are NumPy's."""
+"""Exercises 02a to 02d: what a grammar gives away, bits with one vote a phrase, a random control of the same size, and the share lost. Arrays are NumPy's."""
 
 import numpy as np
 
 from mmnb.course.exercises import exercise
 
 
-def iot(regions: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """Share of the gold box that each region covers, one region at a time."""
-    shares = []
-    for left, top, right, bottom in regions:
-        width = max(0.0, min(right, gold[2]) - max(left, gold[0]))
-        height = max(0.0, min(bottom, gold[3]) - max(top, gold[1]))
-        shares.append(width * height / ((gold[2] - gold[0]) * (gold[3] - gold[1])))
-    return np.array(shares)
+def grammar_bits(options: np.ndarray) -> float:
+    """Mean over phrases of the mean of log2 of the number of words possible at each place."""
+    return float(np.mean([np.log2(row[row > 0]).mean() for row in options]))
 
 
 def macro_bits(logp: np.ndarray, where: np.ndarray) -> float:
@@ -29,36 +24,26 @@ def size_matched(aligned: np.ndarray, present: np.ndarray, scores: np.ndarray) -
     return chosen
 
 
-def _iou(regions, gold):
-    inside = iot(regions, gold) * (gold[2:] - gold[:2]).prod()
-    return inside / ((regions[:, 2:] - regions[:, :2]).prod(1) + (gold[2:] - gold[:2]).prod() - inside)
+def measured_share(before: np.ndarray, after: np.ndarray, cost: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """One model at a time: what lies between the two losses and below the cost, in units."""
+    four = zip(before, after, cost, unit, strict=True)
+    return np.array([(min(b1, c) - min(b0, c)) / u for b0, b1, c, u in four])
 
 
-def _unclipped(regions, gold):
-    sides = np.minimum(regions[:, 2:], gold[2:]) - np.maximum(regions[:, :2], gold[:2])
-    return np.clip(sides.prod(1), 0, None) / (gold[2:] - gold[:2]).prod()
-
-
-def _of_region(regions, gold):
-    return iot(regions, gold) * (gold[2:] - gold[:2]).prod() / (regions[:, 2:] - regions[:, :2]).prod(1)
-
-
-def _boxes(rng, n):
-    corners = rng.uniform(-1, 1, (n, 2, 2))
-    return np.concatenate([corners.min(1), corners.max(1) + 0.1], axis=1)
-
-
-# tolerance: shares of boxes no smaller than .01, rounding below 1e-13
-@exercise("02a", "Which regions show it?", iot, atol=1e-9).against(_iou, _unclipped, _of_region)
+# tolerance: means of fewer than a hundred numbers below 10
+@exercise("02a", "What the grammar gives away", grammar_bits, atol=1e-9).against(
+    lambda options: float(np.log2(np.maximum(options, 1)).mean()),  # places behind the end count
+    lambda options: float(np.log2(options[options > 0]).mean()),  # every wordpiece one vote
+    lambda options: float((np.log(np.maximum(options, 1)).sum(1) / (options > 0).sum(1)).mean()),  # nats
+    lambda options: float(np.log2(np.where(options > 0, options, 1).prod(1)).mean()),  # bits of a phrase
+)
 def _cases_02a(rng):
-    gold = np.array([0.0, 0.0, 2.0, 1.0])
-    yield "the box itself", (gold[None], gold)
-    yield "half of it", (np.array([[0.0, 0.0, 1.0, 1.0]]), gold)
-    yield "far larger", (np.array([[-9.0, -9.0, 9.0, 9.0]]), gold)
-    yield "away in both directions", (np.array([[5.0, 5.0, 6.0, 6.0], [-2.0, -2.0, -1.0, -1.0]]), gold)
-    yield "touching", (np.array([[2.0, 0.0, 3.0, 1.0]]), gold)
-    for n in (1, 7, 40):
-        yield f"{n} boxes", (_boxes(rng, n), _boxes(rng, 1)[0])
+    yield "a large red circle", (np.array([[1, 2, 4, 4]]),)
+    yield "with and without a size", (np.array([[1, 2, 4, 4], [1, 4, 4, 0]]),)
+    yield "nothing to guess", (np.array([[1, 1], [1, 0]]),)
+    for n, length in ((4, 3), (20, 6)):
+        options = rng.integers(1, 30, (n, length))
+        yield f"{n} phrases of up to {length}", (np.where(np.arange(length) < rng.integers(1, length + 1, (n, 1)), options, 0),)  # fmt: skip
 
 
 # tolerance: means of fewer than a hundred numbers below 20
@@ -89,3 +74,21 @@ def _cases_02c(rng):
     yield "too few others", (np.array([[True, True, False, False]]), np.array([[True, True, True, False]]), np.array([[0.3, 0.1, 0.9, 0.2]]))  # fmt: skip
     for n, r in ((5, 4), (30, 9)):
         yield f"{n} pictures of {r} regions", (rng.random((n, r)) < 0.4, rng.random((n, r)) < 0.8, rng.random((n, r)))
+
+
+# tolerance: differences of two numbers below 10, divided by one above 0.1
+@exercise("02d", "The share that is lost", measured_share, atol=1e-9).against(
+    lambda before, after, cost, unit: (after - before) / unit,  # nothing is cut off
+    lambda before, after, cost, unit: (np.minimum(after, cost) - before) / unit,  # only the loss after
+    lambda before, after, cost, unit: np.minimum(after - before, cost) / unit,  # the rise is cut off
+    lambda before, after, cost, unit: (np.minimum(after, cost) - np.minimum(before, cost)) / before,  # relative rise
+)
+def _cases_02d(rng):
+    one = np.ones(1)
+    yield "a nearly perfect model", (0.01 * one, one, one, one)
+    yield "misled: more than the cost", (0.2 * one, 3.0 * one, one, one)
+    yield "bad throughout", (1.5 * one, 2.5 * one, one, one)
+    yield "better without", (0.8 * one, 0.5 * one, one, one)
+    yield "little to lose, another unit", (0.1 * one, 0.4 * one, 0.4 * one, 2.0 * one)
+    for n in (5, 40):
+        yield f"{n} models", (*rng.exponential(1, (2, n)), rng.uniform(0.2, 2, n), rng.uniform(0.2, 3, n))

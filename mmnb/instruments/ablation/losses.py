@@ -119,33 +119,43 @@ def relative_change(none: Tensor, ablated: Tensor) -> float:
         >>> relative_change(torch.tensor([2.0, 2.0]), torch.tensor([3.0, 2.0]))
         0.25
     """
-    return _rise(none, ablated, None, "relative_change")
+    none, ablated = _of_same_items(none, ablated, "relative_change")
+    before = float(none.mean())
+    if before <= 0:
+        raise ValueError(f"relative_change: got a mean loss without ablation of {before}; expected it above 0")
+    return float(ablated.mean()) / before - 1
 
 
-def normalized_drop(none: Tensor, ablated: Tensor, ceiling: float) -> float:
-    """Rise of the mean loss relative to that of the best constant answer: `(mean ablated - mean none) / ceiling`.
+def normalized_drop(none: Tensor, ablated: Tensor, ceiling: float, unit: float | None = None) -> float:
+    """Share of what the remaining input leaves open that is lost with the removed one: `(min(mean ablated, c) - min(mean none, c)) / unit`.
 
-    0 = the removed input did not matter; 1 = a perfect model lost everything; above 1 = it is misled. It can be
-    compared across modalities, and stays finite where the loss without ablation is near 0.
+    The ceiling c is the loss of the best answer that uses what *remains* after the ablation: for a masked word the rest
+    of the caption, for a masked region the rest of the picture. A perfect model loses 1 in both directions, so shares
+    may be compared across modalities. Losses above the ceiling count as the ceiling: they are errors on unusual input,
+    not information that was lost. An answer that ignores all input (`unigram_entropy`) is no such ceiling: where a
+    grammar tells part of the word, a perfect model loses far less than that.
 
     Args:
         none, ablated: Losses in bits without ablation, and with it.
-        ceiling: From `unigram_entropy` or `marginal_kl`.
+        ceiling: Bits that the remaining input costs: from an ideal observer where there is one, else from a model trained
+            without the removed modality, whose loss is an upper estimate.
+        unit: What counts as 1, by default the ceiling; give that of another data set to compare several on one scale.
     Example:
-        >>> normalized_drop(torch.tensor([1.0]), torch.tensor([2.0]), 4.0)
-        0.25
+        >>> normalized_drop(torch.tensor([0.5]), torch.tensor([7.0]), 2.0)
+        0.75
     """
-    return _rise(none, ablated, ceiling, "normalized_drop")
+    none, ablated = _of_same_items(none, ablated, "normalized_drop")
+    unit = ceiling if unit is None else unit
+    for name, bits in (("ceiling", ceiling), ("unit", unit)):
+        if not 0 <= bits < math.inf or (name == "unit" and bits == 0):
+            raise ValueError(f"normalized_drop: got a {name} of {bits}; expected it above 0 and finite")
+    return float((ablated.mean().clamp(max=ceiling) - none.mean().clamp(max=ceiling)) / unit)
 
 
-def _rise(none: Tensor, ablated: Tensor, unit: float | None, caller: str) -> float:
+def _of_same_items(none: Tensor, ablated: Tensor, caller: str) -> tuple[Tensor, Tensor]:
     none, ablated = (
         inputs.numbers(losses, f"{caller}: {name}", "(n,)") for name, losses in (("none", none), ("ablated", ablated))
     )
     if len(none) != len(ablated):
         raise ValueError(f"{caller}: got {len(none)} and {len(ablated)} losses; expected those of the same items")
-    found = float(none.mean()) if unit is None else float(unit)
-    if not 0 < found < math.inf:
-        what = "a ceiling of" if unit is not None else "a mean loss without ablation of"
-        raise ValueError(f"{caller}: got {what} {found}; expected it above 0 and finite")
-    return float((ablated.mean() - none.mean()) / found)
+    return none, ablated

@@ -26,12 +26,10 @@ class Items:
         return len(self.scene)
 
 
-def items(
-    world: Scenes, regions: Regions, *, blind: bool = False, threshold: float = 0.5, measure: str = "iot"
-) -> Items:
+def items(world: Scenes, regions: Regions, *, threshold: float = 0.5, measure: str = "iot") -> Items:
     """Items of every scene whose first phrase has an aligned region, `threshold` and `measure` as in `mmnb.ablation.aligned`.
 
-    `blind` gives the model all boxes as zeros; alignment is still judged by the true ones. Raises: ValueError where no scene has such a region.
+    Raises: ValueError where no scene has such a region.
     """
     n, r = regions.mask.shape
     show, best = torch.zeros(n, r, dtype=torch.bool), torch.zeros(n, dtype=torch.long)
@@ -45,7 +43,7 @@ def items(
     if not len(keep):
         raise ValueError(f"items: none of {n} scenes has a region with {measure} > {threshold}; expected some")
     feature, box, mask = with_global(regions.feature, regions.box, regions.mask)
-    inputs = Inputs(world.tokens, world.tokens != PAD, feature, box * 0 if blind else box, mask)
+    inputs = Inputs(world.tokens, world.tokens != PAD, feature, box, mask)
     front = torch.zeros(n, 1, dtype=torch.bool)
     return Items(
         inputs=Inputs(*(part[keep] for part in inputs)),

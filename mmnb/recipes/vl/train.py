@@ -61,15 +61,14 @@ def fit_vl(
     regions: Regions,
     *,
     seed: int,
-    start: VisionLanguage | None = None,
     callback: Callable[[VisionLanguage, int], None] | None = None,
     every: int = 100,
     **options,
 ) -> tuple[VisionLanguage, History]:
     """A model trained on a world. The same seed, of weights and batches, gives the same model, with a callback or without.
 
-    `start` is a model of the same shape whose weights the training starts from, instead of random ones. `callback` is called with the model in eval
-    mode and the number of steps done, before the first step, after each `every` of them, and at the end. Options go to `fit`.
+    `callback` is called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at the end.
+    Options go to `fit`.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
         raise ValueError(
@@ -79,8 +78,6 @@ def fit_vl(
         raise ValueError(f"fit_vl: got every={every}; expected at least one step")
     torch.manual_seed(seed)
     model, draw = new(recipe, regions.feature.shape[2]), torch.Generator().manual_seed(seed)
-    if start is not None:
-        model.load_state_dict(start.state_dict())
     steps, captions = 0, phrases_of(world)
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
 

@@ -17,12 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from mmnb import paths
 from mmnb.data import scenes
-from mmnb.data.scenes import CODE, MASK, Detector, Knobs, Regions, Scenes
+from mmnb.data.scenes import CODE, Detector, Knobs, Regions, Scenes
 from mmnb.data.scenes.pixels import Projection, principal, projected, seen
 from mmnb.errors import DataUnavailable
-from mmnb.instruments import ablation
 from mmnb.models.vl import VisionLanguage, load_weights, save_weights
-from mmnb.recipes.vl.items import items
 from mmnb.recipes.vl.train import Recipe, fit_vl, new
 
 PLAIN = Knobs(sized=1.0)
@@ -40,7 +38,6 @@ class Entry:
     n: int = 32_768  # training scenes
     seed: int = 0  # of weights and batches
     stream: int = 1000  # training scenes have the seed `stream + seed`, or `stream` alone with `captions` above 1
-    start: str | None = None  # kind of the model whose weights the training starts from
     captions: int = 1  # of each scene
     pixels: bool = False  # whether features are EfficientNet-Lite0's from the rendered pictures, instead of codes
     weights: str = "scenes"  # file in `data/models`
@@ -59,15 +56,13 @@ class Entry:
         return captioned(*self.world(n or self.n, own_seed), self.captions)
 
     def settings(self) -> dict[str, Any]:
-        """Recipe, world, number of scenes and seed in plain numbers, as they stand in `worlds.json` and `curves.json`."""
+        """Recipe, world, number of scenes and seed in plain numbers, as they stand in `curves.json`."""
         parts = {"recipe": asdict(self.recipe), "knobs": asdict(self.knobs), "detector": asdict(self.detector)}
         return json.loads(json.dumps(parts | {"scenes": self.n, "seed": self.seed}))
 
 
 _LXMERT = Recipe(kind="lxmert", width=64, layers=1, words=0.3, regions=0.15, beside=1.0, epochs=14, learning_rate=3e-3)
-_FURTHER = Recipe(epochs=5, learning_rate=1e-3, regions=0.15, beside=1.0)
 _VARIANT = Entry(weights="worlds")
-_LATER = Entry(_FURTHER, n=8192, stream=3000, start="visualbert", weights="worlds")
 _PROPOSALS = Entry(Recipe(epochs=12), detector=PROPOSALS, n=2560, captions=6, weights="pixels")
 
 VARIANTS = {
@@ -76,14 +71,11 @@ VARIANTS = {
     "confused": replace(_VARIANT, detector=Detector(confused=0.7)),
     "unreadable": replace(_VARIANT, detector=Detector(noise=3.0)),
     "sparse": replace(_VARIANT, knobs=replace(PLAIN, mentions=1)),
-    "stale": replace(_VARIANT, recipe=Recipe(global_="stale")),
-    "later": replace(_LATER, detector=PARTS),
-    "blind": replace(_LATER, recipe=replace(_FURTHER, blind=True)),
 }
 ON_PROPOSALS = {"codes": _PROPOSALS, "pixels": replace(_PROPOSALS, pixels=True)}
 KINDS = {"visualbert": Entry(), "lxmert": Entry(_LXMERT, n=8192)} | VARIANTS | ON_PROPOSALS
-STORED = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert") for seed in range(3)]
-STORED += [f"{kind}-0" for kind in ("parts", "theme", "confused", "unreadable", "sparse", "codes", "pixels")]
+STORED = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert", *VARIANTS) for seed in range(3)]
+STORED += [f"{kind}-0" for kind in ON_PROPOSALS]
 
 
 def entry(name: str) -> Entry:
@@ -98,8 +90,7 @@ def train(name: str, *, n: int | None = None, captions: int | None = None, **opt
     """Train a model, perhaps on another number of scenes, of captions each; `options` replace parts of its recipe, such as `epochs=1`."""
     own = entry(name)
     own = replace(own, captions=captions or own.captions, recipe=replace(own.recipe, **options))
-    start = load(f"{own.start}-{own.seed}") if own.start else None
-    return fit_vl(own.recipe, *own.training(n), seed=own.seed, start=start)[0]
+    return fit_vl(own.recipe, *own.training(n), seed=own.seed)[0]
 
 
 def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
@@ -112,7 +103,7 @@ def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
         return train(name, **options)
     if name not in stored(own.weights):
         raise DataUnavailable(
-            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 3 MB, MIT); "
+            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 5 MB, MIT); "
             "retrain=True trains it in a minute or two"
         )
     model = new(own.recipe)
@@ -168,44 +159,6 @@ def captioned(made: Scenes, regions: Regions, captions: int) -> tuple[Scenes, Re
             parts = [torch.nn.functional.pad(part, (0, longest - part.shape[1]), value=fill) for part in parts]
         joined[name] = torch.cat(parts)
     return replace(made, **joined), regions.rows(torch.arange(len(made)).repeat(captions))
-
-
-def measure(name: str, model: VisionLanguage, n: int = 1000, seed: int = 3) -> dict[str, float]:
-    """`mmnb.ablation.normalized_drop` of "words" and "regions" without the other modality, over n new scenes of the model's own world."""
-    own = entry(name)
-    test = items(*own.world(n, seed=seed), blind=own.recipe.blind)
-    options = {"mask_id": MASK, "global_index": 0, "recompute": own.recipe.global_ != "stale"}
-    options["conditions"] = ["none", "all"]
-    parts = model.predict, test.inputs, test.phrase, test.aligned
-    words = ablation.vision_for_language(*parts, mean=test.mean, **options)
-    regions = ablation.language_for_vision(*parts, test.target, test.label, special=range(4), **options)
-    tops = (
-        ablation.unigram_entropy(test.inputs.tokens, test.phrase, len(scenes.WORDS)),
-        ablation.marginal_kl(test.label),
-    )
-    found = {"words": (words, tops[0]), "regions": (regions, tops[1])}
-    return {side: float((bits["all"] - bits["none"]).mean()) / top for side, (bits, top) in found.items()}
-
-
-def seeds_file() -> Path:
-    """Where the measurements of further seeds are kept."""
-    return file("worlds", "json")
-
-
-def further(kind: str) -> dict[str, dict[str, Any]]:
-    """What `measure_seed` wrote of a variant's further seeds, by name. Raises: DataUnavailable when the file is not there."""
-    if not seeds_file().is_file():
-        raise DataUnavailable(
-            f"{seeds_file().name} is not in data/models (a few kB, MIT); zoo.measure_seed(name) makes it, two minutes a model"
-        )
-    return {name: found for name, found in read_lines(seeds_file()).items() if name.rpartition("-")[0] == kind}
-
-
-def measure_seed(name: str, model: VisionLanguage | None = None, **options: Any) -> None:
-    """Train a model (unless it is given), measure it, and write the result with its settings to `worlds.json`."""
-    found = {side: round(value, 4) for side, value in measure(name, model or train(name, **options)).items()}
-    content = read_lines(seeds_file()) | {name: entry(name).settings() | found}
-    write_lines(seeds_file(), sorted(content.items()))
 
 
 def read_lines(target: Path) -> dict[str, Any]:
