@@ -70,8 +70,8 @@ def recipes() -> dict[str, zoo.Entry]:
 
     return same | {
         "a sixteenth of the scenes": replace(recipe(epochs=16 * base.recipe.epochs), n=base.n // 16),
-        "one layer": recipe(layers=1),
-        "two layers": recipe(layers=2),
+        **{f"one layer, seed {seed}": replace(recipe(layers=1), seed=seed) for seed in range(3)},
+        **{f"two layers, seed {seed}": replace(recipe(layers=2), seed=seed) for seed in range(3)},
         "noise of features × 2": replace(base, detector=Detector(noise=0.4)),
         "noise of features × 5": replace(base, detector=Detector(noise=1.0)),
         "one object named": world(mentions=1),

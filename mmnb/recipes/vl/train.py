@@ -49,10 +49,10 @@ def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     return torch.cat([mean[:, None], feature], 1), torch.cat([whole, box], 1), torch.cat([mask[:, :1] | True, mask], 1)
 
 
-def new(recipe: Recipe, feature_size: int = scenes.CODE) -> VisionLanguage:
-    """The untrained model of a recipe, for regions of so many numbers, from torch's global generator."""
+def new(recipe: Recipe, feature_size: int = scenes.CODE, vocabulary: int = len(scenes.WORDS)) -> VisionLanguage:
+    """The untrained model of a recipe, for regions of so many numbers and so many words, from torch's global generator."""
     sizes = {"width": recipe.width, "layers": recipe.layers, "heads": recipe.heads}
-    return small(recipe.kind, vocabulary=len(scenes.WORDS), n_classes=scenes.N_CLASSES, feature_size=feature_size, **sizes)  # fmt: skip
+    return small(recipe.kind, vocabulary=vocabulary, n_classes=scenes.N_CLASSES, feature_size=feature_size, **sizes)  # fmt: skip
 
 
 def fit_vl(
@@ -78,7 +78,7 @@ def fit_vl(
     if every < 1:
         raise ValueError(f"fit_vl: got every={every}; expected at least one step")
     torch.manual_seed(seed)
-    model, draw = new(recipe, regions.feature.shape[2]), torch.Generator().manual_seed(seed)
+    model, draw = new(recipe, regions.feature.shape[2], len(world.words)), torch.Generator().manual_seed(seed)
     if start is not None:
         model.load_state_dict(start.state_dict())
     steps, captions = 0, phrases_of(world)
