@@ -44,10 +44,11 @@ def relation(first: tuple[int, int], second: tuple[int, int]) -> int:
     return 2 if first[0] == second[0] else int(first[0] > second[0])
 
 
-def compose(mentions: list[tuple[int, int, int, int | None, int]], verb: int, *, transitive: bool = False) -> Caption:
+def compose(mentions: list[tuple[int, int, int, int | None, int]], verb: int, template: int = 0) -> Caption:
     """The caption for a list of mentions (object, shape, colour, size or None, cell from 0 to 8) and a verb.
 
-    `transitive` says the relation with a verb that has an object ("overlooks"), instead of verb and preposition ("sits above").
+    `template`, a number into TEMPLATES, says what joins the first two: verb and preposition ("sits above"), a verb with an object ("overlooks"),
+    or "and".
 
     Example:
         >>> from mmnb.data.scenes.vocabulary import TRANSITIVE, WORDS
@@ -56,21 +57,21 @@ def compose(mentions: list[tuple[int, int, int, int | None, int]], verb: int, *,
         '[CLS] a large red circle in northwest sits above a blue square in south [SEP]'
         >>> made.phrases
         [(1, 5, 0), (9, 12, 3)]
-        >>> made = compose([(0, 0, 0, 1, 0), (3, 1, 2, None, 7)], verb=0, transitive=True)
+        >>> made = compose([(0, 0, 0, 1, 0), (3, 1, 2, None, 7)], verb=0, template=1)
         >>> " ".join((*WORDS, *TRANSITIVE)[t] for t in made.tokens)
         '[CLS] a large red circle in northwest overlooks a blue square in south [SEP]'
     """
     caption, nouns = Caption(), []
     for number, (thing, shape, colour, size, cell) in enumerate(mentions):
         noun_arc, noun_head = "root", -1
-        if number == 1:  # the verb stands between the first two phrases
+        if number == 1 and template < 2:  # the verb stands between the first two phrases
             which = relation(divmod(mentions[0][4], 3), divmod(cell, 3))
-            word = caption.add(TRANSITIVE[which] if transitive else VERBS[verb], "root")
+            word = caption.add(TRANSITIVE[which] if template else VERBS[verb], "root")
             caption.arcs[nouns[0]], caption.heads[nouns[0]] = ARCS.index("nsubj"), word
             noun_arc, noun_head = "dobj", word
-            if not transitive:
+            if not template:
                 noun_arc, noun_head = "pobj", caption.add(RELATIONS[which], "prep", word)
-        elif number > 1:
+        elif number:
             caption.add("and", "cc", nouns[-1])
             noun_arc, noun_head = "conj", nouns[-1]
         start = len(caption.tokens)

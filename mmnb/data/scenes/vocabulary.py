@@ -12,6 +12,7 @@ WORDS = (*SPECIAL, "a", "in", "and", *SIZES, *COLOURS, *SHAPES, *PLACES, *VERBS,
 PAD, CLS, SEP, MASK = range(4)
 ID = {word: number for number, word in enumerate((*WORDS, *TRANSITIVE))}
 ARCS = ("det", "amod", "nsubj", "prep", "pobj", "cc", "conj", "root", "dobj")  # Stanford names
+TEMPLATES = ("preposition", "object", "conjunction")  # sits above a square · overlooks a square · and a square
 CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)  # class = shape · 4 + colour
 BACKGROUND = len(CLASSES)  # the detector's last class
 N_CLASSES = len(CLASSES) + 1

@@ -1,8 +1,7 @@
 """The small trained models of the notebooks on scenes: what each was trained on, its weights, and how to train it again.
 
 A name is a kind, a dash and a seed: `visualbert-0`. `visualbert` and `lxmert` see true boxes, and codes with a little noise as features; the
-variants differ from them in one thing; `codes` and `pixels` see a detector's proposals; `syntax` reads longer captions, half of whose verbs have an
-object.
+variants differ from them in one thing; `codes` and `pixels` see a detector's proposals; `syntax` reads captions of three templates.
 """
 
 import json
@@ -44,20 +43,22 @@ class Entry:
     start: str | None = None  # kind of the model whose weights the training starts from
     captions: int = 1  # of each scene
     pixels: bool = False  # whether features are EfficientNet-Lite0's from the rendered pictures, instead of codes
-    transitive: float = 0.0  # share of captions whose verb has an object
+    templates: tuple[float, float, float] | None = (
+        None  # shares of captions, as in `scenes.recaption`; None: all with verb and preposition
+    )
     weights: str = "scenes"  # file in `data/models`
 
     @property
     def vocabulary(self) -> int:
         """How many words its captions are made of."""
-        return len(scenes.WORDS) + (len(scenes.TRANSITIVE) if self.transitive else 0)
+        return len(scenes.WORDS) + (len(scenes.TRANSITIVE) if self.templates else 0)
 
     def world(self, n: int, seed: int) -> tuple[Scenes, Regions]:
         """n scenes of this entry's world with their regions, for tests: choose a seed far from the training's. Pixels cost 70 ms a scene, once."""
         made = scenes.make(n, self.knobs, seed=seed)
         regions = scenes.detect(made, self.detector, seed=seed)
-        if self.transitive:
-            made = scenes.recaption(made, seed=seed, transitive=self.transitive)
+        if self.templates:
+            made = scenes.recaption(made, seed=seed, templates=self.templates)
         if self.pixels:
             regions = projected(made, regions, projection(), n=n, seed=seed, detector=self.detector)
         return made, regions
@@ -70,7 +71,7 @@ class Entry:
     def settings(self) -> dict[str, Any]:
         """Recipe, world, number of scenes and seed in plain numbers, as they stand in `worlds.json` and `curves.json`."""
         parts = {"recipe": asdict(self.recipe), "knobs": asdict(self.knobs), "detector": asdict(self.detector)}
-        parts |= {"transitive": self.transitive} if self.transitive else {}
+        parts |= {"templates": self.templates} if self.templates else {}
         return json.loads(json.dumps(parts | {"scenes": self.n, "seed": self.seed}))
 
 
@@ -91,8 +92,8 @@ VARIANTS = {
     "blind": replace(_LATER, recipe=replace(_FURTHER, blind=True)),
 }
 ON_PROPOSALS = {"codes": _PROPOSALS, "pixels": replace(_PROPOSALS, pixels=True)}
-_SYNTAX = Entry(knobs=Knobs(mentions=3), transitive=0.5, weights="syntax")
-KINDS = {"visualbert": Entry(), "lxmert": Entry(_LXMERT, n=8192), "syntax": _SYNTAX} | VARIANTS | ON_PROPOSALS
+_SYNTAX = Entry(templates=(0.4, 0.4, 0.2), weights="grounding")
+KINDS = {"visualbert": Entry(), "syntax": _SYNTAX, "lxmert": Entry(_LXMERT, n=8192)} | VARIANTS | ON_PROPOSALS
 STORED = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert") for seed in range(3)]
 STORED += [f"syntax-{seed}" for seed in range(3)]
 STORED += [f"{kind}-0" for kind in ("parts", "theme", "confused", "unreadable", "sparse", "codes", "pixels")]
