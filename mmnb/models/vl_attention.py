@@ -96,18 +96,23 @@ def word_to_regions(
 def head_gates(model: VisionLanguage, gates: Tensor) -> Iterator[None]:
     """Multiply what each attention head of VisualBERT hands to the output projection by its gate within the block: 1 leaves a head, 0 ablates it.
 
-    `gates` (layers, heads); one that requires a gradient gets it. Attention maps of the layer itself do not change, those of later layers may.
-    Raises: ValueError on a model of two streams, or another shape of gates. Source: Michel, Levy & Neubig 2019, with a gate per head.
+    `gates` (layers, heads), or (layers, heads, L + R) for one per place of the sequence; if it requires a gradient it gets one. Maps of the layer
+    itself do not change, those of later layers may. Raises: ValueError on a model of two streams, or another shape of gates.
+
+    Source: Michel, Levy & Neubig 2019, with a gate per head.
     """
     if model.kind != "visualbert":
         raise ValueError("head_gates: got a model of two streams; expected VisualBERT")
     layers = model.backbone.visual_bert.encoder.layer
     expected = (len(layers), layers[0].attention.self.num_attention_heads)
-    if tuple(gates.shape) != expected:
-        raise ValueError(f"head_gates: got gates {tuple(gates.shape)}; expected (layers, heads) = {expected}")
+    if tuple(gates.shape[:2]) != expected or gates.ndim > 3:
+        raise ValueError(
+            f"head_gates: got gates {tuple(gates.shape)}; expected (layers, heads) = {expected}, perhaps with places"
+        )
 
     def scale(row: Tensor) -> Callable[[nn.Module, tuple[Tensor]], tuple[Tensor]]:
-        return lambda _module, args: ((args[0].unflatten(-1, (len(row), -1)) * row[:, None]).flatten(-2),)
+        row = row[:, None] if row.ndim == 1 else row.T[..., None]  # over (b, L + R, heads, width)
+        return lambda _module, args: ((args[0].unflatten(-1, (expected[1], -1)) * row).flatten(-2),)
 
     hooks = []
     try:

@@ -180,6 +180,8 @@ def test_gates_of_heads(world):
         off[1, 2] = 0
         with vl_attention.head_gates(model, off):
             gated = model(*given).words
+        with vl_attention.head_gates(model, off[..., None].expand(3, 4, given[0].shape[1] + given[2].shape[1])):
+            torch.testing.assert_close(model(*given).words, gated, rtol=0, atol=1e-6)  # the same at every place
         dense = model.backbone.visual_bert.encoder.layer[1].attention.output.dense
         kept = dense.weight.clone()
         dense.weight[:, 24:36] = 0  # what head 2 of width 12 writes, cut out by hand
@@ -205,6 +207,18 @@ def test_a_gate_has_the_gradient_of_its_finite_difference(world):
     with torch.no_grad():
         measured = (loss(1 + step) - loss(1 - step)) / 2e-4
     torch.testing.assert_close(slope[0, 1], measured, rtol=1e-5, atol=0)
+
+
+def test_gates_of_the_last_layer_act_at_their_own_places_only(world):
+    torch.manual_seed(0)
+    model, given = new(Recipe()), items(*world).inputs
+    gates = torch.ones(3, 4, given[0].shape[1] + given[2].shape[1])
+    gates[2, 1, 5] = 0
+    with torch.no_grad():
+        plain = model(*given).words
+        with vl_attention.head_gates(model, gates):
+            moved = (model(*given).words - plain).abs().amax((0, 2))
+    assert moved[5] > 1e-4 and moved[torch.arange(len(moved)) != 5].max() < 1e-6
 
 
 def test_gates_are_removed_after_an_error_and_refuse_what_does_not_fit():

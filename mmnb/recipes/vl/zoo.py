@@ -125,7 +125,7 @@ def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
         return train(name, **options)
     if name not in stored(own.weights):
         raise DataUnavailable(
-            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 3 MB, MIT); "
+            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 4 MB, MIT); "
             "retrain=True trains it in a minute or two"
         )
     model = new(own.recipe, vocabulary=own.vocabulary)
