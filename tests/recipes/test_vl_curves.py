@@ -44,6 +44,11 @@ def test_a_training_can_begin_with_the_weights_of_another():
     weight = {name: m.state_dict()["backbone.cls.predictions.transform.dense.weight"] for name, m in (("first", first), ("second", second), ("other", other))}  # fmt: skip
     torch.testing.assert_close(weight["second"], weight["first"], rtol=0, atol=1e-6)  # steps of 1e-9 move nothing
     assert (weight["other"] - weight["first"]).abs().max() > 0.01
+    more = scenes.recaption(world, seed=0, templates=(0.0, 1.0, 0.0))
+    third, _ = fit_vl(recipe, more, regions, seed=4, start=first)
+    known, longer = (m.backbone.visual_bert.embeddings.word_embeddings.weight for m in (first, third))
+    assert len(longer) == len(known) + 3
+    torch.testing.assert_close(longer[: len(known)], known, rtol=0, atol=1e-6)
 
 
 def test_a_smoke_size_curve_can_be_repeated_and_says_what_the_model_does():

@@ -58,7 +58,7 @@ def watch(
 
 def recipes() -> dict[str, zoo.Entry]:
     """Name to what is trained: the zoo's VisualBERTs, the same with one layer, with two, and with features of twice the noise."""
-    known = {name: zoo.entry(name) for name in zoo.STORED if name.startswith(("visualbert-", "syntax-"))}
+    known = {name: zoo.entry(name) for name in zoo.STORED if name.startswith("visualbert-")}
     known |= {f"one layer, seed {seed}": zoo.Entry(Recipe(layers=1), seed=seed) for seed in range(3)}
     known["two layers"] = zoo.Entry(Recipe(layers=2), seed=30)
     return known | {"noise of features × 2": zoo.Entry(seed=30, detector=Detector(noise=0.4))}

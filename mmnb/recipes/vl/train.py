@@ -68,7 +68,7 @@ def fit_vl(
 ) -> tuple[VisionLanguage, History]:
     """A model trained on a world. The same seed, of weights and batches, gives the same model, with a callback or without.
 
-    `start` is a model of the same shape whose weights the training starts from, instead of random ones. `callback` is called with the model in eval
+    `start` is a model of the same shape, perhaps with fewer words, whose weights the training starts from, instead of random ones. `callback` is called with the model in eval
     mode and the number of steps done, before the first step, after each `every` of them, and at the end. Options go to `fit`.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
@@ -80,7 +80,9 @@ def fit_vl(
     torch.manual_seed(seed)
     model, draw = new(recipe, regions.feature.shape[2], len(world.words)), torch.Generator().manual_seed(seed)
     if start is not None:
-        model.load_state_dict(start.state_dict())
+        own = model.state_dict()
+        for name, value in start.state_dict().items():
+            own[name][tuple(map(slice, value.shape))] = value  # new words keep their random weights
     steps, captions = 0, phrases_of(world)
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
 
