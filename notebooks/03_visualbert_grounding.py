@@ -291,7 +291,7 @@ def draw_heads(ax, x, group, style):
 # %%
 fig, (left, right) = plot.subplots("page", cols=2, height=3.3, width_ratios=[1.75, 1])
 left.set(xticks=[x + 3.5 * k for k in range(3) for x in range(3)], xticklabels=3 * ["1", "2", "3"])
-left.set(xlabel="layer", ylabel="grounding accuracy (higher is better)", ylim=(0, 1.13), xlim=(-0.6, 10.3))
+left.set(xlabel="layer", ylabel="grounding accuracy (higher is better)", ylim=(0, 1.13), xlim=(-0.6, 12.2))
 GROUPS = {"VisualBERT": ("fused", list(found.values())), "untrained": ("control", untrained)}
 GROUPS["shuffled pairs"] = ("third", [shuffled])
 for k, (label, (kind, group)) in enumerate(GROUPS.items()):
@@ -300,7 +300,7 @@ for k, (label, (kind, group)) in enumerate(GROUPS.items()):
     left.text(3.5 * k + 1, 1.06, label, ha="center", fontsize=9, color=plot.COLOURS[kind])
 for value, label in ((chance, "any region"), (by_noun, "noun alone"), (by_phrase, "phrase alone")):
     left.axhline(value, color="#555555", linestyle="--", linewidth=0.9, zorder=1)
-    left.text(10.2, value + 0.01, label, ha="right", va="bottom", fontsize=8, color="#555555")
+    left.text(9.6, value + 0.01, label, va="bottom", fontsize=8, color="#555555")
 
 # %%
 for x, keep in enumerate(several.values()):
@@ -459,7 +459,7 @@ def draw_costs(ax, x_of, label):
         for layer, style in enumerate(LAYERS):
             ax.plot(x_of[name][layer], cost.mean(0)[layer], linestyle="none", markersize=4.5, **style)
     ax.axhline(0, color="#AAAAAA", linewidth=0.8, zorder=1)
-    ax.set(xlabel=label, xlim=(-0.08, 1.05))
+    ax.set(xlabel=label, xlim=(-0.15, 1.05))
 
 
 # %%
@@ -648,15 +648,15 @@ if models:
     ax.set(xticks=range(len(KINDS)), xticklabels=list(KINDS), ylim=(0, 1.03))
     ax.set_ylabel("accuracy, held out (higher is better)")
     caption = (
-        "Along every relation some head finds the other word's region more often than the most confident "
-        "box; beyond the word's own meaning in most. Best head of each layer (chosen on one half of the "
-        f"{len(sentences)} captions, scored on the other), {len(GRAMMARS)} models. ↓ head asked, ↑ dependent "
-        "asked."
+        "Heads ground along grammar, most clearly adjectives and the object of a verb, and between two "
+        f"nouns joined by “and” hardly. Best head of each layer (chosen on one half of the {len(sentences)} "
+        f"captions, scored on the other), {len(GRAMMARS)} models. Left of the grey line: the relations of "
+        "the paper's figure. ↓ head asked, ↑ dependent asked."
     )
     alt = (
-        "Columns of marks for each relation. Marks of the second layer lie highest in most columns, above a "
-        "dashed line for the word alone and a dotted one for the most confident box; the untrained model "
-        "lies near the lines."
+        "Columns of marks for each relation. Marks of the second and third layer lie highest in most "
+        "columns, above a dashed line for the word alone and a dotted one for the most confident box; first "
+        "layer and untrained model lie near the lower line."
     )
     display(run.figure(fig, "syntax", caption=caption, alt=alt))
 
@@ -664,9 +664,9 @@ if models:
 # **Seen.** In the committed run some head of every model stands above both baselines for adjectives (amod),
 # for the subject and for the object of a verb; for the object of a preposition in two of three. Articles and
 # "in" carry no meaning that would name a region, and yet some head goes from them to the region of their noun
-# far more often than by chance: that is grammar, or at least position. Two phrases joined by "and" do not ask
-# for each other: there the heads are hardly better than one box. So "for every relation" stays undecided
-# here. The last layer lies above the first, as in the paper.
+# far more often than by chance: that is grammar, or at least position. Two phrases joined by "and" hardly ask
+# for each other: there the heads of two models are hardly better than one box. So "for every relation" stays
+# undecided here. The last layer lies above the first, as in the paper.
 #
 # ### When does it happen?
 # Grounding is learnt late, and at once. That is not new for transformers. Olsson et al. (2022) saw heads that
@@ -729,7 +729,8 @@ if curves:
         for name in names:
             draw_curve(axes, label, curves[name], kind)
     draw_curve(axes, "shuffled pairs", shuffled_curve, "third")
-    plot.chance_line(axes[0], chance, "any region")
+    axes[0].axhline(chance, color="#555555", linestyle="--", linewidth=0.9, zorder=1)
+    axes[0].text(2560, chance - 0.02, "any region", ha="right", va="top", fontsize=8, color="#555555")
     axes[0].set(ylabel="best head's accuracy (higher is better)", ylim=(0, 1.02), xlabel="steps of 64 scenes")
     axes[1].set(ylabel="bits of a masked phrase, log scale", yscale="log", xlabel="steps of 64 scenes")
     handles, labels = axes[1].get_legend_handles_labels()
