@@ -1,10 +1,10 @@
 """Attention maps of a vision-and-language model: of one stream, and of both directions between two streams.
 
 transformers returns all maps of VisualBERT, but of LXMERT's cross-attention only language → vision: vision → language is computed with the same weights
-and dropped. Hooks get both; they live inside a `with` block and are always removed.
+and dropped. Hooks get both; they live inside a `with` block and are always removed. `head_gates` scales what each head of VisualBERT writes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -90,6 +90,38 @@ def word_to_regions(
             layers = torch.stack(cross.language_to_vision, dim=1)
             parts.append(layers[torch.arange(len(rows)), :, :, query[rows]])
     return torch.cat(parts)
+
+
+@contextmanager
+def head_gates(model: VisionLanguage, gates: Tensor) -> Iterator[None]:
+    """Multiply what each attention head of VisualBERT hands to the output projection by its gate within the block: 1 leaves a head, 0 ablates it.
+
+    `gates` (layers, heads), or (layers, heads, L + R) for one per place of the sequence; if it requires a gradient it gets one. Maps of the layer
+    itself do not change, those of later layers may. Raises: ValueError on a model of two streams, or another shape of gates.
+
+    Source: Michel, Levy & Neubig 2019, with a gate per head.
+    """
+    if model.kind != "visualbert":
+        raise ValueError("head_gates: got a model of two streams; expected VisualBERT")
+    layers = model.backbone.visual_bert.encoder.layer
+    expected = (len(layers), layers[0].attention.self.num_attention_heads)
+    if tuple(gates.shape[:2]) != expected or gates.ndim > 3:
+        raise ValueError(
+            f"head_gates: got gates {tuple(gates.shape)}; expected (layers, heads) = {expected}, perhaps with places"
+        )
+
+    def scale(row: Tensor) -> Callable[[nn.Module, tuple[Tensor]], tuple[Tensor]]:
+        row = row[:, None] if row.ndim == 1 else row.T[..., None]  # over (b, L + R, heads, width)
+        return lambda _module, args: ((args[0].unflatten(-1, (expected[1], -1)) * row).flatten(-2),)
+
+    hooks = []
+    try:
+        for layer, row in zip(layers, gates, strict=True):
+            hooks.append(layer.attention.output.dense.register_forward_pre_hook(scale(row)))
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _need_eval(model: VisionLanguage) -> None:

@@ -54,6 +54,34 @@ def test_arcs_of_one_caption_by_hand():
     assert roots == ["lies"]
 
 
+def test_arcs_of_the_other_templates():
+    mentions = [(0, 0, 0, 1, 0), (3, 1, 2, None, 7)]
+    found = []
+    for template in (1, 2):
+        made = scenes.grammar.compose(mentions, verb=1, template=template)
+        words = [(*scenes.WORDS, *scenes.TRANSITIVE)[t] for t in made.tokens]
+        found.append({(words[h], scenes.ARCS[a], w) for w, h, a in zip(words, made.heads, made.arcs, strict=True) if h >= 0})  # fmt: skip
+    assert {("overlooks", "nsubj", "circle"), ("overlooks", "dobj", "square")} <= found[0]
+    assert {("circle", "cc", "and"), ("circle", "conj", "square")} <= found[1]
+    assert not {arc for _, arc, _ in found[1]} & {"nsubj", "dobj"}
+    lower = scenes.grammar.compose(mentions[::-1], verb=1, template=1)
+    assert scenes.TRANSITIVE[1] in [(*scenes.WORDS, *scenes.TRANSITIVE)[t] for t in lower.tokens]
+
+
+def test_templates_are_drawn_by_their_shares_and_bring_their_words():
+    world = scenes.make(900, seed=3)
+    mixed = scenes.recaption(world, seed=1, templates=(0.2, 0.5, 0.3))
+    assert mixed.words[-3:] == scenes.TRANSITIVE and world.words == scenes.WORDS
+    verbs = [set(mixed.caption(i).split()) & set((*VERBS, *scenes.TRANSITIVE)) for i in range(900)]
+    shares = [sum(bool(v & set(kind)) for v in verbs) / 900 for kind in (VERBS, scenes.TRANSITIVE)]
+    assert shares == pytest.approx([0.2, 0.5], abs=0.067)  # four standard errors of 900 are 0.067
+    plain = scenes.recaption(world, seed=1)
+    assert torch.equal(plain.tokens, scenes.recaption(world, seed=1, templates=(1.0, 0.0, 0.0)).tokens)
+    for wrong in ((0.5, 0.4, 0.0), (1.5, -0.5, 0.0), (1.0,)):
+        with pytest.raises(ValueError, match="shares that sum to 1"):
+            scenes.recaption(world, seed=1, templates=wrong)
+
+
 def test_every_word_has_one_head_and_arcs_lead_to_the_root(world):
     for i in range(50):
         for place, token in enumerate(world.tokens[i].tolist()):

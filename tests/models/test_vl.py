@@ -168,6 +168,70 @@ def test_maps_are_the_same_twice_and_refuse_train_mode(world):
         vl_attention.word_to_regions(model.eval(), given, torch.full((64,), 99))
 
 
+# heads switched off
+def test_gates_of_heads(world):
+    torch.manual_seed(0)
+    model, given = new(Recipe()), items(*world).inputs
+    with torch.no_grad():
+        plain = model(*given).words
+        with vl_attention.head_gates(model, torch.ones(3, 4)):
+            torch.testing.assert_close(model(*given).words, plain, rtol=0, atol=1e-6)
+        off = torch.ones(3, 4)
+        off[1, 2] = 0
+        with vl_attention.head_gates(model, off):
+            gated = model(*given).words
+        with vl_attention.head_gates(model, off[..., None].expand(3, 4, given[0].shape[1] + given[2].shape[1])):
+            torch.testing.assert_close(model(*given).words, gated, rtol=0, atol=1e-6)  # the same at every place
+        dense = model.backbone.visual_bert.encoder.layer[1].attention.output.dense
+        kept = dense.weight.clone()
+        dense.weight[:, 24:36] = 0  # what head 2 of width 12 writes, cut out by hand
+        torch.testing.assert_close(gated, model(*given).words, rtol=0, atol=1e-5)
+        assert (gated - plain).abs().max() > 1e-3
+        dense.weight.copy_(kept)
+        torch.testing.assert_close(model(*given).words, plain, rtol=0, atol=0)  # no hook is left
+
+
+def test_a_gate_has_the_gradient_of_its_finite_difference(world):
+    torch.manual_seed(0)
+    model, given = new(Recipe()).double(), items(*world).inputs
+    given = given._replace(feature=given.feature.double(), box=given.box.double())
+
+    def loss(gates):
+        with vl_attention.head_gates(model, gates):
+            return model(*given).words.square().mean()
+
+    gates = torch.ones(3, 4, dtype=torch.float64, requires_grad=True)
+    slope = torch.autograd.grad(loss(gates), gates)[0]
+    step = torch.zeros(3, 4, dtype=torch.float64)
+    step[0, 1] = 1e-4
+    with torch.no_grad():
+        measured = (loss(1 + step) - loss(1 - step)) / 2e-4
+    torch.testing.assert_close(slope[0, 1], measured, rtol=1e-5, atol=0)
+
+
+def test_gates_of_the_last_layer_act_at_their_own_places_only(world):
+    torch.manual_seed(0)
+    model, given = new(Recipe()), items(*world).inputs
+    gates = torch.ones(3, 4, given[0].shape[1] + given[2].shape[1])
+    gates[2, 1, 5] = 0
+    with torch.no_grad():
+        plain = model(*given).words
+        with vl_attention.head_gates(model, gates):
+            moved = (model(*given).words - plain).abs().amax((0, 2))
+    assert moved[5] > 1e-4 and moved[torch.arange(len(moved)) != 5].max() < 1e-6
+
+
+def test_gates_are_removed_after_an_error_and_refuse_what_does_not_fit():
+    model = new(Recipe())
+    with pytest.raises(RuntimeError, match="planted"), vl_attention.head_gates(model, torch.ones(3, 4)):
+        raise RuntimeError("planted")
+    assert sum(len(module._forward_pre_hooks) for module in model.modules()) == 0
+    with pytest.raises(ValueError, match=r"expected \(layers, heads\) = \(3, 4\)"), vl_attention.head_gates(model, torch.ones(4, 3)):  # fmt: skip
+        pass
+    with pytest.raises(ValueError, match="two streams"), vl_attention.head_gates(new(Recipe(kind="lxmert")), torch.ones(1, 4)):  # fmt: skip
+        pass
+
+
 # training
 @pytest.mark.parametrize("name", ["visualbert-0", "lxmert-0"])
 def test_a_smoke_size_training_of_the_zoo_learns_and_can_be_repeated(name):

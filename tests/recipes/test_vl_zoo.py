@@ -34,9 +34,9 @@ def test_a_smoke_size_training_can_be_repeated():
 
 
 def test_the_weights_of_variants_that_come_with_the_repository():
-    files = ("scenes", "worlds", "pixels")
+    files = ("scenes", "worlds", "pixels", "grounding")
     assert sorted(zoo.STORED) == sorted(name for weights in files for name in zoo.stored(weights))
-    assert sum(zoo.file(weights).stat().st_size for weights in files) <= 5_000_000
+    assert sum(zoo.file(weights).stat().st_size for weights in files) <= 6_000_000
     own = items(*zoo.entry("parts-0").world(100, seed=77))
     found = bits(zoo.load("parts-0"), own)
     assert found["words"]["none"].mean() + 1 < found["words"]["all"].mean()  # words look at the picture

@@ -1,4 +1,4 @@
-"""Exercises 03a to 03c: grounding accuracy of a head, its exact chance, and a head chosen on other items. Arrays are NumPy's."""
+"""Exercises 03a to 03d: grounding accuracy of a head, what its word alone gives, a head chosen on other items, and one switched off. Arrays are NumPy's."""
 
 import numpy as np
 
@@ -11,15 +11,22 @@ def accuracy(attention: np.ndarray, query: np.ndarray, words: int, match: np.nda
     return float(np.mean(hits))
 
 
-def chance(match: np.ndarray, present: np.ndarray) -> float:
-    """Mean over items of matching / present."""
-    return float(np.mean([(m & p).sum() / p.sum() for m, p in zip(match, present, strict=True)]))
+def word_alone(shape: np.ndarray, present: np.ndarray, target: np.ndarray) -> float:
+    """Mean over items of 1 / the present regions of the target's shape."""
+    return float(np.mean([1 / (p & (s == s[t])).sum() for s, p, t in zip(shape, present, target, strict=True)]))
 
 
 def held_out(correct: np.ndarray, first: np.ndarray) -> float:
     """Accuracy on the others of the head that is best on the first."""
     head = max(range(correct.shape[1]), key=lambda h: correct[first, h].mean())
     return float(correct[~first, head].mean())
+
+
+def without_head(context: np.ndarray, weight: np.ndarray, bias: np.ndarray, head: int) -> np.ndarray:
+    """The bias, and what every other head adds."""
+    n, heads, d = context.shape
+    others = [context[:, h] @ weight[h * d : (h + 1) * d] for h in range(heads) if h != head]
+    return sum(others, np.zeros((n, weight.shape[1]))) + bias
 
 
 @exercise("03a", "Where does a head look?", accuracy, atol=1e-12).against(  # shares of at most 50 items
@@ -35,19 +42,28 @@ def _cases_03a(rng):
         yield f"{n} items of {words} words and {regions} regions", (maps, rng.integers(0, words, n), words, rng.random((n, regions)) < 0.4)  # fmt: skip
 
 
-@exercise("03b", "Chance, exactly", chance, atol=1e-12).against(  # as above
-    lambda match, present: float((match & present).sum() / present.sum()),  # ratio of sums
-    lambda match, present: float(match.mean()),  # absent regions counted
-    lambda match, present: float((match & present).any(1).mean()),  # the ceiling
+def _fits(shape, present, target):
+    return present & (shape == shape[np.arange(len(shape)), target][:, None])
+
+
+@exercise("03b", "What the word alone gives", word_alone, atol=1e-12).against(  # as above
+    lambda shape, present, target: float(len(shape) / _fits(shape, present, target).sum()),  # ratio of sums
+    lambda shape, present, target: float(
+        (1 / _fits(shape, present | True, target).sum(1)).mean()
+    ),  # absent regions too
+    lambda shape, present, target: float((1 / present.sum(1)).mean()),  # any region, whatever its shape
+    lambda shape, present, target: float(
+        (_fits(shape, present, target).sum(1) / present.sum(1)).mean()
+    ),  # how often it fits
 )
 def _cases_03b(rng):
-    yield "one of two, and both of two", (np.array([[True, False], [True, True]]), np.ones((2, 2), bool))
-    yield "no match", (np.zeros((2, 3), bool), np.ones((2, 3), bool))
-    yield "unequal numbers", (np.array([[True, False, False], [True, False, True]]), np.array([[True, False, False], [True, True, False]]))  # fmt: skip
-    for n, regions in ((5, 4), (40, 9)):
+    yield "two circles and a square", (np.array([[0, 0, 1]]), np.ones((1, 3), bool), np.array([0]))
+    yield "a circle that is absent", (np.array([[0, 0, 1]]), np.array([[True, False, True]]), np.array([0]))
+    for n, regions in ((1, 1), (6, 3), (40, 7)):
         present = rng.random((n, regions)) < 0.7
-        present[:, 0] = True
-        yield f"{n} items, up to {regions} regions", (rng.random((n, regions)) < 0.3, present)
+        target = rng.integers(0, regions, n)
+        present[np.arange(n), target] = True
+        yield f"{n} items, up to {regions} regions", (rng.integers(0, 4, (n, regions)), present, target)
 
 
 @exercise("03c", "Choose here, judge there", held_out, atol=1e-12).against(  # as above
@@ -60,3 +76,20 @@ def _cases_03c(rng):
     yield "equal heads", (np.array([[True, True], [False, True]]), np.array([True, False]))
     for n, heads in ((10, 3), (11, 144), (60, 12)):
         yield f"{n} items, {heads} heads", (rng.random((n, heads)) < 0.4, np.arange(n) % 2 == 0)
+
+
+def _all_heads(context, weight, bias):
+    return context.reshape(len(context), -1) @ weight + bias
+
+
+@exercise("03d", "Switch a head off", without_head, atol=1e-10).against(  # sums of at most 40 products of size 1
+    lambda context, weight, bias, head: without_head(context, weight, bias, head) - bias,  # the bias gone as well
+    lambda context, weight, bias, head: bias + (without_head(context, weight, bias, head) - bias) * context.shape[1] / max(context.shape[1] - 1, 1),  # rescaled, as dropout does
+    lambda context, weight, bias, head: _all_heads(context, weight, bias) - without_head(context, weight, bias, head) + bias,  # that head alone
+    lambda context, weight, bias, head: _all_heads(np.where(np.arange(context.shape[2]) == head, 0, context), weight, bias),  # a number of every head
+)  # fmt: skip
+def _cases_03d(rng):
+    yield "two heads of one number", (np.array([[[1.0], [10.0]]]), np.array([[1.0], [2.0]]), np.array([0.5]), 1)
+    for n, heads, d, width in ((1, 1, 3, 2), (5, 4, 2, 3), (7, 3, 5, 15)):
+        context, weight = rng.normal(size=(n, heads, d)), rng.normal(size=(heads * d, width))
+        yield f"{heads} heads of {d} numbers", (context, weight, rng.normal(size=width), int(rng.integers(heads)))

@@ -14,11 +14,13 @@ from mmnb.data.scenes.vocabulary import (
     SEP,
     SHAPES,
     SIZES,
+    TEMPLATES,
+    TRANSITIVE,
     WORDS,
 )
 from mmnb.data.scenes.world import Knobs, Scenes, make, recaption
 
 __all__ = [
-    "ARCS", "BACKGROUND", "CLASSES", "CLS", "CODE", "COLOURS", "MASK", "N_CLASSES", "PAD", "SEP", "SHAPES", "SIZES", "WORDS",
+    "ARCS", "BACKGROUND", "CLASSES", "CLS", "CODE", "COLOURS", "MASK", "N_CLASSES", "PAD", "SEP", "SHAPES", "SIZES", "TEMPLATES", "TRANSITIVE", "WORDS",
     "Detector", "Knobs", "Regions", "Scenes", "codebook", "detect", "grammar", "make", "recaption",
 ]  # fmt: skip

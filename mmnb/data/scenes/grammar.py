@@ -7,7 +7,19 @@ A phrase is what names an object: article, perhaps a size, colour, shape. The pl
 
 from dataclasses import dataclass, field
 
-from mmnb.data.scenes.vocabulary import ARCS, CLS, COLOURS, ID, PLACES, RELATIONS, SEP, SHAPES, SIZES, VERBS
+from mmnb.data.scenes.vocabulary import (
+    ARCS,
+    CLS,
+    COLOURS,
+    ID,
+    PLACES,
+    RELATIONS,
+    SEP,
+    SHAPES,
+    SIZES,
+    TRANSITIVE,
+    VERBS,
+)
 
 
 @dataclass
@@ -27,33 +39,39 @@ class Caption:
         return len(self.tokens) - 1
 
 
-def relation(first: tuple[int, int], second: tuple[int, int]) -> str:
-    """Word for where the first cell (row, column) lies as seen from the second: rows count before columns."""
-    if first[0] == second[0]:
-        return RELATIONS[2]
-    return RELATIONS[0] if first[0] < second[0] else RELATIONS[1]
+def relation(first: tuple[int, int], second: tuple[int, int]) -> int:
+    """Where the first cell (row, column) lies as seen from the second: 0 higher, 1 lower, 2 in the same row."""
+    return 2 if first[0] == second[0] else int(first[0] > second[0])
 
 
-def compose(mentions: list[tuple[int, int, int, int | None, int]], verb: int) -> Caption:
+def compose(mentions: list[tuple[int, int, int, int | None, int]], verb: int, template: int = 0) -> Caption:
     """The caption for a list of mentions (object, shape, colour, size or None, cell from 0 to 8) and a verb.
 
+    `template`, a number into TEMPLATES, says what joins the first two: verb and preposition ("sits above"), a verb with an object ("overlooks"),
+    or "and".
+
     Example:
-        >>> from mmnb.data.scenes.vocabulary import WORDS
+        >>> from mmnb.data.scenes.vocabulary import TRANSITIVE, WORDS
         >>> made = compose([(0, 0, 0, 1, 0), (3, 1, 2, None, 7)], verb=0)
         >>> " ".join(WORDS[t] for t in made.tokens)
         '[CLS] a large red circle in northwest sits above a blue square in south [SEP]'
         >>> made.phrases
         [(1, 5, 0), (9, 12, 3)]
+        >>> made = compose([(0, 0, 0, 1, 0), (3, 1, 2, None, 7)], verb=0, template=1)
+        >>> " ".join((*WORDS, *TRANSITIVE)[t] for t in made.tokens)
+        '[CLS] a large red circle in northwest overlooks a blue square in south [SEP]'
     """
     caption, nouns = Caption(), []
     for number, (thing, shape, colour, size, cell) in enumerate(mentions):
         noun_arc, noun_head = "root", -1
-        if number == 1:  # the verb stands between the first two phrases
-            word = caption.add(VERBS[verb], "root")
+        if number == 1 and template < 2:  # the verb stands between the first two phrases
+            which = relation(divmod(mentions[0][4], 3), divmod(cell, 3))
+            word = caption.add(TRANSITIVE[which] if template else VERBS[verb], "root")
             caption.arcs[nouns[0]], caption.heads[nouns[0]] = ARCS.index("nsubj"), word
-            place = relation(divmod(mentions[0][4], 3), divmod(cell, 3))
-            noun_arc, noun_head = "pobj", caption.add(place, "prep", word)
-        elif number > 1:
+            noun_arc, noun_head = "dobj", word
+            if not template:
+                noun_arc, noun_head = "pobj", caption.add(RELATIONS[which], "prep", word)
+        elif number:
             caption.add("and", "cc", nouns[-1])
             noun_arc, noun_head = "conj", nouns[-1]
         start = len(caption.tokens)

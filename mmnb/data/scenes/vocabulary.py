@@ -6,11 +6,13 @@ SIZES = ("small", "large")
 PLACES = ("northwest", "north", "northeast", "west", "centre", "east", "southwest", "south", "southeast")  # row by row
 VERBS = ("sits", "lies", "stands")
 RELATIONS = ("above", "below", "beside")
+TRANSITIVE = ("overlooks", "underlies", "flanks")  # the same relations, as verbs with an object
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = (*SPECIAL, "a", "in", "and", *SIZES, *COLOURS, *SHAPES, *PLACES, *VERBS, *RELATIONS)
 PAD, CLS, SEP, MASK = range(4)
-ID = {word: number for number, word in enumerate(WORDS)}
-ARCS = ("det", "amod", "nsubj", "prep", "pobj", "cc", "conj", "root")  # Stanford names
+ID = {word: number for number, word in enumerate((*WORDS, *TRANSITIVE))}
+ARCS = ("det", "amod", "nsubj", "prep", "pobj", "cc", "conj", "root", "dobj")  # Stanford names
+TEMPLATES = ("preposition", "object", "conjunction")  # sits above a square · overlooks a square · and a square
 CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)  # class = shape · 4 + colour
 BACKGROUND = len(CLASSES)  # the detector's last class
 N_CLASSES = len(CLASSES) + 1

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmnb.data.rows import padded
 from mmnb.data.scenes.grammar import compose
-from mmnb.data.scenes.vocabulary import COLOURS, SHAPES, SIZES, VERBS, WORDS
+from mmnb.data.scenes.vocabulary import COLOURS, SHAPES, SIZES, TEMPLATES, TRANSITIVE, VERBS, WORDS
 
 RADIUS = (0.08, 0.13)  # small, large, of a picture that is 1 wide and 1 high
 
@@ -65,6 +65,7 @@ class Scenes:
     arc: Tensor
     told: Tensor
     knobs: Knobs
+    words: tuple[str, ...] = WORDS  # what the token ids mean
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -76,7 +77,7 @@ class Scenes:
 
     def caption(self, number: int) -> str:
         """The words of one caption, without the special tokens."""
-        return " ".join(WORDS[t] for t in self.tokens[number].tolist() if t > 3)
+        return " ".join(self.words[t] for t in self.tokens[number].tolist() if t > 3)
 
 
 def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
@@ -112,8 +113,11 @@ def make(n: int, knobs: Knobs | None = None, *, seed: int) -> Scenes:
     )
 
 
-def recaption(scenes: Scenes, *, seed: int) -> Scenes:
+def recaption(scenes: Scenes, *, seed: int, templates: tuple[float, float, float] = (1.0, 0.0, 0.0)) -> Scenes:
     """The same scenes with other captions, drawn anew from the seed: several for a picture, as photographs have them.
+
+    `templates` are the shares of captions that join the first two objects by verb and preposition, by a verb with an object
+    ("a red circle overlooks a blue square"), and by "and". With verbs that have an object the vocabulary has three words more.
 
     Example:
         >>> made = make(50, seed=0)
@@ -122,16 +126,20 @@ def recaption(scenes: Scenes, *, seed: int) -> Scenes:
         (True, False)
     """
     objects = (getattr(scenes, name).numpy() for name in ("shape", "colour", "size", "cell"))
-    return replace(scenes, **_captions(*objects, scenes.knobs, np.random.default_rng([seed, 2])))
+    if len(templates) != len(TEMPLATES) or min(templates) < 0 or abs(sum(templates) - 1) > 1e-9:
+        raise ValueError(f"recaption: got templates={templates}; expected {len(TEMPLATES)} shares that sum to 1")
+    captions = _captions(*objects, scenes.knobs, np.random.default_rng([seed, 2]), templates)
+    return replace(scenes, **captions, words=(*WORDS, *TRANSITIVE) if templates[1] else WORDS)
 
 
-def _captions(shape: np.ndarray, colour: np.ndarray, size: np.ndarray, cell: np.ndarray, knobs: Knobs, rng: np.random.Generator) -> dict[str, Tensor]:  # fmt: skip
+def _captions(shape: np.ndarray, colour: np.ndarray, size: np.ndarray, cell: np.ndarray, knobs: Knobs, rng: np.random.Generator, templates: tuple[float, ...] = (1.0, 0.0, 0.0)) -> dict[str, Tensor]:  # fmt: skip
     """One caption per scene: tokens, phrase, head, arc, told."""
     n, count = len(shape), (shape >= 0).sum(1)
     named = rng.permuted(np.tile(np.arange(8), (n, 1)), axis=1)  # the order in which a caption goes through the objects
     captions, told = [], []
     draws = rng.random((n, 8, 2)), rng.integers(0, len(SHAPES), (n, 8)), rng.integers(0, len(COLOURS), (n, 8))
     verbs = rng.integers(0, len(VERBS), n)
+    template = np.searchsorted(np.cumsum(templates), rng.random(n), side="right").clip(max=len(templates) - 1)
     for i in range(n):
         mentions = []
         for k in [int(k) for k in named[i] if k < count[i]][: knobs.mentions]:
@@ -139,7 +147,7 @@ def _captions(shape: np.ndarray, colour: np.ndarray, size: np.ndarray, cell: np.
             told_shape, told_colour = (draws[1][i, k], draws[2][i, k]) if wrong else (shape[i, k], colour[i, k])
             told_size = int(size[i, k]) if draws[0][i, k, 1] < knobs.sized else None
             mentions.append((k, int(told_shape), int(told_colour), told_size, int(cell[i, k])))
-        captions.append(compose(mentions, int(verbs[i])))
+        captions.append(compose(mentions, int(verbs[i]), int(template[i])))
         told.append([m[1] * len(COLOURS) + m[2] for m in mentions])
     return {
         "tokens": padded([c.tokens for c in captions]),

@@ -49,10 +49,10 @@ def with_global(feature: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     return torch.cat([mean[:, None], feature], 1), torch.cat([whole, box], 1), torch.cat([mask[:, :1] | True, mask], 1)
 
 
-def new(recipe: Recipe, feature_size: int = scenes.CODE) -> VisionLanguage:
-    """The untrained model of a recipe, for regions of so many numbers, from torch's global generator."""
+def new(recipe: Recipe, feature_size: int = scenes.CODE, vocabulary: int = len(scenes.WORDS)) -> VisionLanguage:
+    """The untrained model of a recipe, for regions of so many numbers and so many words, from torch's global generator."""
     sizes = {"width": recipe.width, "layers": recipe.layers, "heads": recipe.heads}
-    return small(recipe.kind, vocabulary=len(scenes.WORDS), n_classes=scenes.N_CLASSES, feature_size=feature_size, **sizes)  # fmt: skip
+    return small(recipe.kind, vocabulary=vocabulary, n_classes=scenes.N_CLASSES, feature_size=feature_size, **sizes)  # fmt: skip
 
 
 def fit_vl(
@@ -61,13 +61,15 @@ def fit_vl(
     regions: Regions,
     *,
     seed: int,
+    start: VisionLanguage | None = None,
     callback: Callable[[VisionLanguage, int], None] | None = None,
     every: int = 100,
     **options,
 ) -> tuple[VisionLanguage, History]:
     """A model trained on a world. The same seed, of weights and batches, gives the same model, with a callback or without.
 
-    `callback` is called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at the end.
+    `start` is a model of the same shape, perhaps with fewer words, whose weights the training starts from, instead of random ones. `callback`
+    is called with the model in eval mode and the number of steps done, before the first step, after each `every` of them, and at the end.
     Options go to `fit`.
     """
     if recipe.inputs not in ("both", "text", "vision") or recipe.global_ not in (None, "recomputed", "stale"):
@@ -77,7 +79,11 @@ def fit_vl(
     if every < 1:
         raise ValueError(f"fit_vl: got every={every}; expected at least one step")
     torch.manual_seed(seed)
-    model, draw = new(recipe, regions.feature.shape[2]), torch.Generator().manual_seed(seed)
+    model, draw = new(recipe, regions.feature.shape[2], len(world.words)), torch.Generator().manual_seed(seed)
+    if start is not None:
+        own = model.state_dict()
+        for name, value in start.state_dict().items():
+            own[name][tuple(map(slice, value.shape))] = value  # new words keep their random weights
     steps, captions = 0, phrases_of(world)
     order = torch.randperm(len(world), generator=draw) if recipe.shuffled else torch.arange(len(world))
 

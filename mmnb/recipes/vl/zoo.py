@@ -1,7 +1,7 @@
 """The small trained models of the notebooks on scenes: what each was trained on, its weights, and how to train it again.
 
 A name is a kind, a dash and a seed: `visualbert-0`. `visualbert` and `lxmert` see true boxes, and codes with a little noise as features; the
-variants differ from them in one thing; `codes` and `pixels` see a detector's proposals.
+variants differ from them in one thing; `codes` and `pixels` see a detector's proposals; `syntax` goes on from `visualbert` with captions of three templates.
 """
 
 import json
@@ -38,14 +38,23 @@ class Entry:
     n: int = 32_768  # training scenes
     seed: int = 0  # of weights and batches
     stream: int = 1000  # training scenes have the seed `stream + seed`, or `stream` alone with `captions` above 1
+    start: str | None = None  # kind of the model whose weights the training starts from
     captions: int = 1  # of each scene
     pixels: bool = False  # whether features are EfficientNet-Lite0's from the rendered pictures, instead of codes
+    templates: tuple[float, float, float] | None = None  # shares, as in `scenes.recaption`; None: verb and preposition
     weights: str = "scenes"  # file in `data/models`
+
+    @property
+    def vocabulary(self) -> int:
+        """How many words its captions are made of."""
+        return len(scenes.WORDS) + (len(scenes.TRANSITIVE) if self.templates else 0)
 
     def world(self, n: int, seed: int) -> tuple[Scenes, Regions]:
         """n scenes of this entry's world with their regions, for tests: choose a seed far from the training's. Pixels cost 70 ms a scene, once."""
         made = scenes.make(n, self.knobs, seed=seed)
         regions = scenes.detect(made, self.detector, seed=seed)
+        if self.templates:
+            made = scenes.recaption(made, seed=seed, templates=self.templates)
         if self.pixels:
             regions = projected(made, regions, projection(), n=n, seed=seed, detector=self.detector)
         return made, regions
@@ -58,6 +67,7 @@ class Entry:
     def settings(self) -> dict[str, Any]:
         """Recipe, world, number of scenes and seed in plain numbers, as they stand in `curves.json`."""
         parts = {"recipe": asdict(self.recipe), "knobs": asdict(self.knobs), "detector": asdict(self.detector)}
+        parts |= {"templates": self.templates} if self.templates else {}
         return json.loads(json.dumps(parts | {"scenes": self.n, "seed": self.seed}))
 
 
@@ -73,8 +83,16 @@ VARIANTS = {
     "sparse": replace(_VARIANT, knobs=replace(PLAIN, mentions=1)),
 }
 ON_PROPOSALS = {"codes": _PROPOSALS, "pixels": replace(_PROPOSALS, pixels=True)}
-KINDS = {"visualbert": Entry(), "lxmert": Entry(_LXMERT, n=8192)} | VARIANTS | ON_PROPOSALS
-STORED = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert", *VARIANTS) for seed in range(3)]
+_SYNTAX = Entry(
+    Recipe(epochs=4, learning_rate=1e-3),
+    n=8192,
+    stream=5000,
+    start="visualbert",
+    templates=(0.4, 0.4, 0.2),
+    weights="grounding",
+)
+KINDS = {"visualbert": Entry(), "syntax": _SYNTAX, "lxmert": Entry(_LXMERT, n=8192)} | VARIANTS | ON_PROPOSALS
+STORED = [f"{kind}-{seed}" for kind in ("visualbert", "lxmert", *VARIANTS, "syntax") for seed in range(3)]
 STORED += [f"{kind}-0" for kind in ON_PROPOSALS]
 
 
@@ -90,7 +108,8 @@ def train(name: str, *, n: int | None = None, captions: int | None = None, **opt
     """Train a model, perhaps on another number of scenes, of captions each; `options` replace parts of its recipe, such as `epochs=1`."""
     own = entry(name)
     own = replace(own, captions=captions or own.captions, recipe=replace(own.recipe, **options))
-    return fit_vl(own.recipe, *own.training(n), seed=own.seed)[0]
+    start = load(f"{own.start}-{own.seed}") if own.start else None
+    return fit_vl(own.recipe, *own.training(n), seed=own.seed, start=start)[0]
 
 
 def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
@@ -103,10 +122,10 @@ def load(name: str, *, retrain: bool = False, **options: Any) -> VisionLanguage:
         return train(name, **options)
     if name not in stored(own.weights):
         raise DataUnavailable(
-            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 5 MB, MIT); "
+            f"The weights of {name} are not in {file(own.weights).name} (data/models, all together at most 6 MB, MIT); "
             "retrain=True trains it in a minute or two"
         )
-    model = new(own.recipe)
+    model = new(own.recipe, vocabulary=own.vocabulary)
     load_weights({name: model}, file(own.weights))
     return model.eval()
 
