@@ -9,10 +9,10 @@
 # %% [markdown]
 # # 04 · Why do images and texts not mix in one embedding space?
 #
-# **Answer.** A model such as CLIP turns pictures and captions into points on one sphere, and yet the two kinds
-# of points stay in two separate regions. This is so before any training: a network with random weights sends
-# all its inputs into one small region, and another network sends them into another. In released CLIP the
-# distance is also where its training loss wants it: moving the two regions together along a straight line
+# **Answer.** A model such as CLIP turns pictures and captions into points on one sphere, and yet the two
+# kinds of points stay in two separate regions. This is so before any training: a network with random weights
+# sends all its inputs into one small region, and another network sends them into another. In released CLIP
+# the distance is also where its training loss wants it: moving the two regions together along a straight line
 # raises the loss. A distance of zero is not bad in itself, though. Subtracting from each side its own mean
 # removes it and leaves search nearly as good as it was. How training changes the distance is shown in
 # notebook 04b.
@@ -42,7 +42,6 @@ SEED = 0
 
 # %%
 import math
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -135,7 +134,7 @@ run.say(
 MODELS = {"clip": "CLIP", "convirt": "ConVIRT", "videoclip": "VideoCLIP", "clasp": "CLASP"}
 FILES = [name + weights for name in MODELS for weights in ("", "_random")]
 ABOUT_RELEASED = (
-    "eight-files every-model clip-shape coin cone-angle cone-fraction landscape-order landscape-closed "
+    "eight-files every-model coin cone-angle cone-fraction landscape-order landscape-closed "
     "center-recall center-loss shuffled shuffled-landscape halves"
 )
 
@@ -199,6 +198,7 @@ def plane(points):
     return centred @ torch.linalg.svd(centred, full_matrices=False)[2][:2].T
 
 
+# %%
 def clouds():
     """Two principal components of the pairs of each file, partners joined."""
     fig, axes = plot.subplots("page", rows=2, cols=4, height=3.7)
@@ -235,10 +235,11 @@ if released:
     trained, random = gaps.loc[["clip", "convirt", "videoclip", "clasp"]], gaps.filter(like="random", axis=0)
     text = (
         f"**Seen.** The smallest of the eight gaps is {smallest.gap:.2f}. A random model has no smaller gap "
-        f"than a trained one: {random.gap.min():.2f} to {random.gap.max():.2f} against {trained.gap.min():.2f} "
-        f"to {trained.gap.max():.2f}. Random models do not recognise pairs (AUC at most {random.AUC.max():.2f}). "
-        f"Trained ones do: CLIP has an AUC of {trained.AUC['clip']:.2f}. ConVIRT shows why the formula says *on "
-        f"average over both sides*: its texts are only {trained['cosine, text']['convirt']:.2f} alike."
+        f"than a trained one: {random.gap.min():.2f} to {random.gap.max():.2f} against "
+        f"{trained.gap.min():.2f} to {trained.gap.max():.2f}. Random models do not recognise pairs (AUC at "
+        f"most {random.AUC.max():.2f}). Trained ones do: CLIP has an AUC of {trained.AUC['clip']:.2f}. "
+        "ConVIRT shows why the formula says *on average over both sides*: its texts are only "
+        f"{trained['cosine, text']['convirt']:.2f} alike."
     )
     display(run.say(text))
 
@@ -256,7 +257,7 @@ MORE = torch.randn(size.resnets[0] * size.resnets[1], 3, 224, 224, generator=run
 
 
 def random_resnets():
-    """Unit rows (inputs, 512) of the same noise through random networks, and of other noise through the last."""
+    """Unit rows of the same noise through random networks, and of other noise through the last of them."""
     outputs, networks = [], need("torchvision").models
     for seed in range(size.resnets[0]):
         torch.manual_seed(1000 * SEED + seed)
@@ -357,17 +358,26 @@ if resnets:
     run.record("gap.seeds-control", proportion(int(named_control.sum()), named_control.numel()))
 
 # %%
-SHOWN = {"ResNet-18": ("third", "v"), "CLIP, images": ("image", "o"), "CLIP, texts": ("text", "s")}
+STYLES = {"ResNet-18": ("black", "v")}
+STYLES |= {f"CLIP, {side}s": (plot.COLOURS[side], plot.MARKERS[side]) for side in ("image", "text")}
+
+
+def draw_cosines(ax):
+    """Mean cosines under three conditions, the paper's hollow, ours beside them."""
+    for place, (row, (colour, marker)) in zip((-0.14, 0, 0.14), STYLES.items(), strict=True):
+        for k, value in enumerate(PAPER[row]):
+            plot.published_point(ax, k + place - 0.06, value, "paper, fig. 2a", marker)
+        values = np.array(ours[row], dtype=float)
+        ax.plot(np.arange(3) + place + 0.06, values, marker, color=colour, markersize=5)
+        ax.text(2.4, PAPER[row][2] - 0.02, row, color=colour, va="center", fontsize=8)
+    ax.set(xlim=(-0.4, 3.5), ylim=(-0.05, 1.08), ylabel="mean cosine (1 = a single point)")
+    ax.set_xticks(range(3), [name.replace(", ", ",\n") for name in CONDITIONS], fontsize=7.5)
+
+
+# %%
 fig, axes = plot.subplots("page", cols=3, height=2.8, width_ratios=(1.7, 1, 1))
-for place, (row, (colour, marker)) in zip((-0.14, 0, 0.14), SHOWN.items(), strict=True):
-    style = dict(color=plot.COLOURS[colour], marker=marker, linestyle="none", markersize=5)
-    for k in range(3):
-        plot.published_point(axes[0], k + place - 0.06, PAPER[row][k], "paper, fig. 2a", marker)
-    axes[0].plot(np.arange(3) + place + 0.06, np.array(ours[row], dtype=float), **style)
-    axes[0].text(2.4, PAPER[row][2], row, color=style["color"], va="center", fontsize=8)
-axes[0].set(xlim=(-0.4, 3.5), ylim=(-0.05, 1.08), ylabel="mean cosine (1 = a single point)")
-axes[0].set_xticks(range(3), [name.replace(", ", ",\n") for name in CONDITIONS], fontsize=7.5)
-for ax, groups, title in zip(axes[1:], resnets or ([], []), ("ten networks", "one network"), strict=True):
+draw_cosines(axes[0])
+for ax, groups, title in zip(axes[1:], resnets or (), ("ten networks", "one network"), strict=False):
     flat = plane(torch.cat(list(groups))).split(len(groups[0]))
     for number, part in enumerate(flat):
         ax.plot(*part.T, ".", color="black", markersize=2, alpha=0.5)
@@ -391,11 +401,11 @@ run.figure(fig, "cones", caption=caption, alt=alt)
 # %%
 if resnets and clips is not None:
     text = (
-        f"**Seen.** On noise, random ResNet-18 networks have a mean cosine of {ours['ResNet-18'][2]:.4f} (paper: "
-        f"{PAPER['ResNet-18'][2]:.4f}), CLIP's image side {ours['CLIP, images'][2]:.2f} "
+        f"**Seen.** On noise, random ResNet-18 networks have a mean cosine of {ours['ResNet-18'][2]:.4f} "
+        f"(paper: {PAPER['ResNet-18'][2]:.4f}), CLIP's image side {ours['CLIP, images'][2]:.2f} "
         f"({PAPER['CLIP, images'][2]:.2f}) and its text side {ours['CLIP, texts'][2]:.2f} "
         f"({PAPER['CLIP, texts'][2]:.2f}). So a network need not be trained for a cone, and how narrow it is "
-        f"depends on the network: the text side is no needle. The nearest mean names the network of "
+        "depends on the network: the text side is no needle. The nearest mean names the network of "
         f"{named.double().mean():.0%} of the other inputs; with one network it names the group of "
         f"{named_control.double().mean():.0%}, where guessing has {1 / size.resnets[0]:.0%}."
     )
@@ -447,19 +457,25 @@ if released:
     share = log2_share(of_clip["median angle"].iloc[0])
     low, high = interval(lambda side: log2_share(angles_to_axis(side).median().item()), released["clip"][0])
     run.record("gap.cone-fraction", share, ci=(low, high), n=500)
-    display(run.table(cones, caption="Angles to the axis, degrees; inside: nearer than half of arccos c", digits=2))
+    display(
+        run.table(
+            cones, caption="Angles to the axis, degrees; inside: nearer than half of arccos c", digits=2
+        )
+    )
 
 # %%
 if released:
     fig, (left, right) = plot.subplots("page", cols=2, height=2.8)
     for modality, side in zip(("image", "text"), released["clip"], strict=True):
-        style = dict(histtype="step", color=plot.COLOURS[modality], linewidth=1.4)
-        left.hist(angles_to_axis(side).numpy(), bins=np.arange(24, 66, 2), **style)
-        left.text(60, 60 if modality == "image" else 48, f"{modality}s", color=style["color"])
-    for name, line in (("half of arccos c", ":"), ("arccos √c", "-")):
-        left.axvline(of_clip[name].mean(), color="black", linestyle=line, linewidth=1)
-        left.annotate(name, (of_clip[name].mean(), 0.97), xycoords=("data", "axes fraction"), fontsize=8)
+        colour = plot.COLOURS[modality]
+        left.hist(angles_to_axis(side).numpy(), bins=np.arange(24, 66, 2), histtype="step", color=colour)
+        left.text(56, 60 if modality == "image" else 48, f"{modality}s", color=colour)
+    left.axvline(of_clip["half of arccos c"].mean(), color="black", linestyle=":")
+    left.axvline(of_clip["arccos √c"].mean(), color="black", linewidth=1)
     left.set(xlabel="angle to the axis of the own side, degrees", ylabel="embeddings", title="CLIP, trained")
+
+# %%
+if released:
     at = np.linspace(0.0, 1.0, 200)
     right.plot(at, np.degrees(np.arccos(np.sqrt(at))), color="black", linewidth=1)
     right.plot(at, np.degrees(np.arccos(at)) / 2, ":", color="black")
@@ -468,31 +484,36 @@ if released:
         right.plot(part["mean cosine"], part["median angle"], **style, markersize=5)
     right.text(0.3, 62, "arccos √c", fontsize=8)
     right.text(0.02, 30, "half of arccos c", fontsize=8)
-    right.set(xlabel="mean cosine of a side", ylabel="median angle to the axis, degrees", title="all 16 sides")
+    right.set(xlabel="mean cosine of a side", ylabel="median angle, degrees", title="all 16 sides")
 
 # %%
 if released:
     caption = (
-        "Embeddings lie at arccos √c from the axis of their cone, outside the cone that the paper states. Left: "
-        "angles of CLIP's 500 images and 500 texts. Right: median angle of both sides of all eight released "
-        "models against their mean cosine; lines: the two formulas."
+        "Embeddings lie at arccos √c from the axis of their cone, outside the cone that the paper states. "
+        "Left: angles of CLIP's 500 images and 500 texts. Right: median angle of both sides of all eight "
+        "released models against their mean cosine; lines: the two formulas."
     )
     alt = (
-        "Left: two histograms of angles around 43 degrees; the dotted line at 29 degrees lies to the left of both. "
-        "Right: sixteen points on the line arccos root c, far above the dotted line."
+        "Left: two histograms of angles around 43 degrees; the dotted line at 29 degrees lies to the left "
+        "of both. Right: sixteen points on the line arccos root c, far above the dotted line."
     )
     display(run.figure(fig, "axis", caption=caption, alt=alt))
 
 # %%
 if released:
     inside, of = of_clip["inside"].sum(), of_clip["of"].sum()
-    stated, corrected = (log2_share(math.degrees(angle)) for angle in (math.acos(0.56) / 2, math.acos(0.56**0.5)))
-    sphere, printed = (1 - math.cos(math.acos(0.56) / 2)) / 2, published.look_up("modality_gap.narrowness").value
+    stated, corrected = (
+        log2_share(math.degrees(angle)) for angle in (math.acos(0.56) / 2, math.acos(0.56**0.5))
+    )
+    sphere, printed = (
+        (1 - math.cos(math.acos(0.56) / 2)) / 2,
+        published.look_up("modality_gap.narrowness").value,
+    )
     text = (
-        f"**Seen.** Of CLIP's {of:,} embeddings, {inside} lie inside the stated cone. A mean cosine of .56 means "
-        f"$2^{{{corrected:.0f}}}$ of all directions in 512 dimensions rather than $2^{{{stated:.0f}}}$: still a "
-        f"tiny share, but not below $2^{{-512}}$. (A second slip: for three dimensions the paper prints "
-        f"{printed:.2%} of the sphere, where its own formula gives {sphere:.2%}.)"
+        f"**Seen.** Of CLIP's {of:,} embeddings, {inside} lie inside the stated cone. A mean cosine of .56 "
+        "means $2^{{corrected:.0f}}$ of all directions in 512 dimensions rather than "
+        "$2^{{stated:.0f}}$: still a tiny share, but not below $2^{-512}$. (A second slip: for three "
+        f"dimensions the paper prints {printed:.2%} of the sphere, where its own formula gives {sphere:.2%}.)"
     )
     display(run.say(text))
 
@@ -543,24 +564,28 @@ run.record("gap.depth-no-bias", without_bias, n=size.nets)
 
 # %%
 fig, axes = plot.subplots("page", cols=2, height=2.9, sharey=True)
-LOOKS = {"ReLU": ("audio", "o"), "sigmoid": ("other", "s"), "tanh": ("fused", "^"), "none": ("control", "x")}
-AT = {True: {"ReLU": (5.5, 0.66), "sigmoid": (1.6, 1.02), "tanh": (16, 0.4), "none": (16, 0.07)}}
-AT[False] = {"ReLU": (6.5, 0.66), "sigmoid": (1.6, 1.02), "tanh": (16, 0.05), "none": (16, -0.09)}
+LOOKS = {  # colour and marker, and where the name stands with and without bias
+    "ReLU": ("#332288", "o", (5.5, 0.66), (6.5, 0.66)),
+    "sigmoid": (plot.COLOURS["other"], "s", (1.6, 1.03), (1.6, 1.03)),
+    "tanh": (plot.COLOURS["third"], "^", (15, 0.42), (15, 0.05)),
+    "none": ("#882255", "x", (15, 0.07), (15, -0.09)),
+}
 for ax, bias in zip(axes, (True, False), strict=True):
-    for name, (colour, marker) in LOOKS.items():
+    for name, (colour, marker, *places) in LOOKS.items():
         dodge = 0.25 * (name == "none")  # without bias, tanh and none coincide
-        style = dict(color=plot.COLOURS[colour], marker=marker, linestyle="none", markersize=3.5)
-        ax.plot(np.arange(26) + dodge, depth[bias, name].T, **style)
-        ax.text(*AT[bias][name], name, color=style["color"], fontsize=8)
+        ax.plot(np.arange(26) + dodge, depth[bias, name].T, marker, color=colour, markersize=3.5)
+        ax.text(*places[not bias], name, color=colour, fontsize=8)
     ax.plot(range(26), theory[bias], color="black", linewidth=1)
     ax.set(xlabel="layers", ylim=(-0.12, 1.12), title="with bias" if bias else "without bias")
 for n in at:
     plot.published_point(axes[0], n, published.look_up(f"modality_gap.depth.relu.{n}").value, "paper")
 axes[0].set_ylabel("mean cosine (1 = a single point)")
+
+# %%
 caption = (
-    "Depth narrows the cone, for ReLU as fast as theory says. Every network is drawn "
-    f"({size.nets} for each activation); black line: ReLU at infinite width; hollow: the authors' ReLU network. "
-    "Without bias, tanh and no activation keep all directions: the control."
+    f"Depth narrows the cone, for ReLU as fast as theory says. Every network is drawn ({size.nets} for each "
+    "activation); black line: ReLU at infinite width; hollow: the authors' ReLU network. Without bias, tanh "
+    "and no activation keep all directions: the control."
 )
 alt = (
     "Mean cosine against number of layers, with and without bias. ReLU points follow the theoretical line "
@@ -582,8 +607,8 @@ run.say(
 # The paper proves two statements about such ReLU layers. We check them by simulation.
 #
 # *Theorem 1.* For $|u|=r|v|$ a random layer brings $u$ and $v$ closer, with a probability that goes to 1 with
-# the width, if $\cos(u,v)<2r/(1+r^2)$. For vectors of equal length that is always. The condition is sufficient,
-# not tight, so we also test far beyond it.
+# the width, if $\cos(u,v)<2r/(1+r^2)$. For vectors of equal length that is always. The condition is
+# sufficient, not tight, so we also test far beyond it.
 #
 # *Theorem 2.* Take one unit of the network. Its output varies with the weights and with the input. The share
 # of the variance that is due to the weights is at least $\beta$, the mean cosine one layer below. All units
@@ -619,7 +644,9 @@ def through(h, seed, depth):
 
 
 inputs = gap.normalize(torch.randn(200, 512, generator=run.generator(40))).float()
-outputs = torch.stack([through(inputs, seed, 5) for seed in range(size.inits)])  # (networks, layers, 200, 512)
+outputs = torch.stack(
+    [through(inputs, seed, 5) for seed in range(size.inits)]
+)  # (networks, layers, 200, 512)
 total, by_weights = outputs.var((0, 2), correction=0)[1:], outputs.mean(2).var(0, correction=0)[1:]
 share = by_weights.sum(-1) / total.sum(-1)
 beta = (1 - outputs.var(2, correction=0).mean(0).sum(-1))[:-1]
@@ -631,9 +658,9 @@ run.table(pd.DataFrame(rows), caption=f"Theorem 2: {size.inits} networks, 200 in
 # %%
 run.say(
     f"**Seen.** Inside the condition of theorem 1 at least {min(closer[pair] for pair in INSIDE):.1%} of the "
-    f"layers bring the two vectors closer, far beyond it at most {max(closer[pair] for pair in BEYOND):.1%}. The "
-    "share of the weights lies above β at every layer and goes to 1: the output of a deep random network says "
-    "which network it is, and hardly which input."
+    f"layers bring the two vectors closer, far beyond it at most {max(closer[pair] for pair in BEYOND):.1%}. "
+    "The share of the weights lies above β at every layer and goes to 1: the output of a deep random "
+    "network says which network it is, and hardly which input."
 )
 
 # %% [markdown]
@@ -660,13 +687,15 @@ def losses(a, b, tau, batch=50):
 
 if released:
     CLIP = released["clip"]
-    assert abs(losses(*CLIP, 0.01).mean().item() - gap.contrastive_loss(*CLIP, 0.01, batch=50).symmetric) < 1e-9
+    assert (
+        abs(losses(*CLIP, 0.01).mean().item() - gap.contrastive_loss(*CLIP, 0.01, batch=50).symmetric) < 1e-9
+    )
 
 # %% [markdown]
 # The paper moves both sides towards each other along the gap and puts them back onto the sphere,
-# $a\leftarrow\mathrm{norm}(a-\lambda\Delta)$ and $b\leftarrow\mathrm{norm}(b+\lambda\Delta)$, and looks at the
-# loss. This is the **shift**; about $\lambda=½$ closes the gap. (The published curve is the image→text half
-# of the loss, counted twice: the released code transposes twice. Ours is the whole loss.)
+# $a\leftarrow\mathrm{norm}(a-\lambda\Delta)$ and $b\leftarrow\mathrm{norm}(b+\lambda\Delta)$, and looks at
+# the loss. This is the **shift**; about $\lambda=½$ closes the gap. (The published curve is the image→text
+# half of the loss, counted twice: the released code transposes twice. Ours is the whole loss.)
 
 # %%
 TAUS = (100, 50, 30, 20, 10, 1)  # 1/τ of the paper's six temperatures
@@ -686,10 +715,10 @@ if released:
 
 # %% [markdown]
 # The shift is not the only way to close a gap. **Centring** subtracts from each side its own mean,
-# $a\leftarrow\mathrm{norm}(a-\bar a)$ and $b\leftarrow\mathrm{norm}(b-\bar b)$. The shift moves all images by one
-# vector and all texts by its opposite; centring moves the two sides by two different vectors. To be fair, the
-# means come from one half of the pairs and everything is judged on the other half, both ways round. Each move
-# may also choose the temperature that suits it best.
+# $a\leftarrow\mathrm{norm}(a-\bar a)$ and $b\leftarrow\mathrm{norm}(b-\bar b)$. The shift moves all images by
+# one vector and all texts by its opposite; centring moves the two sides by two different vectors. To be fair,
+# the means come from one half of the pairs and everything is judged on the other half, both ways round. Each
+# move may also choose the temperature that suits it best.
 
 # %%
 if released:
@@ -731,7 +760,9 @@ if released:
     center_loss = mean_interval(fitted["shift"] - fitted["centring"], over="batches")
     run.record("gap.center-recall", center_recall)
     run.record("gap.center-loss", center_loss)
-    display(run.table(moves, caption="CLIP, means from the other half; R@1 among 250, mean of both directions"))
+    display(
+        run.table(moves, caption="CLIP, means from the other half; R@1 among 250, mean of both directions")
+    )
 
 # %% [markdown]
 # **Look for** the lowest point of each curve, and for the green triangle of centring beside it.
@@ -739,34 +770,39 @@ if released:
 # %%
 if released:
     fig, axes = plot.subplots("page", rows=2, cols=2, height=4.6)
-    marks = {"as released": ("control", "o"), "shift": ("fused", "D"), "centring": ("audio", "^")}
+    MARKS = {"as released": ("control", "o"), "shift": ("fused", "D"), "centring": ("audio", "^")}
     for ax, k in zip(axes.flat, (100, 20, 1), strict=False):
         ax.plot(curves.gap, curves[k], color=plot.COLOURS["fused"])
         ax.plot(curves.gap[curves[k].idxmin()], curves[k].min(), "k|", markersize=14)
-        for move, (colour, marker) in marks.items():
-            point = moves.gap[move], loss_of(move, k).mean().item()
-            ax.plot(*point, marker, color=plot.COLOURS[colour], markersize=6, markeredgecolor="black")
+        for move, (colour, marker) in MARKS.items():
+            loss = loss_of(move, k).mean().item()
+            ax.plot(moves.gap[move], loss, marker, color=plot.COLOURS[colour], markeredgecolor="black")
         ax.set(title=f"τ = 1/{k}" if k > 1 else "τ = 1", xlabel="gap along the shift, with sign")
         ax.set_ylabel("loss, nats")
-    last = axes[1, 1]
-    scales = np.geomspace(5, 200, 25)
-    for move, (colour, marker) in marks.items():
+
+# %%
+if released:
+    last, scales = axes[1, 1], np.geomspace(5, 200, 25)
+    for move, (colour, marker) in MARKS.items():
         line = [loss_of(move, scale).mean().item() for scale in scales]
         last.plot(scales, line, color=plot.COLOURS[colour])
-        last.plot(*moves.loc[move, ["best 1/τ", "loss there"]], marker, color=plot.COLOURS[colour])
+        best = moves.loc[move, ["best 1/τ", "loss there"]]
+        last.plot(*best, marker, color=plot.COLOURS[colour], markeredgecolor="black")
         last.annotate(move, (scales[-1], line[-1]), xytext=(3, 0), textcoords="offset points", fontsize=8)
     last.set(xscale="log", xlim=(5, 900), xlabel="1/τ (colder to the right)", ylabel="loss, nats")
-    last.set(title="each at every temperature", xticks=[5, 20, 100, 200], xticklabels=["5", "20", "100", "200"])
+    last.set_title("each at every temperature")
+    last.set_xticks([5, 20, 100, 200], ["5", "20", "100", "200"])
     last.minorticks_off()
 
 # %%
 if released:
     caption = (
-        "A shift that closes the gap raises the loss of CLIP at its own temperature; centring closes it for less. "
-        "Curves in the first three panels: loss along the shift, 500 released pairs in batches of 50, a black "
-        "tick at the lowest point. Marks: circle, as released; diamond, shift by half; triangle, centring, with "
-        "means from the other half of the pairs. Last panel: the three against the temperature, marks at the "
-        "best one. A negative gap means that the sides have changed places; scales of losses differ."
+        "A shift that closes the gap raises the loss of CLIP at its own temperature; centring closes it for "
+        "less. Curves in the first three panels: loss along the shift, 500 released pairs in batches of 50, "
+        "a black tick at the lowest point. Marks: circle, as released; diamond, shift by half; triangle, "
+        "centring, with means from the other half of the pairs. Last panel: the three against the "
+        "temperature, marks at the best one. A negative gap means that the sides have changed places; "
+        "scales of losses differ."
     )
     alt = (
         "Three curves of loss against gap: at one over a hundred the minimum lies at the released gap; at "
@@ -782,9 +818,9 @@ if released:
     extra = moves["loss there"] - moves["loss there"]["as released"]
     text = (
         f"**Seen.** Along the shift the loss is lowest at gaps of {lowest}; CLIP's is "
-        f"{gap.modality_gap(*CLIP):.2f}. So at its own temperature CLIP stands where this line is lowest, and "
-        f"closing the gap by the shift costs {rise.value:.2f} nats. Each at its best temperature, the shift costs "
-        f"{extra['shift']:.2f} nats and centring {extra['centring']:.2f}. In R@1 the shift loses "
+        f"{gap.modality_gap(*CLIP):.2f}. So at its own temperature CLIP stands where this line is lowest, "
+        f"and closing the gap by the shift costs {rise.value:.2f} nats. Each at its best temperature, the "
+        f"shift costs {extra['shift']:.2f} nats and centring {extra['centring']:.2f}. In R@1 the shift loses "
         f"{-shift_recall.value:.3f} and centring {-center_recall.value:.3f}. So most of the price is due to "
         "the way of the shift, not to the closed gap."
     )
@@ -792,10 +828,10 @@ if released:
 
 # %% [markdown]
 # ### Six pairs on a sphere: wrong captions can make a gap
-# The paper explains the loss along the shift by a toy (its figure 3e to g). Six images lie on the equator, 20°
-# apart. Their six texts lie straight above them on a parallel, and we may move the parallel up or down. Two
-# captions are exchanged, as happens in noisy data. **Look for** where the loss is lowest, and compare with the
-# control whose captions are all right. (The paper's text says 15°; its curve is that of 20°.)
+# The paper explains the loss along the shift by a toy (its figure 3e to g). Six images lie on the equator,
+# 20° apart. Their six texts lie straight above them on a parallel, and we may move the parallel up or down.
+# Two captions are exchanged, as happens in noisy data. **Look for** where the loss is lowest, and compare
+# with the control whose captions are all right. (The paper's text says 15°; its curve is that of 20°.)
 
 # %%
 HEIGHTS = np.arange(-90, 91)  # of the texts, degrees: the paper's grid
@@ -841,6 +877,7 @@ def explore_six():
     return slider(draw_six, k=(1, 100))
 
 
+# %%
 def project(points):
     """The sphere as seen from a point above the equator: right, up, and whether a point is in front."""
     turn, tilt = np.radians(30), np.radians(20)
@@ -849,45 +886,60 @@ def project(points):
     return points @ right, points @ np.cross(forward, right), points @ forward > 0
 
 
-def draw_sphere(ax, height, title):
-    """Images on the equator, texts on their parallel, and lines between partners."""
+def draw_circles(ax, heights):
+    """The outline of the sphere and its parallels, dotted where they are behind."""
     around = np.radians(np.arange(0, 361, 3))
     ax.plot(np.cos(around), np.sin(around), color="black", linewidth=0.6)
-    for h in {0, height}:
+    for h in heights:
         x, y, front = project(points(around, h).numpy())
         for part, line in ((front, "-"), (~front, ":")):
-            ax.plot(np.where(part, x, np.nan), np.where(part, y, np.nan), line, color="#AAAAAA", linewidth=0.7)
-    sides = [project(points(SIX[order], h).numpy()) for order, h in ((RIGHT, 0), (WRONG, height))]
+            ax.plot(
+                np.where(part, x, np.nan), np.where(part, y, np.nan), line, color="#AAAAAA", linewidth=0.7
+            )
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)
+
+
+# %%
+def draw_sphere(ax, height, title):
+    """Images on the equator, texts on their parallel, and lines between partners, black for wrong ones."""
+    draw_circles(ax, {0, height})
+    images, texts = (project(points(SIX[order], h).numpy()) for order, h in ((RIGHT, 0), (WRONG, height)))
     for i in range(6):
         colour = "black" if i < 2 else "#AAAAAA"
-        ax.plot(*([side[k][i] for side in sides] for k in (0, 1)), color=colour, linewidth=1.2)
-    for (x, y, _), modality in zip(sides, ("image", "text"), strict=True):
-        ax.plot(x, y, **plot.style_of(modality) | {"linestyle": "none"}, markersize=4.5, label=modality)
-    ax.set(xticks=[], yticks=[], title=title, aspect="equal")
-    ax.spines[:].set_visible(False)
+        ax.plot([images[0][i], texts[0][i]], [images[1][i], texts[1][i]], color=colour, linewidth=1.2)
+    for (x, y, _), modality in ((images, "image"), (texts, "text")):
+        ax.plot(x, y, plot.MARKERS[modality], color=plot.COLOURS[modality], markersize=4.5, label=modality)
+    ax.set_title(title)
+
+
+# %%
+def draw_six_losses(ax, k, colour):
+    """Loss against height with exchanged (solid) and right (dotted) captions, lowest points marked."""
+    for captions, line in ((WRONG, "-"), (RIGHT, ":")):
+        curve, low = six_losses(captions, k), best_height(captions, k)
+        ax.plot(HEIGHTS, curve, line, color=colour)
+        ax.plot([-low, low], [curve.min()] * 2, "d", color=colour, markersize=4.5)
+    middle = (0, six_losses(WRONG, k)[90])
+    ax.annotate(f"1/{k}", middle, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
 
 
 # %%
 fig, axes = plot.subplots("page", cols=3, height=2.9, width_ratios=(1, 1, 1.5))
 draw_sphere(axes[0], 0, "no gap")
-draw_sphere(axes[1], heights[50], f"height {heights[50]}°, best at τ = 1/50")
+draw_sphere(axes[1], heights[50], f"height {heights[50]}°")
 axes[0].legend(loc="lower left", bbox_to_anchor=(0, -0.22), ncols=2, fontsize=7.5)
-for k, colour in ((5, "other"), (35, "third"), (100, "fused")):
-    for captions, line in ((WRONG, "-"), (RIGHT, ":")):
-        curve = six_losses(captions, k)
-        axes[2].plot(HEIGHTS, curve, line, color=plot.COLOURS[colour])
-        for sign in (-1, 1):
-            low = sign * best_height(captions, k)
-            axes[2].plot(low, curve.min(), "d", color=plot.COLOURS[colour], markersize=4.5)
-    at = six_losses(WRONG, k)[90]
-    axes[2].annotate(f"1/{k}", (0, at), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+for k, colour in ((5, "#AAAAAA"), (35, "#666666"), (100, "black")):
+    draw_six_losses(axes[2], k, colour)
 axes[2].set(xlabel="height of the texts, degrees", ylabel="loss, nats", ylim=(-0.1, 2.4))
 axes[2].set_xticks([-90, -45, 0, 45, 90])
+
+# %%
 caption = (
-    "With two wrong captions a low temperature makes a gap optimal; with right captions it never does. Left: "
-    "six images, six texts at the same heights, black lines for the exchanged pair. Middle: the best height at "
-    f"τ = 1/50. Right: loss against height at three temperatures; solid: two captions exchanged; dotted: all "
-    "right; diamonds: lowest points on the paper's grid of 1°."
+    "With two wrong captions a low temperature makes a gap optimal; with right captions it never does. "
+    "Left: six images, six texts at the same heights, black lines for the exchanged pair. Middle: the best "
+    "height at τ = 1/50. Right: loss against height at three temperatures; solid: two captions exchanged; "
+    "dotted: all right; diamonds: lowest points on the paper's grid of 1°."
 )
 alt = (
     "Two drawings of a sphere, with texts on the images' equator and on a parallel above it, and a panel of "
@@ -897,20 +949,21 @@ alt = (
 display(run.figure(fig, "six-pairs", caption=caption, alt=alt))
 best = ", ".join(f"{height}° (τ = 1/{k})" for k, height in heights.items())
 run.say(
-    f"**Seen.** With two exchanged captions the best heights are {best}. With right captions the best height is "
-    "0 at every temperature. Why? A wrong pair that must be brought together costs the more, the larger the "
-    "factor in front of the cosines. A gap makes all cosines smaller and so undoes a part of a low temperature. "
-    "So wrong pairs *can* make a gap. Whether real gaps come from them is a question for training (04b)."
+    f"**Seen.** With two exchanged captions the best heights are {best}. With right captions the best height "
+    "is 0 at every temperature. Why? A wrong pair that must be brought together costs the more, the larger "
+    "the factor in front of the cosines. A gap makes all cosines smaller and so undoes a part of a low "
+    "temperature. So wrong pairs *can* make a gap. Whether real gaps come from them is a question for "
+    "training (04b)."
 )
 
 # %% [markdown]
 # ## Negative controls
 # Stated before the run.
 #
-# 1. **Shuffled pairs**: the gap is *exactly* what it was, since it does not depend on pairs. The loss at 1/100
-#    has nothing to gain from nearness any more: it is nowhere below that of a guess, ln 50 = 3.912.
+# 1. **Shuffled pairs**: the gap is *exactly* what it was, since it does not depend on pairs. The loss at
+#    1/100 has nothing to gain from nearness any more: it is nowhere below that of a guess, ln 50 = 3.912.
 # 2. **Sides exchanged by coin** in half of the pairs: there are no two sides left. What remains is sampling,
-#    at most $\sqrt{2/n}$, that is .06 for 500 pairs and .14 for 99.
+#    about $\sqrt{2/n}$ or less, that is .06 for 500 pairs and .14 for 99.
 # 3. **One modality twice**: random halves have a gap near 0 (sampling: below 0.1).
 
 # %%
@@ -987,8 +1040,8 @@ run.table(rows, caption="Nearer to the axis than half of arccos c")
 # Write `axis_angles(C)`: `C` of shape (n, n) holds the cosines of n unit vectors with each other (ones on the
 # diagonal); return n angles in degrees, of each vector to the direction of their mean.
 #
-# <details><summary>Hint 1</summary>The mean is $\bar x=\frac1n\sum_j x_j$. What is $x_i^\top\bar x$ in terms of
-# $C$? And $\lVert\bar x\rVert^2$?</details>
+# <details><summary>Hint 1</summary>The mean is $\bar x=\frac1n\sum_j x_j$. What is $x_i^\top\bar x$ in
+# terms of $C$? And $\lVert\bar x\rVert^2$?</details>
 # <details><summary>Right for equal vectors, wrong otherwise?</summary>The cosine with the axis is
 # $x_i^\top\bar x$ divided by the length of $\bar x$.</details>
 
@@ -1014,7 +1067,9 @@ rows = []
 for other in (1, 3, 5):
     captions = list(range(6))
     captions[0], captions[other] = other, 0
-    rows.append({"degrees apart": 20 * other, "you said": PREDICTION, "best height": best_height(captions, 100)})
+    rows.append(
+        {"degrees apart": 20 * other, "you said": PREDICTION, "best height": best_height(captions, 100)}
+    )
 run.table(rows, caption="Exchanged captions and the best height of the texts")
 
 # %% [markdown]
@@ -1023,9 +1078,9 @@ run.table(rows, caption="Exchanged captions and the best height of the texts")
 # ### 04b · When does a gap pay?
 # **Goal:** the best height of the six pairs at any temperature. **Difficulty** 2 of 3 · **minutes** 20
 #
-# Write `best_angle(scale, tau)`. Every logit of the six pairs is $\cos(\text{height})/\tau$ times a number that
-# does not depend on the height. Given the value `scale` of $\cos(\text{height})/\tau$ at which the loss is
-# lowest, return the height in degrees, from 0 to 90, with the lowest loss at temperature `tau`.
+# Write `best_angle(scale, tau)`. Every logit of the six pairs is $\cos(\text{height})/\tau$ times a number
+# that does not depend on the height. Given the value `scale` of $\cos(\text{height})/\tau$ at which the loss
+# is lowest, return the height in degrees, from 0 to 90, with the lowest loss at temperature `tau`.
 #
 # <details><summary>Hint 1</summary>Solve for the height.</details>
 # <details><summary>Low temperatures pass, high ones do not?</summary>A cosine cannot exceed 1: what is best
@@ -1057,7 +1112,9 @@ if released:
     rows = []
     for name, sides in (("as released", CLIP), ("turned", turned)):
         shares = gap.share_per_dimension(*sides).sort(descending=True).values
-        rows.append({"embeddings": name, "gap": gap.modality_gap(*sides), "two largest": shares[:2].sum().item()})
+        rows.append(
+            {"embeddings": name, "gap": gap.modality_gap(*sides), "two largest": shares[:2].sum().item()}
+        )
     display(run.table(rows, caption=f"Shares of the squared gap; you said {PREDICTION} for the second row"))
 
 # %% [markdown]
@@ -1086,18 +1143,21 @@ mmnb.exercises.check("04c", share_along)
 
 # %% [markdown]
 # ## Limits and what we changed
-# * **Data.** The released embeddings are samples of 500, 500, 100 and 99 pairs. That is enough for the gap, not
-#   for fine retrieval. Each trained model is one model: nothing here says how much another training would differ.
-# * **Figure 2a of the paper.** Of nine numbers we measure three as published (random weights, noise). For CLIP on
-#   COCO we show ViT-B/16 instead of B/32. ResNet-18 on COCO is quoted only. The gap of CLIP ViT-B/32 on COCO
-#   needs the profile `paper`.
+# * **Data.** The released embeddings are samples of 500, 500, 100 and 99 pairs. That is enough for the gap,
+#   not for fine retrieval. Each trained model is one model: nothing here says how much another training would
+#   differ.
+# * **Figure 2a of the paper.** Of nine numbers we measure three as published (random weights, noise). For
+#   CLIP on COCO we show ViT-B/16 instead of B/32. ResNet-18 on COCO is quoted only. The gap of CLIP ViT-B/32
+#   on COCO needs the profile `paper`.
 # * **Figure 2b.** LeakyReLU is left out: it lies on ReLU. **Figure 2c**: ten random ResNet-18 on noise, not
 #   25 on COCO; principal components instead of UMAP.
-# * **Figure 3.** 500 pairs of ViT-B/16 instead of 5,000 of B/32. The height of the barrier therefore differs from
-#   the published curve, and is not judged. The released code holds a second toy, of nine pairs, which says the same.
-# * **In notebook 04b:** fine-tuning and training from scratch (sections 4.3, 4.4, supplementary figures 8 and 16).
-# * **Not here:** Table 1 (zero-shot accuracy after a shift) and Table 2 (FairFace) need public checkpoints and
-#   their data sets, see 04b; supplementary figures 10 and 12 to 15 (ImageNet, ensembles of ResNet-50,
+# * **Figure 3.** 500 pairs of ViT-B/16 instead of 5,000 of B/32. The height of the barrier therefore differs
+#   from the published curve, and is not judged. The released code holds a second toy, of nine pairs, which
+#   says the same.
+# * **In notebook 04b:** fine-tuning and training from scratch (sections 4.3, 4.4, supplementary figures 8 and
+#   16).
+# * **Not here:** Table 1 (zero-shot accuracy after a shift) and Table 2 (FairFace) need public checkpoints
+#   and their data sets, see 04b; supplementary figures 10 and 12 to 15 (ImageNet, ensembles of ResNet-50,
 #   networks without normalisation).
 #
 # ## References

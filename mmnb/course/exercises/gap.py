@@ -52,7 +52,9 @@ def closed_since(steps: np.ndarray, gaps: np.ndarray, level: float) -> float:
 # tolerance: arccos near 1 loses half of the digits, 1e-8 radians
 @exercise("04a", "The angle to the axis from cosines alone", axis_angles, atol=1e-5).against(
     lambda C: np.degrees(np.arccos(np.clip(C.mean(1), -1, 1))),  # the length of the mean forgotten
-    lambda C: np.full(len(C), np.degrees(np.arccos(np.clip(C.mean(), -1, 1))) / 2),  # half of the typical angle, as in the plane
+    lambda C: np.full(
+        len(C), np.degrees(np.arccos(np.clip(C.mean(), -1, 1))) / 2
+    ),  # half of the typical angle, as in the plane
     lambda C: np.arccos(np.clip(C.sum(1) / np.sqrt(C.sum()), -1, 1)),  # radians
 )
 def _cases_04a(rng):
@@ -92,8 +94,14 @@ def _cases_04c(rng):
 # tolerance: float64, at most 20 logits of at most 100
 @exercise("04d", "Pull and push", pull_and_push, atol=1e-9).against(
     lambda a, b, tau: tuple(part * tau for part in pull_and_push(a, b, tau)),  # without the temperature
-    lambda a, b, tau: (pull_and_push(a, b, tau)[0], float(_log_sum_exp(a @ b.T / tau, 1).mean())),  # images to texts alone
-    lambda a, b, tau: (pull_and_push(a, b, tau)[0], float(np.log(np.exp(a @ b.T / tau).mean(1)).mean())),  # a mean for the sum
+    lambda a, b, tau: (
+        pull_and_push(a, b, tau)[0],
+        float(_log_sum_exp(a @ b.T / tau, 1).mean()),
+    ),  # images to texts alone
+    lambda a, b, tau: (
+        pull_and_push(a, b, tau)[0],
+        float(np.log(np.exp(a @ b.T / tau).mean(1)).mean()),
+    ),  # a mean for the sum
 )
 def _cases_04d(rng):
     yield "two orthogonal pairs", (np.eye(2), np.eye(2), 1.0)
