@@ -230,6 +230,16 @@ LAST, PEAK = found.step.max(), MEAN["1/100, plain"].idxmax()  # the last step, a
 
 # %%
 TAU_COLOURS = {100: "#332288", 20: plot.COLOURS["other"], 1: plot.COLOURS["third"]}
+NAMES = {100: "τ = 1/100", 20: "τ = 1/20", 1: "τ = 1"}
+
+
+def step_axis(ax):
+    """Training steps on a log scale, with 0 at its left end."""
+    ax.set(xscale="log", xlabel="training step", xlim=(0.4, LAST * 4))
+    ax.set_xticks([0.5, 1, 8, 32, LAST], ["0", "1", "8", "32", str(LAST)])
+    ax.minorticks_off()
+
+
 fig, axes = plot.subplots("page", cols=2, height=3.1, sharey=True)
 for ax, start in zip(axes, ("plain", "rotated"), strict=True):
     for k, colour in TAU_COLOURS.items():
@@ -238,19 +248,16 @@ for ax, start in zip(axes, ("plain", "rotated"), strict=True):
         ax.plot(x, path, color=colour, linewidth=0.7, alpha=0.5)
         ax.plot(x, path.mean(axis=1), "o-", color=colour, markersize=3)
         end = (LAST, path.iloc[-1].mean())
-        ax.annotate(f"1/{k}", end, xytext=(4, 0), textcoords="offset points", va="center", color=colour)
-    ax.set(
-        xscale="log", xlabel="training step", xlim=(0.4, LAST * 2.2), ylim=(0, 1.5), title=f"{start} start"
-    )
-    ax.set_xticks([0.5, 1, 8, 32, LAST], ["0", "1", "8", "32", str(LAST)])
-    ax.minorticks_off()
+        ax.annotate(NAMES[k], end, xytext=(4, 0), textcoords="offset points", va="center", color=colour)
+    step_axis(ax)
+    ax.set(ylim=(0, 1.5), title=f"{start} start")
 axes[0].set_ylabel("gap, held-out typefaces")
 
 # %%
 caption = (
     "Training first widens the gap and reopens a small one, then narrows it; how much is left depends on the "
     f"temperature. Gap on {len(test_rows)} held-out pairs against the training step (log scale; 0 is before "
-    f"training). Thin lines: {size.seeds} seeds; dots: their mean; labels: τ."
+    f"training). Thin lines: {size.seeds} seeds; dots: their mean."
 )
 alt = (
     "Two panels of gap against step. From the plain start all curves rise from about 1.1 to 1.3 or more and "
@@ -321,9 +328,8 @@ for ax, k in zip(axes, (100, 1), strict=True):
     for name, (label, colour) in PARTS.items():
         style = plot.style_of(colour) | {"linestyle": "-"}
         ax.plot(np.maximum(mean.index, 0.5), mean[name], **style, markersize=3, label=label)
-    ax.set(xscale="log", xlabel="training step", title=f"τ = 1/{k}" if k > 1 else "τ = 1", ylim=(-0.4, 1.05))
-    ax.set_xticks([0.5, 1, 8, 32, LAST], ["0", "1", "8", "32", str(LAST)])
-    ax.minorticks_off()
+    step_axis(ax)
+    ax.set(title=NAMES[k], ylim=(-0.5, 1.05))
 axes[0].set_ylabel("mean cosine")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
@@ -375,22 +381,28 @@ run.record("gap.train-wrong", at_equal_recall)
 RECALL = found[found.step == LAST].pivot(index="setting", columns="seed", values="R@10")
 run.record("gap.train-recall", mean_interval(RECALL.loc["1/20, plain"] - RECALL.loc["1/100, plain"]))
 
+
 # %%
-fig, axes = plot.subplots("page", cols=2, height=3.0, sharey=True)
-PANELS = ({f"1/{k}, plain": (f"1/{k}", colour) for k, colour in TAU_COLOURS.items()},)
-PANELS += ({"1/100, plain": ("right", "#332288"), "wrong captions": ("a fifth wrong", "#882255")},)
-for ax, panel in zip(axes, PANELS, strict=True):
-    for name, (label, colour) in panel.items():
+def draw_recall(ax, settings):
+    """Gap against R@10 after the highest point, one line for each seed; settings: name -> (label, colour)."""
+    for name, (label, colour) in settings.items():
         falling = found[(found.setting == name) & (found.step >= PEAK)]
         for seed in range(size.seeds):
             path = falling[falling.seed == seed]
             ax.plot(path["R@10"], path.gap, "o-", color=colour, markersize=3, linewidth=0.8)
         end = falling[falling.step == LAST].iloc[0]
         ax.annotate(label, (end["R@10"], end.gap), xytext=(5, -3), textcoords="offset points", color=colour)
-    ax.set(xlabel="R@10, held-out typefaces (higher is better)", ylim=(0, 1.5), xlim=(0, 0.75))
+    ax.set(xlabel="R@10, held-out typefaces (higher is better)", ylim=(0, 1.5), xlim=(0, 0.8))
     ax.axvline(10 / len(test_rows), color=plot.COLOURS["control"], linestyle="--", linewidth=1)
+
+
+# %%
+fig, axes = plot.subplots("page", cols=2, height=3.0, sharey=True)
+draw_recall(axes[0], {f"1/{k}, plain": (NAMES[k], colour) for k, colour in TAU_COLOURS.items()})
+right, wrong_captions = ("right", "#332288"), ("a fifth wrong", "#882255")
+draw_recall(axes[1], {"1/100, plain": right, "wrong captions": wrong_captions})
 axes[0].set(ylabel="gap, held-out typefaces", title="three temperatures")
-axes[1].set_title("captions, at 1/100")
+axes[1].set_title("captions, at τ = 1/100")
 caption = (
     "A smaller gap does not need worse search, and wrong captions delay more than they change. Gap against "
     f"R@10 after its highest point; each line is one of {size.seeds} seeds, each dot a measurement. Dashed: "
