@@ -251,9 +251,9 @@ for ax, start in zip(axes, ("plain", "rotated"), strict=True):
         ax.annotate(NAMES[k], end, xytext=(4, 0), textcoords="offset points", va="center", color=colour)
     step_axis(ax)
     ax.set(ylim=(0, 1.5), title=f"{start} start")
-axes[0].set_ylabel("gap, held-out typefaces")
 
 # %%
+axes[0].set_ylabel("gap, held-out typefaces")
 caption = (
     "Training first widens the gap and reopens a small one, then narrows it; how much is left depends on the "
     f"temperature. Gap on {len(test_rows)} held-out pairs against the training step (log scale; 0 is before "
@@ -331,9 +331,9 @@ for ax, k in zip(axes, (100, 1), strict=True):
     step_axis(ax)
     ax.set(title=NAMES[k], ylim=(-0.5, 1.05))
 axes[0].set_ylabel("mean cosine")
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 # %%
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 caption = (
     "The two sides turn away from each other first; images and texts spread out afterwards. Mean cosines on "
     f"held-out pairs against the training step, plain start, means of {size.seeds} seeds."
