@@ -11,10 +11,10 @@
 #
 # **Answer.** A model such as CLIP turns pictures and captions into points on one sphere, and yet the two
 # kinds of points stay in two separate regions. This is so before any training: a network with random weights
-# sends all its inputs into one small region, and another network sends them into another. In released CLIP
-# the distance is also where its training loss wants it: moving the two regions together along a straight line
-# raises the loss. A distance of zero is not bad in itself, though. Subtracting from each side its own mean
-# removes it and leaves search nearly as good as it was. How training changes the distance is shown in
+# sends its inputs into one region of the sphere, and another network sends them into another. In released
+# CLIP the distance is also where its training loss wants it: moving the two regions together along a straight
+# line raises the loss. A distance of zero is not bad in itself, though. Subtracting from each side its own
+# mean removes it and leaves search nearly as good as it was. How training changes the distance is shown in
 # notebook 04b.
 
 # %% [markdown]
@@ -23,7 +23,7 @@
 # | **paper** | Liang, Zhang, Kwon, Yeung & Zou, *Mind the Gap*, NeurIPS 2022 (full title below) |
 # | **claims** | all of `data/claims/04_modality_gap.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 2 of 3 |
-# | **minutes** | smoke ½ · laptop about 4 on one core · paper: a GPU and 1 GB of COCO |
+# | **minutes** | smoke ½ · laptop about 1½ on one core · paper: a GPU and 1 GB of COCO |
 # | **you will do** | measure the gap of four released models; find an error of reasoning in a paper |
 # | **you will learn to** | tell gap, cone and alignment apart; predict a cone; close a gap in two ways |
 # | **you need** | PyTorch and cosines; no GPU; eight small files of the authors (10.6 MB) |
@@ -340,7 +340,7 @@ run.table(rows, caption=caption, digits=4)
 
 # %% [markdown]
 # A second point of the paper: another seed is another cone (its figure 2c). We send *the same* noise through
-# ten networks. **Look for** ten islands. The control sends ten groups of different noise through one network.
+# several networks. **Look for** islands. The control sends groups of different noise through one network.
 # The number: half of the inputs of each network give it a mean, and the nearest mean has to name the network
 # of the other half.
 
@@ -419,9 +419,9 @@ if resnets and clips is not None:
 # $\arccos .56=56°$ apart. From this it concludes that the embeddings lie in a cone that reaches 28° to each
 # side of its axis, and that in 512 dimensions such a cone covers less than $2^{-512}$ of all directions.
 #
-# In a plane this would be right: two arrows 56° apart have their middle at 28°. In many dimensions it is
-# not. The mean of the embeddings has length $\sqrt{\bar c}$ (the identity above, for large $n$). The cosine
-# of an embedding with the axis is therefore $\sqrt{\bar c}$ on average:
+# For two arrows this is right: 56° apart, each is 28° from their middle. For many embeddings in many
+# dimensions it is not. The mean of the embeddings has length $\sqrt{\bar c}$ (the identity above, for large
+# $n$). The cosine of an embedding with the axis is therefore $\sqrt{\bar c}$ on average:
 #
 # $$\frac1n\sum_i a_i^\top\frac{\bar a}{\lVert\bar a\rVert}=\lVert\bar a\rVert\approx\sqrt{\bar c},\qquad
 # \text{angle}\approx\arccos\sqrt{\bar c}\;\;(\text{41.6° for }.56),\;\text{not}\;\tfrac12\arccos\bar c.$$
@@ -527,8 +527,8 @@ if released:
 # $$c'=\kappa\!\Big(\frac{1+qc}{1+q}\Big),\qquad q'=\frac{1+q}2,\qquad
 # \kappa(c)=\tfrac1\pi\big(\sqrt{1-c^2}+(\pi-\arccos c)\,c\big)\ge c.$$
 #
-# Two things pull vectors together: $\kappa$, since ReLU keeps only one quarter of the plane, and the bias,
-# which all inputs share. **Look for** points on the line, and for what is left without a bias.
+# Two things pull vectors together: ReLU, which moves everything into the corner without negative coordinates,
+# and the bias, which all inputs share. **Look for** points on the line, and for what is left without a bias.
 
 # %%
 ACTIVATIONS = {"ReLU": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "none": lambda h: h}

@@ -97,10 +97,10 @@ draw = run.generator(1)
 a, b = (gap.normalize(torch.randn(40, 8, generator=draw)) for _ in range(2))
 by_hand = contrastive_loss(a, b, 0.1).item()
 run.record("gap.loss", abs(by_hand - gap.contrastive_loss(a, b, tau=0.1).symmetric), n=40)
-same = torch.ones(100, 1)
+of_one_point = contrastive_loss(torch.ones(100, 1), torch.ones(100, 1), 0.1).item()
 run.say(
     f"Both ways give a loss of {by_hand:.4f}. If all embeddings are one point, the loss is that of a guess: "
-    f"{contrastive_loss(same, same, 0.1).item():.3f} for a batch of 100, which is ln 100."
+    f"{of_one_point:.3f} for a batch of 100, which is ln 100."
 )
 
 # %% [markdown]
