@@ -203,7 +203,7 @@ def clouds():
     fig, axes = plot.subplots("page", rows=2, cols=4, height=3.7)
     for ax, name in zip(axes.T.flat, FILES, strict=True):
         a, b = plane(torch.cat(released[name])).reshape(2, -1, 2)
-        ax.plot([a[:, 0], b[:, 0]], [a[:, 1], b[:, 1]], color="black", alpha=0.08, linewidth=0.5, zorder=1)
+        ax.plot([a[:, 0], b[:, 0]], [a[:, 1], b[:, 1]], color="#DDDDDD", linewidth=0.4, zorder=1)
         for side, modality in ((a, "image"), (b, "text")):
             style = plot.style_of(modality) | {"linestyle": "none"}
             ax.plot(side[:, 0], side[:, 1], **style, markersize=1.8, label=modality)
@@ -225,7 +225,7 @@ if released:
     )
     alt = (
         "Eight scatter plots. In each, blue circles and orange squares form two separate clouds joined by "
-        "faint lines; in the random models some clouds are nearly points."
+        "pale lines; in the random models some clouds are nearly points."
     )
     display(run.figure(clouds(), "released", caption=caption, alt=alt))
 
@@ -473,9 +473,14 @@ if released:
         left.hist(angles_to_axis(side).numpy(), bins=np.arange(24, 66, 2), histtype="step", color=colour)
         left.text(56, 60 if modality == "image" else 48, f"{modality}s", color=colour)
     left.axvline(of_clip["half of arccos c"].mean(), color="black", linestyle=":")
-    left.text(24.5, 60, "half of\narccos c", fontsize=8)
+    left.text(17, 60, "half of\narccos c", fontsize=8)
     left.axvline(of_clip["arccos √c"].mean(), color="black", linewidth=1)
-    left.set(xlabel="angle to the axis of the own side, degrees", ylabel="embeddings", title="CLIP, trained")
+    left.set(
+        xlabel="angle to the axis of the own side, degrees",
+        ylabel="embeddings",
+        title="CLIP, trained",
+        xlim=(16, 66),
+    )
 
 # %%
 if released:
