@@ -38,7 +38,6 @@ def fit(
     learning_rate: float = 2e-3,
     weight_decay: float = 1e-4,
     largest_gradient: float | None = None,
-    undecayed: nn.Parameter | None = None,
     progress: bool | None = None,
 ) -> History:
     """Train `model` in place with AdamW and a one-cycle learning rate; it comes back in eval mode.
@@ -51,7 +50,6 @@ def fit(
             earliest where several are equal. None keeps the last.
         learning_rate: Its peak.
         largest_gradient: Norm to which a step's gradient is clipped; None leaves it.
-        undecayed: A parameter without weight decay, such as a temperature.
         progress: True shows a bar, False never does, None does on a terminal.
     """
     for name, value in {"n": n, "epochs": epochs, "batch_size": batch_size}.items():
@@ -59,9 +57,7 @@ def fit(
             raise ValueError(f"fit: got {name}={value}; expected at least 1")
     steps = epochs * -(-n // batch_size)
     # fused: one pass over all weights; the plain loop over small tensors took half of the training time
-    groups = [{"params": [p for p in model.parameters() if p is not undecayed]}]
-    groups += [] if undecayed is None else [{"params": [undecayed], "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 2))
     losses, scores = [], []
     best, weights = epochs - 1, None

@@ -1,6 +1,4 @@
-"""Contrastive training: the loss against the instrument, learning on pairs that can be learnt, and refusals."""
-
-import math
+"""Contrastive training: the loss against the instrument, and embedding in eval mode only. The loop stands in notebook 04b."""
 
 import pytest
 import torch
@@ -9,7 +7,7 @@ pytest.importorskip("open_clip", reason='needs `pip install "mmnb[models]"`')
 
 from mmnb.instruments import gap
 from mmnb.models.clip import SmallClip
-from mmnb.recipes.clip.contrast import embed, fit_contrastive, symmetric_loss
+from mmnb.recipes.clip.contrast import embed, symmetric_loss
 from mmnb.recipes.fit import fit
 
 
@@ -31,62 +29,6 @@ def world(n=40):
     images = torch.zeros(n, 32, 32, dtype=torch.uint8)
     images[torch.arange(n), :, column] = 255
     return images, (1 + column)[:, None]
-
-
-def train(tau, seed=0, **options):
-    torch.manual_seed(seed)
-    model = SmallClip(words=30, length=1, width=32, layers=1, dimensions=16).eval()
-    images, tokens = world()
-    before = gap.modality_gap(*embed(model, images[:20], tokens[:20]))
-    history = fit_contrastive(model, images, tokens, tau=tau, seed=seed, batch_size=20, progress=False, **options)
-    return model, history, before
-
-
-def test_it_learns_pairs_and_a_high_temperature_closes_the_gap():
-    model, history, before = train(0.2, epochs=40)
-    x, y = embed(model, *(side[:20] for side in world()))
-    assert history.loss[-1] < 0.5 * history.loss[0]
-    assert min(gap.retrieval_recall(x, y)) > 0.5  # chance is 0.05
-    assert gap.modality_gap(x, y) < 0.5 * before
-    assert not model.training
-
-
-def test_equal_seeds_give_equal_models():
-    one, two, other = (embed(train(0.1, seed, epochs=1)[0], *world())[0] for seed in (3, 3, 4))
-    assert torch.equal(one, two) and not torch.equal(one, other)
-
-
-def test_a_learnt_temperature_moves_and_a_fixed_one_stays():
-    fixed, learnt = (train(0.2, epochs=10, learn_tau=learn)[0] for learn in (False, True))
-    assert abs(fixed.temperature - 0.2) < 1e-6  # float32
-    assert abs(learnt.temperature - 0.2) > 1e-4  # where to is the next test's question
-    assert not torch.equal(embed(fixed, *world())[0], embed(learnt, *world())[0])
-
-
-def test_the_first_step_of_a_learnt_temperature_is_adams_without_decay():
-    """One step of AdamW is the learning rate, against the sign of the gradient: here -ln tau grows or falls by it, whatever the decay."""
-    for decay in (0.0, 0.5):
-        model, _, _ = train(0.2, epochs=1, learn_tau=True, weight_decay=decay, learning_rate=1e-4)
-        images, tokens = world()
-        torch.manual_seed(0)
-        start = SmallClip(words=30, length=1, width=32, layers=1, dimensions=16).eval()
-        scale = torch.tensor(-math.log(0.2), requires_grad=True)
-        symmetric_loss(start.encode_image(images), start.encode_text(tokens), (-scale).exp()).backward()
-        change = model.model.logit_scale.item() - -math.log(0.2)
-        # two steps of a one-cycle schedule, each at most 1e-4; decay 0.5 would take off another 1.6 * 0.5 * 1e-4
-        assert 0 < -change * math.copysign(1, scale.grad.item()) < 2e-4
-        if decay == 0.0:
-            without = change
-    assert abs(change - without) < 1e-5
-
-
-@pytest.mark.parametrize("change", [{"tau": 0.0}, {"batch_size": 7}, {"tokens": torch.ones(3, 1, dtype=torch.int64)}])
-def test_refusals(change):
-    images, tokens = world()
-    given = {"tau": 0.1, "batch_size": 20, "tokens": tokens} | change
-    model = SmallClip(words=30, length=1, width=32, layers=1, dimensions=16)
-    with pytest.raises(ValueError, match="a multiple of the batch size, and a temperature above 0"):
-        fit_contrastive(model, images, seed=0, epochs=1, **given)
 
 
 def test_a_model_in_train_mode_is_not_measured():
