@@ -273,7 +273,7 @@ def draw_scores(ax, table):
     """A 2 x 2 table of scores, numbers in its cells."""
     ax.imshow(table, cmap="PiYG", vmin=-4, vmax=4)
     for i, j in np.ndindex(2, 2):
-        ax.text(j, i, f"{table[i, j]:+.1f}".replace("-", "−"), ha="center", va="center", fontsize=8)
+        ax.text(j, i, f"{table[i, j].round(1) + 0.0:.1f}".replace("-", "−"), ha="center", va="center", fontsize=8)
     ax.set(xticks=(0, 1), yticks=(0, 1), xlabel="b")
 
 
@@ -285,7 +285,7 @@ for column, (name, p) in zip(axes.T, DATA.items(), strict=True):
     column[0].set_title(name, loc="center")
     bits = [getattr(atoms[name], atom) / math.log(2) for atom in BARS]
     column[2].bar(range(4), bits, color=[plot.COLOURS[style] for style in BARS.values()])
-    column[2].set_xticks(range(4), ["red.", "uniq. a", "uniq. b", "syn."], fontsize=6.5)
+    column[2].set_xticks(range(4), ["red.", "uniq.\na", "uniq.\nb", "syn."], fontsize=7)
     column[2].set(ylim=(0, 0.8))
 for ax, label in zip(axes[:, 0], ("look-up model\na", "additive part\na", "in the data, bits"), strict=True):
     ax.set_ylabel(label)
