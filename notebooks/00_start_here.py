@@ -273,7 +273,8 @@ def draw_scores(ax, table):
     """A 2 x 2 table of scores, numbers in its cells."""
     ax.imshow(table, cmap="PiYG", vmin=-4, vmax=4)
     for i, j in np.ndindex(2, 2):
-        ax.text(j, i, f"{table[i, j].round(1) + 0.0:.1f}".replace("-", "−"), ha="center", va="center", fontsize=8)
+        number = f"{table[i, j].round(1) + 0.0:.1f}".replace("-", "−")
+        ax.text(j, i, number, ha="center", va="center", fontsize=8)
     ax.set(xticks=(0, 1), yticks=(0, 1), xlabel="b")
 
 
@@ -765,10 +766,10 @@ for model, test in zip(joint, tests, strict=True):
         pointed = model.attention(model.card(cards), model.word(test.question)).argmax(1)
     difference.append(only - everything)
     elsewhere.append((pointed != test.named).float().mean().item())
+rise, part = mean_interval(difference), np.mean(elsewhere)
 run.say(
-    f"You expected: {my_sign}. Bits lost with the named card down, minus all cards down: "
-    f"{mean_interval(difference):+.3f}. Attention is then on another card in {np.mean(elsewhere):.0%} of "
-    "cases."
+    f"You expected: {my_sign}. Bits lost with the named card down, minus all cards down: {rise:+.3f}. "
+    f"Attention is then on another card in {part:.0%} of cases."
 )
 
 # %% [markdown]

@@ -56,7 +56,7 @@ from sklearn.svm import SVC
 import mmnb
 from mmnb.data import dot_product, easyvqa, glyphs, lxmert, vqa_v2
 from mmnb.instruments.emap import project
-from mmnb.instruments.estimate import Estimate, mean_interval
+from mmnb.instruments.estimate import Estimate, mean_interval, proportion
 from mmnb.lab import plot
 from mmnb.lab.published import look_up
 from mmnb.models import fusion, vilt
@@ -456,16 +456,16 @@ fig, ax = plot.subplots("page", height=2.7)
 for k, (name, (style, hits)) in enumerate(by_kind.items()):
     for place in range(len(KINDS)):
         inside = kind == place
-        mean = hits[inside].mean() if inside.any() else np.nan
-        half = 1.96 * np.sqrt(max(mean * (1 - mean), 0) / max(inside.sum(), 1))
+        found = proportion(int(hits[inside].sum()), max(int(inside.sum()), 1))
+        ends = [[found.value - found.low], [found.high - found.value]]
         marks = plot.style_of(style) | {"linestyle": "none", "label": name if place == 0 else "_"}
-        ax.errorbar(place + 0.16 * (k - 1.5), mean, yerr=half, **marks)
+        ax.errorbar(place + 0.16 * (k - 1.5), found.value, yerr=ends, **marks)
 ax.set_xticks(range(len(KINDS)), KINDS)
 ax.set(ylabel="test accuracy\n(higher is better)", ylim=(-0.03, 1.05))
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 caption = (
     "By kind of question: concat-MLP, its EMAP, the model trained to add, and the model that sees the "
-    "question only. Bars: 95 % binomial interval, pairs of all seeds pooled."
+    "question only. Bars: 95 % Wilson interval, pairs of all seeds pooled."
 )
 alt = (
     "Accuracy of four predictors for six kinds of question. The model is near one everywhere. EMAP and the "

@@ -48,7 +48,7 @@ def _cases_00a(rng):
 )
 def _cases_00b(rng):
     yield "one picture", (rng.normal(size=(1, 4, 3)), np.array([2]))
-    for n, d in ((2, 1), (7, 13), (30, 5)):
+    for n, d in ((2, 1), (3, 4), (7, 13), (30, 5)):
         yield f"{n} pictures", (rng.normal(size=(n, 4, d)), np.r_[0, 3, rng.integers(4, size=n)][:n])
 
 
