@@ -384,12 +384,15 @@ off = [
 run.record("start.table", np.abs(off).max(), n=2)
 best = share_right(p, present)
 display(run.table([{"accuracy": best} | EXACT], caption="The ideal predictor, computed from the table"))
-run.table([in_bits], caption="The data, by PID, in bits; a: picture, b: words")
+run.table(
+    [{atom.replace("_", " to "): value for atom, value in in_bits.items()}],
+    caption="The data, by PID, in bits; a: picture, b: words",
+)
 
 # %% [markdown]
-# The last table is worth a look. The picture alone tells nothing that the words do not, and the words alone
-# only what the adjective says. Most is synergy: which card counts stands in the sentence, its colour in the
-# picture.
+# The last table is worth a look. Either side alone tells a little: the words through the adjective, the
+# picture through the colour that most cards have. Much of that is the same, redundancy. Most is synergy:
+# which card counts stands in the sentence, its colour in the picture.
 #
 # ## Reproduction: the ideal predictor first, then a trained model
 # In practice there is no table, only a model and some test examples. So we measure the ideal predictor as one
@@ -574,10 +577,10 @@ for ax, (name, value) in zip(axes, EXACT.items(), strict=True):
         ax.errorbar(mean.value, k, xerr=ends, **plot.style_of(style) | {"linestyle": "none"})
     ax.set_xlabel(LABELS[name], fontsize=8)
     ax.margins(x=0.15)
-axes[0].set(ylim=(2.5, -0.5))
-axes[0].set_yticks(range(3), [name for name, *_ in lines])
 
 # %%
+axes[0].set(ylim=(2.5, -0.5))
+axes[0].set_yticks(range(3), [name for name, *_ in lines])
 caption = (
     f"Three models, four measurements, {size.seeds} seeds. Vertical line: the exact value for the ideal "
     "predictor. Dots: seeds; bars: 95 % t interval over them."
