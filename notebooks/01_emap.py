@@ -1009,7 +1009,8 @@ mmnb.exercises.check("01f", owed_and_needed)
 #   of the [LXMERT fork](https://github.com/jmhessel/lxmert), MIT.
 # * Tan & Bansal 2019, *LXMERT*; Kim, Son & Kim 2021, *ViLT*; Goyal et al. 2017, *VQA 2.0*; Zhou 2019,
 #   *easy-VQA*, MIT.
-# * Wenderoth et al. 2025, AAAI, *InterSHAP*: criticises the loss of accuracy under random labels (control 5).
+# * Wenderoth et al. 2025, AAAI, *Measuring cross-modal interactions*: criticises measures that depend on a
+#   model's performance (control 5).
 #
 # ## Environment
 
