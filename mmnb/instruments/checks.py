@@ -113,7 +113,7 @@ def warn_about_scores(scores: torch.Tensor, caller: str) -> None:
         )
         warnings.warn(
             f"{caller}: every row of scores {found}: these look like probabilities. Softmax and sigmoid of an additive model are not "
-            "additive, so a false interaction appears; give logits (log-probabilities have the same EMAP answers, but other shares)",
+            "additive, so a false interaction appears; give logits (or log-probabilities, which have the same answers and shares)",
             UserWarning,
             stacklevel=3,
         )

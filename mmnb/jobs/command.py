@@ -28,7 +28,8 @@ my_model.py, for instance:
 \b
 What it writes to --out:
   result.json         shares of a, b and their interaction; with labels the scores of the model, its projection and the marginals
-  result.safetensors  original, projected, marginal_a, marginal_b (N, C), grand_mean and sums of squares (C), all float64
+  result.safetensors  original, projected, marginal_a, marginal_b (N, C), grand_mean and sums of squares (C), and how much of these all
+                      outputs share (), all float64
   checkpoint*         the sums so far. Killed? Start the same command again: it goes on, and the result has the same bits.
 \b
 Under torchrun every process needs the whole data and the same weights (seed what is random); rows are shared out, process 0 writes.
@@ -75,6 +76,12 @@ Exit codes: 0 done; 1 failed, or written without a number that could not be comp
 )
 @click.option(
     "--save-every", type=click.FloatRange(min=0), default=30.0, metavar="SECONDS", help="Time between two checkpoints."
+)
+@click.option(
+    "--outputs",
+    type=click.Choice(["classes", "separate"]),
+    default="classes",
+    help="What several scores are: logits of the classes of one softmax, or each a quantity of its own (several labels, regression).",
 )
 @click.option("--no-check", is_flag=True, help="Do not refuse a model whose answer to the same pair changes.")
 def emap(**options: object) -> None:

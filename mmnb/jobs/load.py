@@ -60,7 +60,7 @@ def run(job: SimpleNamespace) -> tuple[list[str], list[str]]:
         dtype = None if job.precision is None else getattr(torch, job.precision)
         start = time.monotonic()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype not in (None, torch.float32)):
-            options = {name: getattr(job, name) for name in ("batch_size", "strategy", "save_every")}
+            options = {name: getattr(job, name) for name in ("batch_size", "strategy", "save_every", "outputs")}
             options |= {"checkpoint": job.out / "checkpoint.safetensors", "distributed": world > 1, "progress": True}
             if labels is not None:
                 _check_labels(f, a, b, labels, metric, job)
@@ -223,6 +223,7 @@ def _write(
     names = ("original", "projected", "marginal_a", "marginal_b", "grand_mean")
     tensors = {name: getattr(result, name) for name in names}
     tensors |= {f"sum_of_squares_{name}": part for name, part in result.sums_of_squares.items()}
+    tensors |= {f"shared_{name}": part for name, part in result.shared.items()}
     with paths.replace(job.out / "result.safetensors") as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
     paths.write_text(job.out / "result.json", json.dumps(summary, indent=1) + "\n")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
-from mmnb.instruments.emap import emap, project
+from mmnb.instruments.emap import Concat, emap, project
 
 WORKED = torch.tensor([[-1.3, 0.3, -0.2], [0.8, 3.0, 1.1], [1.1, -0.1, 0.7]], dtype=torch.float64)
 
@@ -102,6 +102,64 @@ def test_sums_of_squares_add_up_and_shares_sum_to_one(grid):
         close(result.sums_of_squares[name] / total, part / total)
         assert 0 <= result.shares[name] <= 1
     assert abs(sum(result.shares.values()) - 1) < 1e-12
+    separate = run(grid, outputs="separate").shares
+    close([*separate.values()], [(part.sum() / total.sum()).item() for part in brute.values()])
+
+
+def centred_shares(grid):
+    """The definition: take off each pair's mean over the classes, then split the squared deviations."""
+    grid = grid - grid.mean(2, keepdim=True)
+    mean = grid.mean((0, 1))
+    effects = ((grid.mean(axis, keepdim=True) - mean).expand_as(grid) for axis in (1, 0))
+    parts = [part.square().sum().item() for part in (*effects, grid - project(grid))]
+    return [part / sum(parts) for part in parts]
+
+
+def shift_of_pairs(n, seed=7):
+    return 5 * torch.randn(n, n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@given(grids.filter(lambda grid: len(grid) > 1 and grid.shape[2] > 1), st.integers(1, 100))
+def test_a_shift_that_no_prediction_sees_moves_no_share(grid, batch_size):
+    grid, n = (grid - grid.mean()) / grid.std(), len(grid)  # so that the shift is five times as large as the scores
+    shifted, wanted = run(grid + shift_of_pairs(n), batch_size=batch_size), centred_shares(grid)
+    # a difference of sums of squares some 50 times as large: 2.2e-16 x 50 x 81 cells x 4 classes = 4e-12; 25 x that
+    close([*run(grid, batch_size=batch_size).shares.values()], wanted)
+    close([*shifted.shares.values()], wanted)
+    close([*run(grid.log_softmax(2)).shares.values()], wanted)
+    close(shifted.interaction_score, run(grid).interaction_score, atol=1e-9)
+    close([*run(grid, shifts=n - 1).shares.values()] if n > 2 else wanted, wanted)
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 20])
+def test_the_last_layer_and_the_split_head_give_centred_shares_too(outputs):
+    torch.manual_seed(0)
+    hidden, index = random_grid(20, 6), torch.arange(20)
+    last = torch.nn.Linear(6, outputs).double()
+    with torch.no_grad():
+        wanted = centred_shares(last(hidden))
+    close([*emap(lookup(hidden), index, index, last=last).shares.values()], wanted)
+    head = Concat(torch.nn.Sequential(torch.nn.Linear(7, 6), torch.nn.ReLU(), last)).double().eval()
+    a, b = torch.randn(20, 4, dtype=torch.float64), torch.randn(20, 3, dtype=torch.float64)
+    split, pairs = (emap(head, a, b, strategy=strategy).shares for strategy in ("split", "pairs"))
+    close([*split.values()], [*pairs.values()])
+
+
+def test_an_additive_model_interacts_in_probabilities_only():
+    grid = project(random_grid(12, 4))
+    assert run(grid).shares["interaction"] < 1e-12
+    assert run(grid.log_softmax(2)).shares["interaction"] < 1e-12
+    assert run(grid.log_softmax(2), outputs="separate").shares["interaction"] > 0.001
+    with pytest.warns(UserWarning, match="look like probabilities"):
+        assert run(grid.softmax(2)).shares["interaction"] > 0.01
+
+
+def test_classes_that_never_differ_have_no_shares():
+    with pytest.raises(ValueError, match="all classes have the same score"):
+        _ = run(random_grid(5, 1).expand(-1, -1, 3)).shares
+    assert sum(run(random_grid(5, 1).expand(-1, -1, 3), outputs="separate").shares.values()) == pytest.approx(1)
+    with pytest.raises(ValueError, match="outputs='labels'; expected 'classes' or 'separate'"):
+        run(random_grid(5), outputs="labels")
 
 
 def test_residual_mean_on_the_true_pairs_is_not_forced_to_zero():
@@ -144,7 +202,7 @@ def test_additive_head_has_no_interaction(dtype):
     assert trap.residual.abs().max() > 1e-3  # the same model, in probabilities, seems to interact
     shifted = emap(lambda x, y: model(torch.cat([x, y], 1)).log_softmax(1), a, b)  # by one number for each pair
     close(shifted.projected.argmax(1), result.projected.argmax(1), atol=0)
-    assert shifted.shares["interaction"] > 1e-3
+    assert shifted.shares["interaction"] < 1e-10  # a shift that no prediction sees
 
 
 def test_logits_and_log_softmax_choose_the_same_class():

@@ -47,6 +47,9 @@ def same_bits(one, two):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
     for name, part in one.sums_of_squares.items():
         assert torch.equal(part, two.sums_of_squares[name]), name
+    assert one.shared.keys() == two.shared.keys()
+    for name, part in one.shared.items():
+        assert torch.equal(part, two.shared[name]), name
 
 
 KILLED_AND_RESUMED = """

@@ -45,6 +45,17 @@ def test_every_order_equals_the_dense_definition(m, n, c, seed, batch_size):
         if held:
             square = result.sums_of_squares[tuple(f"m{k}" for k in held)]
             torch.testing.assert_close(square, g.square().sum(list(range(m))), rtol=0, atol=1e-10)
+    if n > 1 and c > 1:
+        same = run(
+            grid + torch.randn(*[n] * m, 1, dtype=torch.float64), batch_size=batch_size
+        )  # a shift of all classes
+        for held, part in result.shares.items():
+            dense = parts[tuple(int(name[1:]) for name in held)]
+            dense = (dense - dense.mean(-1, keepdim=True)).square().sum() / (grid - grid.mean(-1, keepdim=True)).sub(
+                (grid - grid.mean(-1, keepdim=True)).mean(list(range(m)))
+            ).square().sum()
+            assert part == pytest.approx(dense.item(), rel=0, abs=1e-10)
+            assert same.shares[held] == pytest.approx(part, rel=0, abs=1e-10)
     if n > 1:
         assert sum(result.shares.values()) == pytest.approx(1, rel=0, abs=1e-12)
         assert sum(result.shares_of_orders.values()) == pytest.approx(1, rel=0, abs=1e-12)

@@ -21,6 +21,9 @@ def test_interaction_score_averages_to_the_share_over_the_whole_grid():
     scores = [run(grid.roll(shift, 1)).interaction_score for shift in range(9)]
     assert torch.stack(scores).mean().item() == pytest.approx(run(grid).shares["interaction"], rel=1e-10, abs=0)
     assert all((s >= 0).all() for s in scores)
+    grid = grid[..., :1]  # one score has no classes to be centred over
+    scores = [run(grid.roll(shift, 1)).interaction_score for shift in range(9)]
+    assert torch.stack(scores).mean().item() == pytest.approx(run(grid).shares["interaction"], rel=1e-10, abs=0)
 
 
 def test_interaction_score_finds_the_pair_that_is_read_jointly():

@@ -56,6 +56,8 @@ def test_estimates_are_unbiased_and_standard_errors_true():
     for part, square in exact.sums_of_squares.items():
         values = torch.stack([r.sums_of_squares[part] for r in runs])
         assert ((values.mean(0) - square).abs() < 4.5 * values.std(0) / 400**0.5).all(), part
+        shared = torch.stack([r.shared[part] for r in runs])
+        assert (shared.mean() - exact.shared[part]).abs() < 4.5 * shared.std() / 400**0.5, part
 
 
 def test_all_shifts_are_the_exact_run():

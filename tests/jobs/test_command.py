@@ -110,6 +110,19 @@ def test_result_equals_the_call_in_python(place):
     )
 
 
+def test_what_the_outputs_are_changes_the_shares_alone(place):
+    found = {}
+    for outputs in ("classes", "separate"):
+        done = mmnb("--model", "my_model:load", "--data", "my_model:pairs", "--out", outputs, "--outputs", outputs)
+        assert done.exit_code == 0, done.output
+        summary = json.loads((place / outputs / "result.json").read_text(encoding="utf-8"))
+        found[outputs] = summary["shares"], load_file(place / outputs / "result.safetensors")
+        assert summary["shares"] == expected(place, outputs=outputs)[0].shares
+    (classes, one), (separate, other) = found.values()
+    assert classes != separate and one.keys() == other.keys() and "shared_interaction" in one
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_data_may_be_a_file(place):
     result, _ = expected(place)
     data = sys.modules["my_model"].pairs()

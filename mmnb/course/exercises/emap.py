@@ -1,4 +1,4 @@
-"""Exercises 01a to 01d: the projection, its shares, three modalities, and CLIP. Arrays are NumPy's."""
+"""Exercises 01a to 01f: the projection, its shares, three modalities, CLIP, a test of additivity, two parts of a gain. Arrays are NumPy's."""
 
 import numpy as np
 
@@ -27,6 +27,17 @@ def emap_of_clip(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
     """EMAP's scores of the N true pairs for s_ij = scale * (a_i . b_j): means of the embeddings instead of means of a grid."""
     mean_a, mean_b = a.mean(0), b.mean(0)
     return scale * (a @ mean_b + b @ mean_a - mean_a @ mean_b)
+
+
+def largest_double_difference(grid: np.ndarray) -> float:
+    """Largest |F_ij - F_ij' - F_i'j + F_i'j'|: for each pair of rows, their difference may not depend on the column."""
+    return max(float(np.ptp(first - second)) for first in grid for second in grid)
+
+
+def owed_and_needed(model: float, emap: float, additive: float, alone: float) -> np.ndarray:
+    """Parts of the gain over the better modality: lost by EMAP, and missing in a trained additive model."""
+    gain = model - alone
+    return np.array([max(0.0, model - emap) / gain, max(0.0, model - additive) / gain])
 
 
 def _grids(rng: np.random.Generator, *shapes: tuple[int, ...]):
@@ -88,3 +99,29 @@ def _cases_01d(rng):
     for n, d in ((2, 5), (7, 3), (20, 16), (3000, 8)):  # the last one is quick only without the grid
         a, b = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in rng.normal(0.3, 1, size=(2, n, d)))
         yield f"{n} pairs of {d} numbers", (a, b, float(rng.uniform(1, 100)))
+
+
+# tolerance: sums of four numbers near 1 in float64
+@exercise("01e", "Which of these models interact?", largest_double_difference, atol=1e-10).against(
+    lambda F: float(np.abs(F[0, 0] - F[0] - F[:, :1] + F).max()),  # one corner held fixed
+    lambda F: float(np.abs(np.diff(np.diff(F, axis=0), axis=1)).max(initial=0.0)),  # neighbours only
+    lambda F: float(np.abs(F - additive_part(F)).max()),  # the residual of the projection
+)
+def _cases_01e(rng):
+    yield "one cell", (np.array([[3.0]]),)
+    yield "interaction only", (np.array([[1.0, -1.0], [-1.0, 1.0]]),)
+    yield from _grids(rng, (1, 4), (3, 5), (8, 4))
+
+
+# tolerance: quotients of numbers near 1 in float64
+@exercise("01f", "Two questions, two numbers", owed_and_needed, atol=1e-10).against(
+    lambda model, emap, additive, alone: owed_and_needed(model, emap, additive, alone)[::-1],  # exchanged
+    lambda model, emap, additive, alone: np.array([model - emap, model - additive]).clip(0) / model,  # no gain
+    lambda model, emap, additive, alone: owed_and_needed(model, emap, emap, alone),  # EMAP taken for the task's need
+)
+def _cases_01f(rng):
+    yield "as in the figure", (0.985, 0.695, 0.871, 0.673)
+    yield "nothing owed, nothing needed", (0.9, 0.9, 0.95, 0.6)
+    for alone in rng.uniform(0.2, 0.6, 8):
+        emap, additive = rng.uniform(alone, 0.95, 2)
+        yield f"alone {alone:.2f}", (0.9, float(emap), float(additive), float(alone))

@@ -1,60 +1,65 @@
-"""Exercises 00a to 00c: the additive part of a table of scores, a verdict from an interval, and a rule that can fail."""
+"""Exercises 00a to 00c: bits lost without one input, one card face down, and the accuracy lost by EMAP. Arrays are NumPy's."""
 
 import numpy as np
 
 from mmnb.course.exercises import exercise
 
 
-def additive(scores: np.ndarray) -> np.ndarray:
-    """Row means + column means - grand mean."""
-    return scores.mean(1, keepdims=True) + scores.mean(0, keepdims=True) - scores.mean()
+def _entropy_given(p: np.ndarray) -> float:
+    """H(last axis | all others) in bits, of a table without zeros."""
+    return float(-(p * np.log2(p / p.sum(-1, keepdims=True))).sum())
 
 
-def verdict(low: float, high: float) -> str:
-    """The rule `sign: positive` on an interval."""
-    return "reproduced" if low > 0 else "not reproduced"
+def bits_without_b(p: np.ndarray) -> float:
+    """H(y | a) - H(y | a, b) of a table p[a, b, y], in bits."""
+    return _entropy_given(p.sum(1)) - _entropy_given(p)
 
 
-def can_fail(bound: float, nulls: np.ndarray) -> bool:
-    """Whether the rule "at least bound" rejects every null."""
-    return bool((np.asarray(nulls) < bound).all())
+def named_face_down(cards: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """A copy of cards (n, 4, d) with the named card of each picture set to 0."""
+    return np.where((np.arange(cards.shape[1]) == named[:, None])[..., None], 0, cards)
 
 
-# tolerance: means of fewer than 1,000 numbers near 1 in float64
-@exercise("00a", "What two modalities add", additive, atol=1e-10).against(
-    lambda s: s.mean(1, keepdims=True) + s.mean(0, keepdims=True),  # the grand mean twice
-    lambda s: s - s.mean(1, keepdims=True) - s.mean(0, keepdims=True) + s.mean(),  # the interaction instead
-    lambda s: s.mean(1, keepdims=True) + 0 * s,  # rows alone
+def accuracy_lost(scores: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy of scores (N, N) on the diagonal minus that of their additive part; a score above 0 says 1."""
+    sums = scores.mean(0) + scores.mean(1, keepdims=True) - scores.mean()
+    before, after = (((table.diagonal() > 0) == y).mean() for table in (scores, sums))
+    return float(before - after)
+
+
+# tolerance: sums of fewer than 100 terms near 1 in float64
+@exercise("00a", "Two more data sets", bits_without_b, atol=1e-10).against(
+    lambda p: _entropy_given(p.sum(0)) - _entropy_given(p),  # a instead of b
+    lambda p: bits_without_b(p) * np.log(2),  # nats
+    lambda p: _entropy_given(p.sum((0, 1))) - _entropy_given(p),  # both inputs taken away
 )
 def _cases_00a(rng):
-    yield "one pair", (np.array([[2.0]]),)
-    yield "XOR", (np.array([[0.0, 1.0], [1.0, 0.0]]),)
-    for n, m in ((1, 4), (3, 2), (5, 5), (8, 20)):
-        yield f"{n} pictures, {m} sentences", (rng.normal(size=(n, m)) + 1,)
+    yield "XOR, 1 in 20 flipped", (np.array([[[0.95, 0.05], [0.05, 0.95]], [[0.05, 0.95], [0.95, 0.05]]]) / 4,)
+    yield "a alone decides", (np.array([[[0.9, 0.1]] * 3, [[0.2, 0.8]] * 3]) / 6,)
+    for shape in ((2, 2, 2), (3, 5, 2), (4, 2, 3)):
+        p = rng.uniform(0.1, 1, shape)
+        yield f"shape {shape}", (p / p.sum(),)
 
 
-@exercise("00b", "A verdict with an interval", verdict, atol=1e-12).against(  # texts are compared as they are
-    lambda low, high: "reproduced" if (low + high) / 2 > 0 else "not reproduced",  # the mean decides
-    lambda low, high: "reproduced" if low >= 0 else "not reproduced",  # 0 counts as positive
-    lambda low, high: "reproduced" if high > 0 else "not reproduced",  # the upper end decides
+@exercise("00b", "Only the named card", named_face_down, atol=1e-12).against(  # copies: no arithmetic
+    lambda cards, named: cards * 0,  # all cards
+    lambda cards, named: np.where((np.arange(4) == named[:, None])[..., None], cards, 0),  # all but the named one
+    lambda cards, named: np.where((np.arange(4) == named[0])[None, :, None], 0, cards),  # one place for all pictures
 )
 def _cases_00b(rng):
-    yield "above 0", (0.1, 0.3)
-    yield "around 0, mean above", (-0.1, 0.3)
-    yield "from 0", (0.0, 0.2)
-    yield "below 0", (-0.4, -0.1)
-    for low, width in zip(rng.normal(size=8), rng.uniform(0.1, 2, 8), strict=True):
-        yield f"from {low:.2f} to {low + width:.2f}", (float(low), float(low + width))
+    yield "one picture", (rng.normal(size=(1, 4, 3)), np.array([2]))
+    for n, d in ((2, 1), (3, 4), (7, 13), (30, 5)):
+        yield f"{n} pictures", (rng.normal(size=(n, 4, d)), np.r_[0, 3, rng.integers(4, size=n)][:n])
 
 
-@exercise("00c", "Would the rule notice?", can_fail, atol=1e-12).against(  # truth values are compared as they are
-    lambda bound, nulls: bool((nulls < bound).any()),  # one rejected null is not enough
-    lambda bound, nulls: bool((nulls <= bound).all()),  # a null on the bound is accepted
-    lambda bound, nulls: bool(nulls.mean() < bound),  # their mean says nothing
+# tolerance: a difference of two counts over at most 50 pairs
+@exercise("00c", "What is at stake", accuracy_lost, atol=1e-10).against(
+    lambda F, y: -accuracy_lost(F, y),  # the sign
+    lambda F, y: accuracy_lost(F - F.mean(), y),  # centred first
+    lambda F, y: float(((F > 0) == y[:, None]).mean() - ((F.mean(1) > 0) == y).mean()),  # all cells; rows alone
 )
 def _cases_00c(rng):
-    yield "a coin", (0.5, np.array([0.5]))
-    yield "two nulls, one slips through", (0.4, np.array([0.0, 0.45]))
-    yield "both rejected", (0.4, np.array([0.0, 0.25]))
-    for bound in rng.uniform(0, 1, 10):
-        yield f"bound {bound:.2f}", (float(bound), rng.uniform(0, 1, 2))
+    yield "a product of signs", (np.outer([1.0, -1, 1, -1], [1.0, 1, -1, -1]), np.array([1, 0, 0, 1]))
+    yield "additive", (np.add.outer([0.2, -3.0, 1.0], [0.5, 0.1, -2.0]), np.array([1, 0, 0]))
+    for n in (2, 5, 20, 50):
+        yield f"{n} pairs", (rng.normal(0.8, 1, size=(n, n)), rng.integers(2, size=n))

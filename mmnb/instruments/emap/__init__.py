@@ -10,7 +10,8 @@ Three things to keep apart: mu is only a level, not an amount of interaction; th
 written here are *not* centred, so mu is subtracted (with centred parts, row mean - mu and column mean - mu, it is added instead).
 
 The same grid is a two-way analysis of variance without replication: the squared deviations from mu split exactly into a part of `a`,
-a part of `b` and the interaction. Those three shares need no labels.
+a part of `b` and the interaction. Those three shares need no labels. Scores of classes are defined up to one number per pair, which
+softmax does not see: they are centred over the classes first, so that logits and log-probabilities of a model have the same shares.
 
 Source: Hessel & Lee, "Does my multimodal model learn cross-modal interactions? It's harder to tell than you might think!", EMNLP 2020.
 Ours keeps row sums, column sums, the diagonal and one sum of squares, O(N C) numbers in float64, never the grid.

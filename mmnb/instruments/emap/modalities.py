@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from mmnb.instruments.batches import call, length, take
 from mmnb.instruments.checks import check_deterministic, check_eval_mode, warn_about_scores
-from mmnb.instruments.emap.result import shares_of
+from mmnb.instruments.emap.result import check_outputs, pooled
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.grid.cells import Cells, as_scores, check_finite
 from mmnb.instruments.grid.strategy import allowed_change_of, check_stable
@@ -41,6 +41,8 @@ class EmapOfMany(Result):
         marginals: {name: (N, C)}, mean over all others, uncentred.
         grand_mean: (C,).
         sums_of_squares: {(name, ...): (C,)} for every set of modalities; together the squared deviations from mu.
+        shared: {(name, ...): ()}, how much of them, outputs pooled, is of the mean over the outputs of a tuple.
+        outputs: "classes" or "separate", as given: whether the shares leave `shared` out.
     """
 
     original: Tensor
@@ -48,6 +50,8 @@ class EmapOfMany(Result):
     marginals: dict[str, Tensor]
     grand_mean: Tensor
     sums_of_squares: dict[tuple[str, ...], Tensor] = field(repr=False)
+    shared: dict[tuple[str, ...], Tensor] = field(default_factory=dict, repr=False)
+    outputs: str = "classes"
 
     @property
     def projected(self) -> Tensor:
@@ -56,8 +60,13 @@ class EmapOfMany(Result):
 
     @property
     def shares(self) -> dict[tuple[str, ...], float]:
-        """Share of the grid's variance for every set of modalities, outputs pooled; they sum to 1. ValueError if f is constant."""
-        return shares_of(self.sums_of_squares)
+        """Share of the grid's variance for every set of modalities, outputs pooled; they sum to 1. ValueError if f is constant.
+
+        Several classes are centred first, as in `Emap.shares`.
+        """
+        parts = pooled(self.sums_of_squares, self.shared if self.outputs == "classes" else {})
+        total = sum(parts.values())
+        return {names: part / total for names, part in parts.items()}
 
     @property
     def shares_of_orders(self) -> dict[int, float]:
@@ -80,6 +89,7 @@ def emap_of_many(
     batch_size: int = 1024,
     check: bool = True,
     progress: bool | None = None,
+    outputs: str = "classes",
     max_cells: int = 10**8,
 ) -> EmapOfMany:
     """Split a model of M modalities into additive part and interactions of every order (exact, N^M forward passes).
@@ -90,7 +100,7 @@ def emap_of_many(
         f: Called with one batch per modality, in order; (B, C) or (B,) raw scores. As in `emap`.
         modalities: Name -> N examples, at least 2 of them, whatever `emap` takes; the k-th examples of all belong together.
         batch_size: Tuples per call.
-        check, progress: As in `emap`.
+        check, progress, outputs: As in `emap`.
         max_cells: Largest N^M to start on; 10^8 are months on a real model. Memory is that of the means with one modality averaged out, M N^(M-1) C numbers.
 
     Raises:
@@ -110,7 +120,7 @@ def emap_of_many(
     n, m = next(iter(sizes.values()), 0), len(sizes)
     if m < 2 or len(set(sizes.values())) != 1:
         raise ValueError(f"emap_of_many: got {sizes}; expected at least 2 modalities of equal length")
-    batch_size = whole(batch_size, "emap_of_many: batch_size")
+    batch_size, outputs = whole(batch_size, "emap_of_many: batch_size"), check_outputs(outputs, "emap_of_many")
     if n**m > max_cells:
         raise ValueError(
             f"emap_of_many: {n}^{m} = {n**m:.3g} cells; expected at most max_cells={max_cells:.3g}: take fewer examples"
@@ -135,6 +145,7 @@ def emap_of_many(
         warn_about_scores(original, "emap_of_many")
         pivot = original.mean(0)
         tables, squares = [pivot.new_zeros(others, len(pivot)) for _ in range(m)], torch.zeros_like(pivot)
+        of_mean = pivot.new_zeros(())
         hidden = None if progress is None else not progress
         with tqdm(total=n**m, unit="tuple", unit_scale=True, desc="emap", disable=hidden, leave=False) as bar:
             for place in (torch.arange(i, min(i + batch_size, n**m)) for i in range(0, n**m, batch_size)):
@@ -145,11 +156,13 @@ def emap_of_many(
                     check_deterministic(again, values[met], allowed, "in two different batches", "grid", "tuple")
                 values = values - pivot
                 squares += values.square().sum(0)
+                of_mean += values.mean(1).square().sum()
                 for k, table in enumerate(tables):  # summed over modality k: its digit of the place drops out
                     low = n ** (m - 1 - k)
                     table.index_add_(0, place // (low * n) * low + place % low, values)
                 bar.update(len(place))
-    return _split(original, [(t / n).view(*[n] * (m - 1), -1) for t in tables], squares, pivot, tuple(modalities))
+    tables = [(table / n).view(*[n] * (m - 1), -1) for table in tables]
+    return _split(original, tables, squares, of_mean, pivot, tuple(modalities), outputs)
 
 
 class _TupleCells(Cells):
@@ -165,7 +178,13 @@ class _TupleCells(Cells):
 
 
 def _split(
-    original: Tensor, leave_one_out: list[Tensor], squares: Tensor, pivot: Tensor, names: tuple[str, ...]
+    original: Tensor,
+    leave_one_out: list[Tensor],
+    squares: Tensor,
+    of_mean: Tensor,
+    pivot: Tensor,
+    names: tuple[str, ...],
+    outputs: str,
 ) -> EmapOfMany:
     n, m = len(original), len(names)
     everything = tuple(range(m))
@@ -177,7 +196,7 @@ def _split(
             larger = tuple(sorted((*held, extra)))
             means[held] = means[larger].mean(larger.index(extra))
     true = torch.arange(n)
-    up_to, sums, so_far = {}, {}, means[()].expand(n, -1)
+    up_to, sums, shared, so_far, c = {}, {}, {}, means[()].expand(n, -1), len(pivot)
     for order in range(1, m):
         for held in itertools.combinations(everything, order):
             component = 0
@@ -185,15 +204,20 @@ def _split(
                 mean = means[part].reshape(*(n if j in part else 1 for j in held), -1)
                 component = component + (-1) ** (order - len(part)) * mean
             so_far = so_far + component[(true,) * order]
-            sums[tuple(names[j] for j in held)] = n ** (m - order) * component.square().sum(tuple(range(order)))
+            held_names = tuple(names[j] for j in held)
+            sums[held_names] = n ** (m - order) * component.square().sum(tuple(range(order)))
+            shared[held_names] = c * n ** (m - order) * component.mean(-1).square().sum()
         up_to[order] = so_far + pivot
     up_to[m] = original
     total = squares - n**m * means[()].square()
     sums[names] = (total - sum(sums.values())).clamp(min=0)  # below 0 only by rounding
+    shared[names] = (c * (of_mean - n**m * means[()].mean().square()) - sum(shared.values())).clamp(min=0)
     return EmapOfMany(
         original=original,
         up_to=up_to,
         marginals={name: means[(j,)] + pivot for j, name in enumerate(names)},
         grand_mean=means[()] + pivot,
         sums_of_squares=sums,
+        shared=shared if c > 1 else {},
+        outputs=outputs,
     )

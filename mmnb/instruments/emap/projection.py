@@ -8,7 +8,7 @@ import torch
 
 from mmnb.aliases import renamed_keywords
 from mmnb.instruments.batches import length
-from mmnb.instruments.emap.result import Emap, ShiftMoments, from_shifts, from_sums
+from mmnb.instruments.emap.result import Emap, ShiftMoments, check_outputs, from_shifts, from_sums
 from mmnb.instruments.grid import Sums, sweep
 from mmnb.instruments.inputs import numbers, whole
 
@@ -24,6 +24,7 @@ def emap(
     strategy: str = "auto",
     last: torch.nn.Linear | None = None,
     shares: bool = True,
+    outputs: str = "classes",
     shifts: int | None = None,
     seed: int = 0,
     progress: bool | None = None,
@@ -50,6 +51,8 @@ def emap(
             a method `cross` crosses features; "pairs" calls f N^2 times. The results are the same to within rounding.
         last: The last linear layer, where f gives the features (B, H) that go into it: it is then applied to means, not to N^2 rows.
         shares: False leaves the squares out, and with them `Emap.shares`: with a last layer they are most of the work that is left.
+        outputs: "classes": several scores are logits of the classes of one softmax, and `Emap.shares` takes off the mean over the classes
+            of each pair, which no prediction sees. "separate": each counts for itself (several labels, regression).
         shifts: Score each true pair and this many false pairs per row, at least 2, instead of all: unbiased, with standard errors.
         seed: Of the pairs that are drawn for `shifts`.
         progress: True shows a bar with the time left, False never does, None does on a terminal.
@@ -83,12 +86,13 @@ def emap(
         Hessel & Lee 2020, section 3 and released code; the shares are two-way ANOVA sums of squares, which the paper does not use.
     """
     shifts = None if shifts is None else whole(shifts, "emap: shifts", 2)
+    outputs = check_outputs(outputs, "emap")
     sampled = shifts is not None and shifts < length(a, "emap: a") - 1
     sums = ShiftMoments() if sampled else Sums(squares=shares)
     how = dict(batch_size=batch_size, check=check, strategy=strategy, last=last, shifts=shifts, seed=seed)
     how |= dict(progress=progress, checkpoint=checkpoint, save_every=save_every, distributed=distributed)
     true = sweep(f, a, b, {"sums": sums}, **how)
-    return from_shifts(sums, true) if sampled else from_sums(sums, true)
+    return (from_shifts if sampled else from_sums)(sums, true, outputs)
 
 
 def project(grid: torch.Tensor | np.ndarray) -> torch.Tensor:

@@ -152,9 +152,11 @@ class Sums(Accumulator):
         row, column: (n, H), sums over columns and over rows of cell - pivot; before a last layer, of the cell itself.
         squares: Sums of squares of outputs - pivot, (C,); (H, H) second moments of the cells where a last layer follows and that is
             cheaper; (0,) without `squares`.
+        shared: (1,), sum of squares of what the outputs of a cell have in common, the mean of outputs - pivot; (0,) where there is one
+            output, or where it follows from the second moments.
     """
 
-    names = ("row", "column", "squares")
+    names = ("row", "column", "squares", "shared")
 
     def __init__(self, squares: bool = True) -> None:
         self.wanted = squares
@@ -166,6 +168,7 @@ class Sums(Accumulator):
         moments = last is not None and outputs > (2 * h if last.narrow else h)
         self.row, self.column = torch.zeros_like(true.cells), torch.zeros_like(true.cells)
         self.squares = true.cells.new_zeros((0,) if not self.wanted else (h, h) if moments else (outputs,))
+        self.shared = true.cells.new_zeros(int(self.wanted and not moments and outputs > 1))
 
     def add(self, block: Block) -> None:
         terms, last, pivot = block.terms, block.true.last, block.true.pivot
@@ -176,9 +179,15 @@ class Sums(Accumulator):
             self.squares += centred.T @ centred
         elif len(self.squares) and last is not None:
             outputs = last.weight.to(terms) @ terms.flatten(0, -2).T  # with few outputs this way round is twice as fast
-            self.squares += (outputs.double() - (last.weight @ pivot)[:, None]).square().sum(1)
+            outputs = outputs.double() - (last.weight @ pivot)[:, None]
+            self.squares += outputs.square().sum(1)
+            if len(self.shared):
+                self.shared += outputs.mean(0).square().sum()
         elif len(self.squares):
             self.squares += terms.square().sum(tuple(range(terms.ndim - 1)))
+            if len(self.shared):  # a product with equal weights: four times as fast as means over a short last axis
+                of_mean = (terms @ terms.new_full(terms.shape[-1:], 1 / terms.shape[-1])).flatten()
+                self.shared += of_mean @ of_mean
 
 
 class SumsOf(Accumulator):
