@@ -214,28 +214,44 @@ class OgmGe(Objective):
 
 @dataclass(frozen=True)
 class GradientBlending(Objective):
-    """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i. All weights are trained.
+    """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i.
 
-    `weights` maps "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
+    `weights` maps "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`); with r replicas each w_i may be
+    a tensor (r,). Only what has a loss is trained: a head whose weight is 0 (for every replica) is left out, so that no weight decay wears
+    it down, and so is an encoder when neither its own loss nor the joint one counts.
     Source: Wang, Tran & Feiszli, CVPR 2020, section 3.3.
     """
 
-    weights: Mapping[str, float]
+    weights: Mapping[str, float | Tensor]
 
     def check(self, model: LateModel) -> None:
         _need_heads(model, "GradientBlending")
-        names, values = [JOINT, *model.names], self.weights.values()
-        if set(self.weights) != set(names) or min(values) < 0 or sum(values) <= 0:
+        names, values = [JOINT, *model.names], [torch.as_tensor(w, dtype=torch.float64) for w in self.weights.values()]
+        total = sum(values)
+        if set(self.weights) != set(names) or any((w < 0).any() for w in values) or not (total > 0).all():
             raise ValueError(
                 f"GradientBlending: got weights {dict(self.weights)}; expected {names}, none below 0, sum above 0"
             )
 
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
-        yield from model.parameters()
+        counts = {name: bool((torch.as_tensor(w) > 0).any()) for name, w in self.weights.items()}
+        for name in model.names:
+            if counts[JOINT] or counts[name]:
+                yield from model.encoders[name].parameters()
+        for name, head in [(JOINT, model.head), *model.heads.items()]:
+            if counts[name]:
+                yield from head.parameters()
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
-        parts = {name: cross_entropy(logits, label) for name, logits in model.logits(inputs).items()}
-        return sum(self.weights[name] * part for name, part in parts.items()), parts
+        found = model.logits(inputs)
+        parts = {name: cross_entropy(logits, label) for name, logits in found.items()}
+        if not any(isinstance(w, Tensor) for w in self.weights.values()):
+            return sum(self.weights[name] * part for name, part in parts.items()), parts
+        total = 0.0
+        for name, logits in found.items():
+            each = functional.cross_entropy(logits.flatten(0, -2), label.flatten(), reduction="none")
+            total = total + (torch.as_tensor(self.weights[name]).to(each) * each.view(label.shape).mean(-1)).sum()
+        return total, parts
 
 
 def _alone(model: LateModel, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
