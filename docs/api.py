@@ -75,7 +75,7 @@ def _index(module: Any, public: list[str]) -> str:
 def used_in(name: str, member: str | None = None, prefix: str = "notebooks/") -> str:
     """Links to the notebooks whose code uses an instrument, or one member of it."""
     using = [slug for slug in built() if any(name == one and member in (None, other) for one, other in uses(slug))]
-    return " ".join(f"[{slug[:2]}]({prefix}{slug}.ipynb)" for slug in using) or "–"
+    return " ".join(f"[{slug.split('_')[0]}]({prefix}{slug}.ipynb)" for slug in using) or "–"
 
 
 @functools.cache

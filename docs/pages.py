@@ -63,7 +63,7 @@ def notebooks(found: Sequence[Mapping[str, Any]]) -> str:
             "instruments: " + ", ".join(links) if links else "",
         ]
         parts.append(
-            f"## [{slug[:2]} · {row['question']}](notebooks/{slug}.ipynb)\n\n{row['answer']}\n\n{' · '.join(fact for fact in facts if fact)}"
+            f"## [{slug.split('_')[0]} · {row['question']}](notebooks/{slug}.ipynb)\n\n{row['answer']}\n\n{' · '.join(fact for fact in facts if fact)}"
         )
         figures = results.get(slug, {}).get("figures", {})
         if figures:
@@ -125,7 +125,7 @@ def times(root: Path) -> str:
         )
         memory = f"{kept['peak_memory_mb'] / 1000:.1f} GB" if "peak_memory_mb" in kept else "–"
         lines.append(
-            f"| [{slug[:2]} · {row['question']}](notebooks/{slug}.ipynb) | {row['cpu_minutes']} | {memory} | {row['claims']} |"
+            f"| [{slug.split('_')[0]} · {row['question']}](notebooks/{slug}.ipynb) | {row['cpu_minutes']} | {memory} | {row['claims']} |"
         )
     bench = json.loads((root / "data" / "results" / "bench_emap.json").read_text(encoding="utf-8"))
     lines += ["", "## What EMAP costs", "", "Ratios measured in one run of `make bench`.", ""]

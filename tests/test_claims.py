@@ -31,8 +31,8 @@ def test_every_rule_rejects_every_null(slug):
             assert claim.partly is None or not claim.partly.accepts(null.value, null.ci), claim.id
             for profile in {"smoke", "laptop", "paper"} - set(claim.profiles):
                 ci = None if null.ci is None else list(null.ci)
-                verdict, reason = claims.judge(claim, {"value": null.value, "ci": ci}, profile)
-                assert verdict == claims.NOT_REPRODUCED, claim.id
+                verdict, reason = claims.judge(claim, {"value": null.value, "ci": ci, "n": claim.needs}, profile)
+                assert verdict in (claim.word(False), claims.UNDECIDED), claim.id
                 assert reason, claim.id
 
 

@@ -215,7 +215,7 @@ def test_lines(slug):
 
 def test_the_committed_notebook_is_the_executed_source(slug, source):
     file = paths.root() / "notebooks" / f"{slug}.ipynb"
-    assert file.is_file(), f"no notebooks/{slug}.ipynb; `mmnb build {slug[:2]}` makes it"
+    assert file.is_file(), f"no notebooks/{slug}.ipynb; `mmnb build {slug}` makes it"
     product = nbformat.read(file, as_version=4)
     nbformat.validate(product)
     assert product_faults(source, product, file.stat().st_size) == []

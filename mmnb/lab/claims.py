@@ -1,6 +1,6 @@
-"""Claims: what a paper says, the rule that judges our number, and the nulls: what a meaningless run would give.
+"""Claims: what a paper says, the rule that judges our number, what an ideal model would give, and what a meaningless run would.
 
-`parse` rejects a claim whose rule accepts one of its own nulls, so every claim could have come out the other way.
+`parse` rejects a claim whose rule accepts one of its own nulls or not its ideal, so every claim could have come out either way.
 """
 
 import re
@@ -16,32 +16,45 @@ from mmnb.lab.rules import Interval, Rule, Value, is_text, require
 from mmnb.lab.sizes import PROFILES, check_profile
 
 _ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
-_REQUIRED = {"id", "claim", "place", "rule"}
+_REQUIRED = {"id", "kind", "claim", "place", "rule"}
 _TEXTS = ("id", "claim", "place", "published", "tolerance", "differs")
-_KEYS = _REQUIRED | set(_TEXTS) | {"partly", "null", "nulls", "profiles", "random"}
+_KEYS = _REQUIRED | set(_TEXTS) | {"partly", "ideal", "null", "nulls", "needs", "profiles", "random"}
 _MEASURED = ("value", "at-least", "at-most", "between")  # kinds whose numbers can be random: their width needs a reason
-VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here")
-REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS
+PAPER, OWN, CHECK = KINDS = ("paper", "own", "check")  # a paper's sentence; ours, that data could refute; a self-test
+UNDECIDED, NOT_TESTABLE = "undecided", "not testable here"
+_WORDS = {  # kind -> what it is called when its rule accepts, when only `partly` does, when the evidence is against it
+    PAPER: ("reproduced", "partly", "not reproduced"),
+    OWN: ("holds", "partly", "does not hold"),
+    CHECK: ("passed", "partly", "failed"),
+}
+MARKS = {
+    word: mark for words in _WORDS.values() for word, mark in zip(words, "✔◐✘", strict=True)
+}  # distinct without colour
+MARKS |= {UNDECIDED: "?", NOT_TESTABLE: "○"}
 
 
-class Null(NamedTuple):
-    """What a broken or meaningless run would record. A number without an interval gets one of width 0, the hardest to reject."""
+class Expected(NamedTuple):
+    """What an ideal model or a meaningless run would record. A number without an interval gets one of width 0, the clearest evidence."""
 
     value: Value
     ci: Interval | None
+    why: str | None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of a paper, ready to be judged."""
+    """One claim or check, ready to be judged."""
 
     id: str
+    kind: str
     text: str
     place: str
     published: Published | None
     rule: Rule
     partly: Rule | None
-    nulls: tuple[Null, ...]
+    nulls: tuple[Expected, ...]
+    ideal: Expected | None = None
+    needs: int = 1  # seeds, models or splits without which nothing is decided
     profiles: Mapping[str, str] = field(default_factory=dict)  # profile -> why it is recorded but not judged there
     random: bool = False
     tolerance: str | None = None
@@ -54,6 +67,11 @@ class Claim:
         for rule in filter(None, (self.rule, self.partly)):
             rule.check(value, ci)
         return self.rule.arrange(value), ci
+
+    def word(self, answer: bool | None, partly: bool = False) -> str:
+        """The verdict in words: what this kind of claim is called when the evidence is for it, against it, or neither."""
+        yes, half, no = _WORDS[self.kind]
+        return yes if answer else half if partly else UNDECIDED if answer is None else no
 
 
 @dataclass(frozen=True)
@@ -125,7 +143,7 @@ def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
 
     Raises:
         ValueError: An unknown or missing key, a number that is unverified or missing in data/published, a random
-            quantity without `tolerance`, or a rule that accepts one of its own nulls.
+            quantity without `tolerance` or judged without its interval, a rule that accepts one of its own nulls or not its ideal.
     """
     named = isinstance(raw, dict) and isinstance(raw.get("id"), str) and bool(_ID.fullmatch(raw["id"]))
     require(named, where, repr(raw), "a mapping with an `id` of a-z, 0-9, dot and hyphen")
@@ -139,8 +157,14 @@ def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
     number = source.value if source else None
     rule = rules.parse(raw["rule"], f"{where}, rule", number)
     partly = rules.parse(raw["partly"], f"{where}, partly", number) if "partly" in raw else None
-    nulls = _nulls(raw, where)
-    judged = {"rule": rule, "partly": partly, "nulls": nulls, "random": _random(raw, rule, where)}
+    kind = raw["kind"]
+    require(kind in KINDS, f"{where}, kind", repr(kind), f"one of {', '.join(KINDS)}")
+    nulls, ideal = _nulls(raw, where), _ideal(raw, rule, where)
+    needs = raw.get("needs", 1)
+    right = isinstance(needs, int) and not isinstance(needs, bool) and ("needs" not in raw or needs > 1)
+    require(right, f"{where}, needs", repr(needs), "a whole number above 1")
+    judged = {"rule": rule, "partly": partly, "nulls": nulls, "ideal": ideal, "needs": needs}
+    judged["random"] = _random(raw, rule, where)
     judged["profiles"] = _profiles(raw.get("profiles", {}), where)
     for name, judging in (("rule", rule), ("partly", partly)):
         for null in nulls:
@@ -149,21 +173,39 @@ def parse(raw: Any, where: str, root: Path | None = None) -> Claim:
                 raise ValueError(f"{where}: {problem}; expected a rule that rejects it")
     said = {"text": raw["claim"].strip(), "place": raw["place"].strip()}
     said |= {key: raw.get(key) for key in ("tolerance", "differs")}
-    return Claim(raw["id"], published=source, **said, **judged)
+    return Claim(raw["id"], kind, published=source, **said, **judged)
 
 
-def _nulls(raw: Mapping[str, Any], where: str) -> tuple[Null, ...]:
+def _expected(entry: Any, where: str) -> Expected:
+    """A number, or a mapping with `value` and perhaps `ci` and `why`."""
+    full = isinstance(entry, dict) and "value" in entry and set(entry) <= {"value", "ci", "why"}
+    given = entry if full else {"value": entry}
+    value = rules.plain(given["value"], where)
+    ci = rules.interval(given["ci"], value, where) if "ci" in given else None
+    require("why" not in given or is_text(given["why"]), f"{where}, why", repr(given.get("why")), "a text")
+    return Expected(value, (value, value) if ci is None and isinstance(value, float) else ci, given.get("why"))
+
+
+def _nulls(raw: Mapping[str, Any], where: str) -> tuple[Expected, ...]:
     if ("null" in raw) == ("nulls" in raw):
         raise ValueError(f"{where}: expected exactly one of `null` and `nulls`: the value of a meaningless run")
     entries = raw["nulls"] if "nulls" in raw else [raw["null"]]
     require(isinstance(entries, list) and bool(entries), f"{where}, nulls", repr(entries), "a list")
-    nulls, where = [], f"{where}, null"
-    for entry in entries:
-        with_ci = isinstance(entry, dict) and "value" in entry and set(entry) <= {"value", "ci"}
-        value = rules.plain(entry["value"] if with_ci else entry, where)
-        ci = rules.interval(entry["ci"], value, where) if with_ci and "ci" in entry else None
-        nulls.append(Null(value, (value, value) if ci is None and isinstance(value, float) else ci))
-    return tuple(nulls)
+    return tuple(_expected(entry, f"{where}, null") for entry in entries)
+
+
+def _ideal(raw: Mapping[str, Any], rule: Rule, where: str) -> Expected | None:
+    """What a perfect model, or perfect data, gives: needed for claims, and accepted by their rule."""
+    if "ideal" not in raw:
+        require(raw["kind"] == CHECK, where, "a claim without `ideal`", "what an ideal model would give, and why")
+        return None
+    ideal = _expected(raw["ideal"], f"{where}, ideal")
+    require(ideal.why is not None, f"{where}, ideal", repr(raw["ideal"]), "a mapping with `value` and `why`")
+    accepted = rule.accepts(ideal.value, ideal.ci)
+    require(
+        accepted, where, f"a rule ({rule}) that refuses its ideal, {ideal.value!r}", "one that an ideal model passes"
+    )
+    return ideal
 
 
 def _profiles(raw: Any, where: str) -> dict[str, str]:
@@ -184,16 +226,20 @@ def _random(raw: Mapping[str, Any], rule: Rule, where: str) -> bool:
         raise ValueError(f"{where}: an identity without `tolerance`; expected how its bound follows from rounding")
     if random and rule.kind in _MEASURED and "tolerance" not in raw:
         raise ValueError(f"{where}: a random quantity without `tolerance`; expected a reason (seeds, mean, sd)")
+    if random and raw["kind"] != CHECK and rule.kind in _MEASURED and not rule.judges_ci:
+        raise ValueError(
+            f"{where}: a random quantity judged by its mean alone; expected `use: ci` or a rule of kind sign"
+        )
     return random
 
 
 def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, str | None]:
-    """The verdict on one recorded number, one of `VERDICTS`, and its reason (None for "reproduced").
+    """The verdict on one recorded number in the words of its kind, and its reason (None where the rule accepts it).
 
-    The record holds `value` and perhaps `ci`, or `unavailable`, the reason why nothing could be measured.
+    The record holds `value` and perhaps `ci` and `n`, or `unavailable`, the reason why nothing could be measured.
 
     Raises:
-        ValueError: The value is not finite, not of the form that the rule judges, or lacks its interval.
+        ValueError: The value is not finite, not of the form that the rule judges, or lacks its interval or the n that it needs.
     """
     check_profile(profile)
     unavailable = record.get("unavailable")
@@ -202,14 +248,21 @@ def judge(claim: Claim, record: Mapping[str, Any], profile: str) -> tuple[str, s
         require(right, claim.id, repr(dict(record)), "either a value or a reason why there is none")
         return NOT_TESTABLE, unavailable
     value, ci = claim.check(record.get("value"), record.get("ci"))
+    n = record.get("n")
+    require(claim.needs == 1 or n is not None, claim.id, "no n", f"one, as this claim needs {claim.needs}")
     if profile in claim.profiles:
         return NOT_TESTABLE, claim.profiles[profile]
-    if claim.rule.accepts(value, ci):
-        return REPRODUCED, None
+    if n is not None and n < claim.needs:
+        return UNDECIDED, f"n = {n}; it takes {claim.needs} to decide"
+    answer = claim.rule.judge(value, ci)
+    if answer:
+        return claim.word(True), None
     found = f"found {rules.short(value)}" + (f" [{rules.short(ci)}]" if ci else "")
     if claim.partly is not None and claim.partly.accepts(value, ci):
-        return PARTLY, f"{found}: {claim.partly}, but not {claim.rule}"
-    return NOT_REPRODUCED, f"{found}; expected: {claim.rule}"
+        return claim.word(False, partly=True), f"{found}: {claim.partly}, but not {claim.rule}"
+    if answer is None:
+        return UNDECIDED, f"{found}: this allows {claim.rule}, and its contrary"
+    return claim.word(False), f"{found}; expected: {claim.rule}"
 
 
 def compare(old_results: Mapping[str, Any], new_records: Mapping[str, Any]) -> list[Change]:

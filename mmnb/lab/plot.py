@@ -26,7 +26,7 @@ COLOURS |= {"other": "#E69F00", "third": "#56B4E9"}  # for what is no modality: 
 MARKERS = {"image": "o", "text": "s", "audio": "^", "fused": "D", "control": "x", "other": "p", "third": "v"}
 LINES = {"image": "-", "text": "-", "audio": "-", "fused": "-", "control": "--", "other": "-", "third": "-"}
 WIDTHS = {"column": 3.4, "page": 7.0}  # inches
-DPI = 110
+DPI, SHARP = 110, 2
 UNSEEN = 12  # of 255: a difference in one colour channel that nobody sees at an edge of a line or letter
 
 STYLE: dict[str, Any] = {
@@ -182,18 +182,20 @@ def grouped(ax: Axes, ticks: Sequence[str], series: Mapping[str, tuple[str, Sequ
 
 
 def png(figure: Figure) -> tuple[bytes, int]:
-    """The figure as a PNG, equal byte for byte whenever equal things were drawn, and its width in pixels.
+    """The figure as a PNG, equal byte for byte whenever equal things were drawn, and the width to show it at, in pixels of a page.
+
+    It holds `SHARP` pixels for each of those, as many as a sharp screen or a projector shows.
 
     It is kept in 256 colours (a third of the bytes) where that shows nowhere: no pixel's channel changes by more than `UNSEEN`.
     """
     drawn, kept = io.BytesIO(), io.BytesIO()
     with style():
-        figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(drawn, format="png", dpi=SHARP * DPI, metadata={"Software": None})
     picture = Image.open(drawn).convert("RGB")
     reduced = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     change = np.abs(np.asarray(picture, dtype=int) - np.asarray(reduced.convert("RGB"), dtype=int)).max()
     (reduced if change <= UNSEEN else picture).save(kept, format="png", optimize=True)
-    return kept.getvalue(), picture.width
+    return kept.getvalue(), picture.width // SHARP
 
 
 def close(figure: Figure) -> None:

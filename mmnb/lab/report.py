@@ -1,7 +1,8 @@
-"""Render what the README and docs/verdicts.md show of the committed results: counts, pictures, every verdict."""
+"""Render what the README and docs/verdicts.md show of the committed results: answers, counts, pictures, every verdict."""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ from mmnb.lab import claims, verdicts
 from mmnb.lab.tables import Table
 
 PICTURES = ("01_emap/by-kind", "02_vision_for_language/authors", "05_complementarity/synthetic")
-READMES = {"README.md": ("summary", "gallery"), "README.zh.md": ("summary",)}  # the parts that each of them shows
+READMES = {
+    "README.md": ("answers", "summary", "gallery"),
+    "README.zh.md": ("summary",),
+}  # the parts that each of them shows
 VERDICTS = "docs/verdicts.md"
 _NOTHING = "No results yet: `mmnb build` records them."
 _MEANING = (
-    "*Reproduced* means that a rule written down beforehand accepts our number, and that the same rule rejects what a "
-    "broken run would give. A negative result is a result."
+    "*Reproduced* is said of a paper's sentence, *holds* of one of ours: a rule accepts our number and its interval, and rejects what a broken "
+    "run or the strongest cheap baseline would give. *Not reproduced* needs evidence against; where the interval allows both, or too few models "
+    "were trained, the verdict is *undecided*. Checks are self-tests and are counted apart. A negative result is a result."
 )
 
 
@@ -30,33 +35,48 @@ def render_summary(results: Sequence[Mapping[str, Any]], root: Path, notebooks: 
     """The number of verdicts of each kind, by notebook, as a Markdown table; its links lead to the folder `notebooks`."""
     if not results:
         return _NOTHING
-    counted = {}
+    rows, total = [], {kind: Counter() for kind in claims.KINDS}
     for result in results:
-        slug, records = result["notebook"], result["records"]
-        found = [records.get(claim.id, {}).get("verdict", "not recorded") for claim in claims.load(slug, root)]
-        counted[_link(slug, root, notebooks)] = found
-    counted["all"] = [verdict for every in counted.values() for verdict in every]
-    kinds = [kind for kind in verdicts.MARKS if kind in counted["all"]]
-    kinds += sorted(set(counted["all"]) - set(kinds))
-    header = ["notebook", *(f"{verdicts.MARKS.get(kind, '?')} {kind}" for kind in kinds)]
-    return Table(header, [[name, *map(every.count, kinds)] for name, every in counted.items()]).markdown()
+        slug = result["notebook"]
+        found = verdicts.count(claims.load(slug, root), result["records"])
+        rows.append([_link(slug, root, notebooks), *verdicts.columns(found)])
+        total = {kind: total[kind] + found[kind] for kind in total}
+    return Table(["notebook", *verdicts.COLUMNS], [*rows, ["all", *verdicts.columns(total)]]).markdown()
 
 
 def render_verdicts(results: Sequence[Mapping[str, Any]], root: Path, notebooks: str = "../notebooks") -> str:
-    """A page with the counts, what did not reproduce, and every claim of every notebook, folded."""
-    parts, failed = [], []
+    """A page with the counts, what did not reproduce, what is undecided, and every claim of every notebook, folded."""
+    parts: list[str] = []
+    missed: dict[str, list[tuple[str, ...]]] = {"✘": [], "?": []}
     for result in results:
         slug, records = result["notebook"], result["records"]
         known = claims.load(slug, root)
-        rows = [verdicts.row(claim, records.get(claim.id)) for claim in known]
-        missed = (one for one in rows if one.verdict == claims.NOT_REPRODUCED)
-        failed += [(one.name, one.published, one.ours, one.rule) for one in missed]
-        table, count = verdicts.table(known, records).markdown(), verdicts.count(one.verdict for one in rows)
-        folded = f"<details><summary>The {len(known)} claims</summary>\n\n{table}\n\n</details>"
-        parts += [f"## {_link(slug, root, notebooks)}", answer(slug, root), count, folded]
-    negative = Table(("claim", "paper", "ours", "rule"), failed).markdown() if failed else "Nothing."
-    head = ["# Verdicts", _MEANING, render_summary(results, root, notebooks), "## What did not reproduce", negative]
+        for claim in known:
+            one = verdicts.row(claim, records.get(claim.id))
+            if claim.kind != claims.CHECK and (mark := claims.MARKS.get(one.verdict)) in missed:
+                missed[mark].append((one.name, one.published, one.ours, one.rule))
+        parts += [f"## {_link(slug, root, notebooks)}", answer(slug, root)]
+        for table in verdicts.tables(known, records):
+            table.caption, caption = None, table.caption
+            parts.append(f"<details><summary>{caption}</summary>\n\n{table.markdown()}\n\n</details>")
+    header = ("claim", "paper", "ours", "rule")
+    failed, open_ = (Table(header, rows).markdown() if rows else "Nothing." for rows in missed.values())
+    head = [
+        "# Verdicts",
+        _MEANING,
+        render_summary(results, root, notebooks),
+        "## What did not reproduce or hold",
+        failed,
+    ]
+    head += ["## What is undecided", open_]
     return "\n\n".join(part for part in head + parts if part) + "\n"
+
+
+def render_answers(root: Path, notebooks: str = "notebooks") -> str:
+    """What each notebook found: its title as a link and the paragraph below it that begins with **Answer.**"""
+    slugs = sorted(path.stem for path in (root / "notebooks").glob("[0-9]*.py"))
+    found = ((_link(slug, root, notebooks), answer(slug, root)) for slug in slugs)
+    return "\n".join(f"- {link}: {text}" for link, text in found if text) or "No notebooks."
 
 
 def _link(slug: str, root: Path, notebooks: str) -> str:
@@ -96,7 +116,11 @@ def _source(slug: str, root: Path | None) -> str:
 def render_readme(text: str, root: Path, name: str = "README.md") -> str:
     """`text` with fresh content between the markers of the file `name`. Raises ValueError where they are not in order."""
     found = results(root)
-    content = {"summary": render_summary(found, root), "gallery": render_gallery(found)}
+    content = {
+        "answers": render_answers(root),
+        "summary": render_summary(found, root),
+        "gallery": render_gallery(found),
+    }
     for part in READMES[name]:
         begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):

@@ -1,13 +1,17 @@
-"""How a claim is judged: seven kinds of rule, each a plain comparison with one tolerance, on finite numbers.
+"""How a claim is judged: eight kinds of rule, each a plain comparison with one tolerance, on finite numbers.
 
 | kind | accepts | keys |
 |---|---|---|
 | identity | abs(value - target) <= abs; exact mathematics | target, abs |
-| value | abs(value - target) <= abs, or <= rel * abs(target) | target, and either rel or abs |
-| at-least, at-most | value >= bound, value <= bound; with `use: ci` the whole interval | bound, use |
-| between | low <= value <= high; with `use: ci` the whole interval | low, high, use |
+| value | abs(value - target) <= abs, or <= rel * abs(target) | target, either rel or abs, use |
+| at-least, at-most | value >= bound, value <= bound | bound, use |
+| between | low <= value <= high | low, high, use |
 | order | each value above the one before by more than margin (or below it) | increasing, margin, names |
-| sign | the interval lies strictly on one side of 0 | sign |
+| sign | a value above (or below) 0 | sign |
+| p-value | a one-sided p of at most the level | level |
+
+`sign`, and `use: ci` in the others, judge an interval: accepted when all of it satisfies the rule, rejected when none of it does, else
+undecided. An order is rejected when a step goes the other way by more than the margin, and a p-value from 1 - level; between lies undecided.
 """
 
 import math
@@ -22,12 +26,13 @@ Interval = tuple[float, float]
 
 _KEYS = {  # kind -> (required keys, optional keys)
     "identity": ({"target", "abs"}, set()),
-    "value": ({"target"}, {"abs", "rel"}),
+    "value": ({"target"}, {"abs", "rel", "use"}),
     "at-least": ({"bound"}, {"use"}),
     "at-most": ({"bound"}, {"use"}),
     "between": ({"low", "high"}, {"use"}),
     "order": ({"increasing"}, {"margin", "names"}),
     "sign": ({"sign"}, set()),
+    "p-value": ({"level"}, set()),
 }
 
 
@@ -40,6 +45,11 @@ def require(right: bool, where: str, got: Any, expected: str) -> None:
 def is_text(value: Any) -> bool:
     """Whether `value` is a text with something in it."""
     return isinstance(value, str) and bool(value.strip())
+
+
+def _inside(low: float, high: float, least: float, most: float) -> bool | None:
+    """Whether an interval lies within another: True all of it, False none of it, None a part."""
+    return True if least <= low and high <= most else False if high < least or low > most else None
 
 
 @dataclass(frozen=True)
@@ -65,33 +75,54 @@ class Rule:
         else:
             right, form = isinstance(value, float), "a single number"
         require(right, self.where, repr(value), form)
-        judges_ci = self.kind == "sign" or self.options.get("use") == "ci"
-        require(ci is not None or not judges_ci, self.where, "no interval", "one, because this rule judges it")
+        require(ci is not None or not self.judges_ci, self.where, "no interval", "one, because this rule judges it")
+        if self.kind == "p-value":
+            require(0 <= value <= 1, self.where, f"p = {value}", "a probability")
 
-    def accepts(self, value: Value, ci: Interval | None = None) -> bool:
-        """Whether the value, or its interval with `use: ci`, satisfies the rule. Raises ValueError as `check`."""
+    @property
+    def judges_ci(self) -> bool:
+        """Whether the interval decides, not the value."""
+        return self.kind == "sign" or self.options.get("use") == "ci"
+
+    def judge(self, value: Value, ci: Interval | None = None) -> bool | None:
+        """True: the evidence is for the rule; False: against it; None: neither. Raises ValueError as `check`."""
         self.check(value, ci)
         options = self.options
-        low, high = ci if options.get("use") == "ci" and ci is not None else (value, value)
+        low, high = ci if self.judges_ci and ci is not None else (value, value)
         match self.kind:
+            case "identity" | "value" if isinstance(options["target"], list):
+                return all(
+                    abs(ours - aim) <= self._width(aim) for ours, aim in zip(value, options["target"], strict=True)
+                )
             case "identity" | "value":
-                target = options["target"]
-                pairs = zip(value, target, strict=True) if isinstance(target, list) else [(value, target)]
-                rel = options.get("rel", 0.0)
-                return all(abs(ours - aim) <= options.get("abs", rel * abs(aim)) for ours, aim in pairs)
+                aim = options["target"]
+                wanted = (aim - self._width(aim), aim + self._width(aim))
+                if not self.judges_ci:  # as the reader would compute it: a border that is off by rounding accepts
+                    return abs(value - aim) <= self._width(aim)
             case "at-least":
-                return low >= options["bound"]
+                wanted = (options["bound"], math.inf)
             case "at-most":
-                return high <= options["bound"]
+                wanted = (-math.inf, options["bound"])
             case "between":
-                return options["low"] <= low and high <= options["high"]
+                wanted = (options["low"], options["high"])
             case "order":
-                direction = 1 if options["increasing"] else -1
                 row = [value[name] for name in options["names"]] if "names" in options else value
-                return all(direction * (after - before) > options["margin"] for before, after in pairwise(row))
-            case _:  # sign: the value lies inside its interval, so the interval decides
-                low, high = ci
-                return low > 0 if options["sign"] == "positive" else high < 0
+                steps = [(after - before) * (1 if options["increasing"] else -1) for before, after in pairwise(row)]
+                against = min(steps) < -options["margin"]
+                return True if min(steps) > options["margin"] else False if against else None
+            case "p-value":
+                return True if value <= options["level"] else False if value >= 1 - options["level"] else None
+            case _:  # sign: 0 itself is neither
+                low, high = (low, high) if options["sign"] == "positive" else (-high, -low)
+                return True if low > 0 else False if high < 0 or low == high == 0 else None
+        return _inside(low, high, *wanted)
+
+    def _width(self, target: float) -> float:
+        return self.options["abs"] if "abs" in self.options else self.options["rel"] * abs(target)
+
+    def accepts(self, value: Value, ci: Interval | None = None) -> bool:
+        """Whether the value, or its interval where that decides, satisfies the rule. Raises ValueError as `check`."""
+        return self.judge(value, ci) is True
 
     def arrange(self, value: Any) -> Any:
         """Named numbers in the order of the rule's names (stored files sort them); anything else unchanged."""
@@ -106,7 +137,8 @@ class Rule:
         match self.kind:
             case "identity" | "value":
                 width = short(options["abs"]) if "abs" in options else f"{100 * options['rel']:g} %"
-                return f"{'equals' if self.kind == 'identity' else 'value'} {short(options['target'])} ± {width}"
+                name = "equals" if self.kind == "identity" else "whole interval within" if what else "value"
+                return f"{name} {short(options['target'])} ± {width}"
             case "at-least" | "at-most":
                 return f"{what}{self.kind.replace('-', ' ')} {short(options['bound'])}"
             case "between":
@@ -115,6 +147,8 @@ class Rule:
                 margin = f" by more than {short(options['margin'])}" if options["margin"] else ""
                 names = f": {', '.join(options['names'])}" if "names" in options else ""
                 return f"{'increasing' if options['increasing'] else 'decreasing'}{margin}{names}"
+            case "p-value":
+                return f"p at most {short(options['level'])}"
             case _:
                 return f"interval {'above' if options['sign'] == 'positive' else 'below'} 0"
 
@@ -144,6 +178,8 @@ def parse(raw: Any, where: str, published: Value | None = None) -> Rule:
         require(("rel" in options) != ("abs" in options), where, got, "exactly one of them")
         zero = 0.0 in options["target"] if isinstance(options["target"], list) else options["target"] == 0
         require(not ("rel" in options and zero), where, "rel with the target 0, which has no relative width", "abs")
+        single = "use" not in options or isinstance(options["target"], float)
+        require(single, where, "`use: ci` with several targets", "one target, as only a single number has an interval")
     if kind == "between":
         low, high = options["low"], options["high"]
         require(low < high, where, f"low {low} and high {high}", "low < high")
@@ -174,6 +210,8 @@ def _option(kind: str, key: str, value: Any, where: str, published: Value | None
     if key in ("abs", "margin"):
         zero_is_fine = (kind, key) != ("value", "abs")
         require(number > 0 or (number == 0 and zero_is_fine), where, number, "a number above 0")
+    if key == "level":
+        require(0 < number < 0.5, where, number, "a number between 0 and 0.5")
     if key == "rel":
         require(0 < number < 1, where, number, "a number between 0 and 1, as a width of 1 would accept 0")
     return number

@@ -27,7 +27,7 @@ from mmnb.lab import plot, rules, show, tables, verdicts
 from mmnb.lab.rules import is_text, require
 from mmnb.lab.show import Figure, Markdown
 from mmnb.lab.sizes import Sizes, check_profile, cpu_budget
-from mmnb.lab.tables import Table
+from mmnb.lab.tables import Table, Tables
 
 T = TypeVar("T")
 _PACKAGES = (  # that can change a result, by the name they are imported under
@@ -199,7 +199,7 @@ class Run:
         png, width = plot.png(figure)
         plot.close(figure)
         caption, alt = " ".join(caption.split()), " ".join(alt.split())
-        number = f"{int(re.match(r'[0-9]*', self.slug).group() or 0)}.{len(self._figures) + 1}"
+        number = f"{re.match(r'0*([0-9]*[a-z]?)', self.slug).group(1)}.{len(self._figures) + 1}"
         folder = self.out / "figures"
         paths.write_bytes(folder / f"{name}.png", png)
         digest = hashlib.sha256(png).hexdigest()
@@ -216,12 +216,10 @@ class Run:
         """A table to display, from a data frame or a list of dicts; floats get `digits` decimals. Raises as `tables.from_rows`."""
         return tables.from_rows(rows, caption, digits)
 
-    def verdicts(self) -> Table:
-        """The table of verdicts; also writes <out>/records.json. Raises ValueError when a claim was not recorded or marked."""
+    def verdicts(self) -> Tables:
+        """The tables of claims and checks; also writes <out>/records.json. Raises ValueError when one was not recorded or marked."""
         self._write(complete=False)
-        made = verdicts.table(self.claims, self._records, caption="Paper versus ours")
-        made.notes = verdicts.small_print(self.claims, self._records)
-        return made
+        return verdicts.tables(self.claims, self._records)
 
     def environment(self) -> Table:
         """Versions, profile, seed and run time; writes the final <out>/records.json, marked as complete. Raises as `verdicts`."""

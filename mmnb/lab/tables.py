@@ -71,7 +71,8 @@ class Table:
         caption: Optional text above the table.
         digits: Decimals of the floats.
         strong: The columns to set in bold.
-        notes: Lines of small print below.
+        notes: Lines of small print below, folded in a notebook.
+        folded: Whether a notebook shows only the caption until the reader opens it.
 
     Raises:
         ValueError: a row is not as long as the header.
@@ -92,6 +93,7 @@ class Table:
         digits: int = 3,
         strong: Sequence[int] = (),
         notes: Sequence[str] = (),
+        folded: bool = False,
     ):
         wrong = [len(row) for row in rows if len(row) != len(header)]
         if wrong:
@@ -99,7 +101,7 @@ class Table:
             raise ValueError(f"table: got a row of {wrong[0]} values; expected {expected}")
         self.header = [str(name) for name in header]
         self.rows = [[cell(value, digits) for value in row] for row in rows]
-        self.caption, self.strong, self.notes = caption, frozenset(strong), list(notes)
+        self.caption, self.strong, self.notes, self.folded = caption, frozenset(strong), list(notes), folded
         self._right = [_to_the_right(column) for column in zip(*rows, strict=True)] or [False] * len(header)
 
     def _marked(self, cells: Sequence[str]) -> list[str]:
@@ -126,11 +128,14 @@ class Table:
             parts = (f'<{tag} align="{side}" style="text-align:{side}">{text}</{tag}>' for side, text in pairs)
             return f"<tr>{''.join(parts)}</tr>"
 
-        caption = f"<p><b>{to_html(self.caption)}</b></p>\n" if self.caption else ""
+        caption = f"<b>{to_html(self.caption)}</b>" if self.caption else ""
         body = "\n".join(line("td", row) for row in self.rows)
         notes = "".join(f"<li>{to_html(note)}</li>\n" for note in self.notes)
-        below = f"\n<ul>\n{notes}</ul>" if notes else ""
-        return f"{caption}<table>\n<thead>{line('th', self.header)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"
+        below = f"\n<details><summary>Small print</summary>\n<ul>\n{notes}</ul>\n</details>" if notes else ""
+        table = f"<table>\n<thead>{line('th', self.header)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"
+        if self.folded:
+            return f"<details><summary>{caption}</summary>\n{table}\n</details>"
+        return f"<p>{caption}</p>\n{table}" if caption else table
 
     def __repr__(self) -> str:
         header, *rows = [[text.replace("\n", " · ") for text in row] for row in (self.header, *self.rows)]
@@ -149,6 +154,19 @@ class Table:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+
+class Tables(list[Table]):
+    """Tables one below the other."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return "\n".join(table.html() for table in self)
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(table.markdown() for table in self)
 
 
 def from_rows(rows: Any, caption: str | None = None, digits: int = 3) -> Table:

@@ -18,7 +18,7 @@ from mmnb.runner import pool
 EVERY = 30.0  # seconds between two signs of life in a log
 OK, FAILED, USAGE, CHANGED, INTERRUPTED = 0, 1, 2, 3, 130
 _COLOURS = {"ok": "green", "failed": "red"}
-_COLOURS |= {claims.REPRODUCED: "green", claims.PARTLY: "yellow", claims.NOT_REPRODUCED: "magenta"}
+_COLOURS |= {"✔": "green", "◐": "yellow", "✘": "magenta", "?": "cyan"}
 
 
 def console(stderr: bool = False) -> Console:
@@ -119,7 +119,7 @@ def _notebooks(collected: list[dict[str, Any]]) -> Table:
     table = Table(title="Notebooks", title_justify="left")
     table.add_column("notebook", no_wrap=True)
     table.add_column("status")
-    for name in ("seconds", "CPU seconds", "peak MB", *claims.VERDICTS):
+    for name in ("seconds", "CPU seconds", "peak MB", *verdicts.COLUMNS):
         table.add_column(name, justify="right")
     for result in collected:
         status = "as before" if result.get("skipped") else result["status"]
@@ -128,7 +128,7 @@ def _notebooks(collected: list[dict[str, Any]]) -> Table:
             result["notebook"],
             Text(status, style=_COLOURS[result["status"]]),
             *("–" if number is None else f"{number:.0f}" for number in numbers),
-            *(str(result["claims"].get(verdict, 0)) for verdict in claims.VERDICTS),
+            *map(str, verdicts.columns(verdicts.count(_claims(result), result["records"]))),
         )
     return table
 
@@ -140,7 +140,8 @@ def _verdicts(collected: list[dict[str, Any]]) -> Table:
     for result in collected:
         for claim in _claims(result):
             row = verdicts.row(claim, result["records"].get(claim.id))
-            mark, style = verdicts.MARKS.get(row.verdict, "?"), _COLOURS.get(row.verdict, "dim")
+            mark = claims.MARKS.get(row.verdict, "·")
+            style = _COLOURS.get(mark, "dim")
             table.add_row(row.id, row.claim, row.published, row.ours, Text(f"{mark} {row.verdict}", style=style))
     return table
 

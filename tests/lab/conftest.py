@@ -19,19 +19,23 @@ CLAIMS = """
 notebook: 07_toy
 claims:
   - id: toy.drop
+    kind: paper
     claim: "Removing `interactions` costs 30 points."
     place: "section 4 | table 1"
     published: toy.lxmert.vqa.gap
     rule: {kind: value, target: published, abs: 0.5}
     partly: {kind: at-least, bound: 20}
-    random: true
+    random: false
     tolerance: "five seeds, sd 0.1"
+    ideal: {value: 29.78, why: "the published number itself"}
     nulls: [0.0]
   - id: toy.sign
+    kind: own
     claim: "The drop is above 0."
     place: "section 5"
     rule: {kind: sign, sign: positive}
-    nulls: [{value: 0.0, ci: [-1, 1]}]
+    ideal: {value: 30.0, ci: [29, 31], why: "a model of interactions alone"}
+    nulls: [{value: 0.0, ci: [-1, 1], why: "an additive model"}]
     profiles: {smoke: "two seeds make no interval"}
     differs: "smaller model"
 """
@@ -55,7 +59,7 @@ class Checkout:
 
     def claim(self, **entries: object) -> str:
         """Write a file with one claim of the given entries (YAML texts); its slug."""
-        given = {"id": "one", "claim": "something", "place": "here"} | entries
+        given = {"id": "one", "kind": "check", "claim": "something", "place": "here"} | entries
         lines = "\n".join(f"    {key}: {value}" for key, value in given.items() if value is not None)
         self.claims("08_one", f"notebook: 08_one\nclaims:\n  - {lines.strip()}\n")
         return "08_one"

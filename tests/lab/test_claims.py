@@ -38,6 +38,14 @@ VALUE = {"rule": "{kind: value, target: 5, abs: 1}", "random": "false", "nulls":
         ({"nulls": None}, "exactly one of `null` and `nulls`"),
         ({"null": "0.0"}, "unknown keys: None"),  # YAML reads the key as the value null
         ({"nulls": "[]"}, "expected a list"),
+        ({"kind": None}, "missing keys: kind"),
+        ({"kind": "guess"}, "kind: got 'guess'; expected one of paper, own, check"),
+        ({"kind": "own"}, "got a claim without `ideal`"),
+        ({"ideal": "5.0"}, "expected a mapping with `value` and `why`"),
+        ({"ideal": "{value: 7.0, why: perfect}"}, "refuses its ideal, 7.0"),
+        ({"ideal": "{value: 5.0, why: ''}"}, "why: got ''; expected a text"),
+        ({"kind": "own", "ideal": "{value: 5.0, why: perfect}", "random": "true", "tolerance": "sd"}, "its mean alone"),
+        ({"needs": "1"}, "expected a whole number above 1"),
         ({"nulls": "[4.5]"}, r"the rule \(value 5 ± 1\) accepts its own null, 4.5"),
         ({"nulls": "[0.0, 5.5]"}, "accepts its own null, 5.5"),
         ({"partly": "{kind: at-least, bound: 0}"}, r"the partly \(at least 0\) accepts its own null"),
@@ -120,15 +128,27 @@ def record(value=None, ci=None, unavailable=None):
     return {"value": value, "ci": ci, "n": None, "note": None, "unavailable": unavailable}
 
 
-def test_the_four_verdicts(checkout):
+def test_the_verdicts_of_a_claim(checkout):
     drop, sign = claims.load("07_toy")
     assert claims.judge(drop, record(29.5), "laptop") == ("reproduced", None)
     assert claims.judge(drop, record(25.0), "laptop") == ("partly", "found 25: at least 20, but not value 29.78 ± 0.5")
     assert claims.judge(drop, record(0.0), "laptop") == ("not reproduced", "found 0; expected: value 29.78 ± 0.5")
-    assert claims.judge(sign, record(1.0, [0.5, 2]), "paper") == ("reproduced", None)
-    assert claims.judge(sign, record(1.0, [-0.5, 2]), "paper")[0] == "not reproduced"
+    assert claims.judge(sign, record(1.0, [0.5, 2]), "paper") == ("holds", None)
+    assert claims.judge(sign, record(1.0, [-0.5, 2]), "paper")[0] == "undecided"
+    assert claims.judge(sign, record(-1.0, [-1.5, -0.5]), "paper")[0] == "does not hold"
     assert claims.judge(sign, record(1.0, [0.5, 2]), "smoke") == ("not testable here", "two seeds make no interval")
     assert claims.judge(sign, record(unavailable="no file"), "laptop") == ("not testable here", "no file")
+
+
+def test_too_few_models_decide_nothing(checkout):
+    spoilt = {"rule": "{kind: at-least, bound: 1, use: ci}", "random": "false", "nulls": "[0.0]", "needs": "3"}
+    (claim,) = claims.load(checkout.claim(**spoilt))
+    few, enough = (record(2.0, [1.5, 2.5]) | {"n": n} for n in (2, 3))
+    assert claims.judge(claim, few, "laptop") == ("undecided", "n = 2; it takes 3 to decide")
+    assert claims.judge(claim, enough, "laptop") == ("passed", None)
+    assert claims.judge(claim, record(0.0, [0.0, 0.5]) | {"n": 3}, "laptop")[0] == "failed"
+    with pytest.raises(ValueError, match="got no n; expected one, as this claim needs 3"):
+        claims.judge(claim, record(2.0, [1.5, 2.5]), "laptop")
 
 
 def test_named_numbers_keep_the_order_of_the_rule_however_they_are_stored(checkout):

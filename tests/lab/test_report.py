@@ -9,13 +9,13 @@ import pytest
 import mmnb
 from mmnb.lab import plot, report
 
-MARKED = "# t\n<!-- summary:begin -->\n<!-- summary:end -->\nbetween\n<!-- gallery:begin -->\nold\n<!-- gallery:end -->\nend\n"
+MARKED = "# t\n<!-- answers:begin -->\n<!-- answers:end -->\n<!-- summary:begin -->\n<!-- summary:end -->\nbetween\n<!-- gallery:begin -->\nold\n<!-- gallery:end -->\nend\n"
 
 
 def build(checkout):
     run = mmnb.start("07_toy")
     run.record("toy.drop", 29.7, n=15)
-    run.record("toy.sign", -1.0, ci=(-2, 1))
+    run.record("toy.sign", -1.0, ci=(-2, -0.5))
     for name in ("one", "two", "a-three"):
         run.figure(plot.subplots()[0], name, caption=f"Caption {name}.", alt=f"Alt [{name}]")
     run.environment()
@@ -43,13 +43,15 @@ def test_readme_and_verdicts_are_rendered(checkout, monkeypatch):
     picture = (
         "![Alt (one)](figures/07_toy/one.png)\n\n**Figure 7.1.** Caption one. · [notebook](notebooks/07_toy.ipynb)"
     )
-    assert text.startswith("# t\n<!-- summary:begin -->\n| notebook ")
+    answers = "- [07 · Is it a toy?](notebooks/07_toy.ipynb): Yes, it is."
+    head = f"# t\n<!-- answers:begin -->\n{answers}\n<!-- answers:end -->\n"
+    assert text.startswith(f"{head}<!-- summary:begin -->\n| notebook ")
     assert text.endswith(f"between\n<!-- gallery:begin -->\n{picture}\n<!-- gallery:end -->\nend\n")
     text = page.read_text(encoding="utf-8")
-    head = "## [07 · Is it a toy?](../notebooks/07_toy.ipynb)\n\nYes, it is.\n\n1 reproduced, 1 not reproduced\n\n"
-    assert f"{head}<details><summary>The 2 claims</summary>\n\n| claim" in text
+    head = "## [07 · Is it a toy?](../notebooks/07_toy.ipynb)\n\nYes, it is.\n\n"
+    assert f"{head}<details><summary>Paper versus ours: 1 reproduced, 1 does not hold</summary>\n\n| claim" in text
     assert "| 29.78 points | 29.7, n = 15 |" in text
-    failed = text.split("## What did not reproduce")[1].split("\n## ")[0]
+    failed = text.split("## What did not reproduce or hold")[1].split("\n## ")[0]
     assert "toy.sign" in failed and "toy.drop" not in failed
     assert report.render_all(checkout.root) == {file: file.read_text(encoding="utf-8") for file in (readme, page)}, (
         "a second time nothing changes"
@@ -58,18 +60,17 @@ def test_readme_and_verdicts_are_rendered(checkout, monkeypatch):
 
 def test_the_summary_counts_every_kind_of_verdict(checkout):
     result = build(checkout)
-    assert report.render_summary([result], checkout.root).splitlines() == [
-        "| notebook | ✔ reproduced | ✘ not reproduced |",
-        "|:---|---:|---:|",
-        "| [07 · Is it a toy?](notebooks/07_toy.ipynb) | 1 | 1 |",
-        "| all | 1 | 1 |",
-    ]
-    del result["records"]["toy.sign"]
-    lines = report.render_summary([result], checkout.root).splitlines()
-    assert lines[-1] == "| all | 1 | 1 |" and lines[0].endswith("| ? not recorded |")
+    header, _, row, total = report.render_summary([result], checkout.root).splitlines()
+    names = ("reproduced", "partly", "not reproduced", "undecided", "not testable here", "our claims", "checks")
+    assert all(name in header for name in names)
+    assert row == "| [07 · Is it a toy?](notebooks/07_toy.ipynb) | 1 | 0 | 0 | 0 | 0 | 0 of 1 hold | 0 of 0 passed |"
+    assert total == row.replace("[07 · Is it a toy?](notebooks/07_toy.ipynb)", "all")
+    result["records"]["toy.sign"] |= {"verdict": "undecided", "reason": "n = 2; it takes 3 to decide"}
     text = report.render_verdicts([result], checkout.root)
-    assert "| ? not recorded |" in text and "1 reproduced, 1 not recorded" in text
-    assert "## What did not reproduce\n\nNothing." in text
+    assert "toy.sign" in text.split("## What is undecided")[1].split("\n## ")[0]
+    assert "## What did not reproduce or hold\n\nNothing." in text
+    del result["records"]["toy.sign"]
+    assert "1 reproduced, 1 not recorded" in report.render_verdicts([result], checkout.root)
 
 
 def test_the_chinese_readme_gets_the_summary_alone(checkout):
@@ -78,7 +79,7 @@ def test_the_chinese_readme_gets_the_summary_alone(checkout):
     chinese = checkout.root / "README.zh.md"
     chinese.write_text("# 题\n<!-- summary:begin -->\n<!-- summary:end -->\n", encoding="utf-8")
     report.update(checkout.root)
-    assert "| all | 1 | 1 |" in chinese.read_text(encoding="utf-8")
+    assert "| all | 1 | 0 | 0 | 0 | 0 | 0 of 1 hold" in chinese.read_text(encoding="utf-8")
     chinese.write_text("# 题\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"README\.zh\.md: expected <!-- summary:begin -->"):
         report.update(checkout.root)
@@ -103,7 +104,7 @@ def test_the_root_that_is_given_counts(checkout, tmp_path, monkeypatch):
     ],
 )
 def test_missing_markers_are_an_error(checkout, text):
-    with pytest.raises(ValueError, match="expected <!-- summary:begin -->"):
+    with pytest.raises(ValueError, match=r"expected <!-- (answers|summary):begin -->"):
         report.render_readme(text, checkout.root)
 
 

@@ -88,6 +88,8 @@ def test_a_rule_accepts_up_to_its_border(made, value, ci, expected):
         ({"kind": "order", "increasing": 1}, "true or false"),
         ({"kind": "order", "increasing": True, "margin": -1}, "above 0"),
         ({"kind": "order", "increasing": True, "names": ["a", "a"]}, "different names"),
+        ({"kind": "value", "target": [1, 2], "abs": 1, "use": "ci"}, "with several targets"),
+        ({"kind": "p-value", "level": 0.5}, "between 0 and 0.5"),
         ({"kind": "sign", "sign": "up"}, "positive or negative"),
     ],
 )
@@ -110,6 +112,7 @@ def test_a_rule_that_makes_no_sense_is_refused(raw, words):
         (rule("order", increasing=True, names=["a", "b"]), {"a": 1.0, "c": 2.0}, None),
         (rule("sign", sign="positive"), 1.0, None),
         (rule("at-least", bound=0, use="ci"), 1.0, None),
+        (rule("p-value", level=0.05), 1.5, None),
     ],
 )
 def test_a_value_of_the_wrong_form_is_an_error_not_a_verdict(made, value, ci):
@@ -166,22 +169,57 @@ def test_order_is_strict_and_its_opposite_excludes_it(values):
     assert not (up.accepts(values) and down.accepts(values))
 
 
+@pytest.mark.parametrize(
+    ("made", "value", "ci"),
+    [
+        (rule("at-least", bound=0.95, use="ci"), 0.99, (0.94, 1.0)),
+        (rule("at-most", bound=0.1, use="ci"), 0.05, (0.0, 0.11)),
+        (rule("between", low=1, high=2, use="ci"), 1.5, (0.9, 1.9)),
+        (rule("between", low=1, high=2, use="ci"), 1.5, (0.9, 2.1)),
+        (rule("value", target=10, abs=0.5, use="ci"), 10.0, (9.4, 10.4)),
+        (rule("sign", sign="positive"), 1.0, (-0.1, 2.0)),
+        (rule("sign", sign="negative"), -1.0, (-2.0, 0.0)),
+        (rule("order", increasing=True), [1.0, 2.0, 2.0], None),
+        (rule("order", increasing=True, margin=0.5), [1.0, 2.0, 1.6], None),
+        (rule("p-value", level=0.05), 0.3, None),
+    ],
+)
+def test_evidence_for_neither_side_is_undecided(made, value, ci):
+    assert made.judge(value, ci) is None
+
+
+@pytest.mark.parametrize(
+    ("made", "value", "ci"),
+    [
+        (rule("at-least", bound=0.95, use="ci"), 0.9, (0.85, 0.94)),
+        (rule("between", low=1, high=2, use="ci"), 2.5, (2.1, 2.9)),
+        (rule("value", target=10, abs=0.5, use="ci"), 11.0, (10.6, 11.4)),
+        (rule("sign", sign="positive"), -1.0, (-2.0, -0.1)),
+        (rule("sign", sign="positive"), 0.0, (0.0, 0.0)),
+        (rule("order", increasing=True, margin=0.5), [1.0, 2.0, 1.4], None),
+        (rule("p-value", level=0.05), 0.96, None),
+    ],
+)
+def test_evidence_against_rejects(made, value, ci):
+    assert made.judge(value, ci) is False
+
+
 @given(value=numbers, below=st.floats(0, 1e3), above=st.floats(0, 1e3), bound=numbers)
-def test_a_rule_that_rejects_a_number_rejects_every_interval_around_it(value, below, above, bound):
-    wide = (value - below, value + above)
-    made = [
-        rule("at-least", bound=bound, use="ci"),
-        rule("at-most", bound=bound, use="ci"),
-        rule("sign", sign="positive"),
-    ]
-    for one in [*made, rule("sign", sign="negative"), rule("between", low=bound, high=bound + 1, use="ci")]:
-        assert one.accepts(value, (value, value)) or not one.accepts(value, wide)
+def test_a_wider_interval_never_decides_what_a_narrow_one_left_open(value, below, above, bound):
+    narrow, wide = (value - below, value + above), (value - 2 * below - 1, value + 2 * above + 1)
+    made = [rule(kind, bound=bound, use="ci") for kind in ("at-least", "at-most")]
+    made += [rule("sign", sign=sign) for sign in ("positive", "negative")]
+    made += [rule("between", low=bound, high=bound + 1, use="ci"), rule("value", target=bound, abs=0.5, use="ci")]
+    for one in made:
+        assert one.judge(value, wide) in (one.judge(value, narrow), None)
 
 
 def test_rules_read_as_sentences():
     assert str(rule("value", target=29.78, rel=0.05)) == "value 29.78 ± 5 %"
     assert str(rule("identity", target=[1, 2.5], abs=1e-10)) == "equals 1, 2.5 ± 1.0e-10"
     assert str(rule("at-least", bound=0.95, use="ci")) == "whole interval at least 0.95"
+    assert str(rule("value", target=10, abs=0.5, use="ci")) == "whole interval within 10 ± 0.5"
+    assert str(rule("p-value", level=0.05)) == "p at most 0.05"
     assert str(rule("between", low=1, high=2)) == "between 1 and 2"
     assert str(rule("order", increasing=False, margin=0.02, names=["a", "b"])) == "decreasing by more than 0.02: a, b"
     assert str(rule("sign", sign="negative")) == "interval below 0"

@@ -264,16 +264,33 @@ def test_the_table_of_verdicts(checkout):
     run.record("toy.drop", 25.0, ci=(24.0, 26.0), n=15, note="pilot")
     run.not_testable(["toy.sign"], "no file")
     table = run.verdicts()
-    text = table.markdown()
+    text = table._repr_markdown_()
     assert (
         "Removing `interactions` costs 30 points.<br>`toy.drop` · section 4 \\| table 1 | 29.78 points | 25 [24, 26], n = 15"
         in text
     )
-    assert "| value 29.78 ± 0.5; partly: at least 20 | 0 → not reproduced | ◐ partly |" in text
+    assert "| value 29.78 ± 0.5; partly: at least 20 | 0 | ◐ partly |" in text
     assert "○ not testable here<br>no file" in text
-    assert "- `toy.drop` · **Tolerance:** five seeds, sd 0.1. **Note:** pilot." in text
-    assert "- `toy.sign` · **Differs:** smaller model." in text
-    assert "<code>interactions</code> costs 30 points.<br><code>toy.drop</code>" in table.html()
+    assert (
+        "- `toy.drop` · **Ideal:** 29.78, the published number itself. **Tolerance:** five seeds, sd 0.1. **Note:** pilot."
+        in text
+    )
+    assert "- `toy.sign` · **Differs:** smaller model. **Ideal:** 30, a model of interactions alone." in text
+    assert "<code>interactions</code> costs 30 points.<br><code>toy.drop</code>" in table._repr_html_()
+    assert "**Paper versus ours: 1 partly, 1 not testable here**" in text
+
+
+def test_checks_stand_in_a_table_of_their_own(checkout):
+    text = (checkout.root / "data" / "claims" / "07_toy.yaml").read_text(encoding="utf-8")
+    checkout.claims("07_toy", text.replace("kind: paper", "kind: check"))
+    run = start()
+    run.record("toy.drop", 29.7)
+    run.record("toy.sign", 30.0, ci=(-1.0, 61.0))
+    claims, checks = run.verdicts()
+    assert claims.rows[0][-1] == "? undecided\nfound 30 [-1, 61]: this allows interval above 0, and its contrary"
+    assert checks.rows[0][-1] == "✔ passed" and checks.caption == "Checks: 1 passed"
+    assert checks.html().startswith("<details><summary><b>Checks")
+    assert "</details>" in claims.html() and not claims.html().startswith("<details>")
 
 
 def test_text_and_tables(checkout):

@@ -13,15 +13,18 @@ CLAIMS = """\
 notebook: {slug}
 claims:
   - id: demo.one
+    kind: check
     claim: "One is one."
     place: "section 1"
     rule: {{kind: identity, target: 1.0, abs: 1.0e-9}}
     tolerance: "One float64."
     nulls: [0.0]
   - id: demo.above
+    kind: paper
     claim: "Two is above one."
     place: "section 2"
     rule: {{kind: at-least, bound: 1.0}}
+    ideal: {{value: 2.0, why: "two is two"}}
     nulls: [0.5]
     random: false
 """

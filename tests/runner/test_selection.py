@@ -34,6 +34,16 @@ def test_names(three, names, expected):
     assert select(names) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("1", "01_emap"), ("01b", "01b_more"), ("1b", "01b_more"), ("more", "01b_more"), ("01", "01_emap")],
+)
+def test_an_appendix_has_a_letter(three, name, expected):
+    three.add("01b_more")
+    assert select([name]) == [expected]
+    assert select([])[:2] == ["01_emap", "01b_more"]
+
+
 @pytest.mark.parametrize("name", ["3", "0", "gapp", "", "helper", "ap"])
 def test_a_name_that_fits_nothing_is_an_error_that_lists_what_there_is(three, name):
     with pytest.raises(UsageError, match=r"there are 01_emap, 02_emap_again, 10_gap"):
