@@ -87,10 +87,11 @@ class Unimodal(Objective):
 
 @dataclass(frozen=True)
 class UnimodalTeachers(Objective):
-    """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features.
+    """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features / variance_m.
 
     `teachers` are encoders in eval mode by name; no gradient reaches them. `lam`, one number or name to number, is the weight of the distance;
-    0 gives joint training, bit for bit.
+    0 gives joint training, bit for bit. `variance`, name to number or to a tensor (r,) with r replicas, is what the distance is measured in
+    (see `feature_variance`); None leaves it in the units of the features, which differ from data to data.
 
     Source:
         Du et al., ICML 2023, our reading of the abstract: features before fusion, frozen teachers, students from scratch. The exact
@@ -99,8 +100,11 @@ class UnimodalTeachers(Objective):
 
     teachers: Mapping[str, nn.Module] = field(repr=False)
     lam: float | Mapping[str, float] = 1.0
+    variance: Mapping[str, float | Tensor] | None = field(default=None, repr=False)
 
     def check(self, model: LateModel) -> None:
+        if self.variance is not None and set(self.variance) != set(model.names):
+            raise ValueError(f"UnimodalTeachers: got variances of {sorted(self.variance)}; expected {model.names}")
         if set(self.teachers) != set(model.names):
             raise ValueError(f"UnimodalTeachers: got teachers {sorted(self.teachers)}; expected {sorted(model.names)}")
         if isinstance(self.lam, Mapping) and set(self.lam) != set(model.names):
@@ -120,11 +124,17 @@ class UnimodalTeachers(Objective):
         for name, student in features.items():
             with torch.no_grad():
                 target = self.teachers[name](inputs[name])
-            replicas = len(student) if student.ndim == 3 else 1
-            distance = replicas * functional.mse_loss(student, target)
+            each = (student - target).square().mean((-2, -1))  # one number, or one for each replica
+            distance = (each if self.variance is None else each / self.variance[name]).sum()
             total = total + (self.lam[name] if isinstance(self.lam, Mapping) else self.lam) * distance
             parts[f"distance {name}"] = distance
         return total, parts
+
+
+@torch.no_grad()
+def feature_variance(encoders: Mapping[str, nn.Module], inputs: Mapping) -> dict[str, Tensor]:
+    """Variance of each encoder's features over the examples, mean over features: name -> (), or (r,) with r replicas."""
+    return {name: encoder(inputs[name]).var(-2).mean(-1) for name, encoder in encoders.items()}
 
 
 @dataclass(frozen=True)
