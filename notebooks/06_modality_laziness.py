@@ -336,7 +336,7 @@ order = torch.randperm(some.train[1].shape[1], generator=run.generator(30))
 teachers = dict(trained[pair]["alone"].encoders.items())
 wrong = {v: WrongTeacher(teachers[v], some.train[0][v], order).eval() for v in pair}
 objective = late.UnimodalTeachers(
-    wrong, trained[pair]["chosen"], late.feature_variance(teachers, some.train[0])
+    wrong, of_pair[pair][1], late.feature_variance(teachers, some.train[0])
 )
 misled, _ = replicas.train(replicas.build(data, pair), some, objective, epochs=size.epochs)
 lost_by_wrong = [probe(misled, some, v) - probed["joint", pair, v] for v in pair]

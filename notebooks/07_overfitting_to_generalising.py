@@ -9,12 +9,13 @@
 # %% [markdown]
 # # 07 · Why can adding a modality make a model worse?
 #
-# **Answer.** A modality that says nothing about the label makes joint training worse, because the model
-# memorises it. The paper's cause is there in a real pair as well: sound overfits far more than pictures, and
-# one loss trains both alike. But in our small data set a useful sound does not hurt. Weighting the losses by
-# how fast each overfits gives the sound almost no weight, as in the paper, and gains about one point over
-# plain joint training. Equal weights gain at least as much, so the gain may come from giving every modality a
-# loss of its own, not from the formula.
+# **Answer.** The paper's reason is that one loss trains all modalities alike although some overfit much
+# faster. We find the cause: recordings of spoken digits overfit several times as much as pictures. We do not
+# find the harm: in our small data set joint training is not shown to lose against the picture alone, even if
+# the sound says nothing. Weighting the losses by how fast each overfits gives the sound almost no weight, as
+# in the paper. But whether that beats plain joint training depends on the optimiser, and it does not beat
+# simpler remedies: equal weights, dropout or pre-training. An assumption behind the weights does not hold
+# here.
 
 # %% [markdown]
 # | card | |
@@ -275,8 +276,8 @@ if av:
             ax.fill_between(range(len(values)), *band, color=colour, alpha=0.15, linewidth=0)
         ax.set(title=title, xlabel="epoch")
     axes[0].set(ylabel="mean loss, nats (lower is better)", ylim=(0, 4))
-    axes[0].annotate("training (dotted)", (0.35, 0.05), xycoords="axes fraction", fontsize=8)
-    axes[0].annotate("held out (solid)", (0.35, 0.2), xycoords="axes fraction", fontsize=8)
+    axes[0].annotate("training (dotted)", (0.35, 0.52), xycoords="axes fraction", fontsize=8)
+    axes[0].annotate("held out (solid)", (0.35, 0.6), xycoords="axes fraction", fontsize=8)
     caption = (
         "Sound is memorised: its training loss falls to zero while its held-out loss turns upwards. SGD; "
         f"mean over {len(SEEDS)} seeds, bands from the lowest to the highest seed."
@@ -306,10 +307,10 @@ if av:
     display(run.table(rows, caption="From the untrained model to the last epoch, nats, mean over seeds"))
 
 # %% [markdown]
-# **Seen.** Training losses are near 0: the models have converged. The sound overfits several times as much as
-# the picture, and for many seeds it does not generalise at all ($G\le0$, so its weight is 0). The paper also
-# says that joint training ends with a *higher* held-out loss than its best modality. Here it ends with a
-# lower one.
+# **Seen.** Training losses are near 0: the models have converged. In the committed run (profile laptop, seed
+# 0) the sound overfits seven times as much as the picture, and for six of ten seeds it does not generalise at
+# all ($G\le0$, so its weight is 0). The paper also says that joint training ends with a *higher* held-out
+# loss than its best modality. Here it ends with a lower one.
 #
 # ### Does G-Blend beat joint training, and under which optimiser?
 # *Naive* is the paper's name for joint training with one loss. *Offline* estimates the weights once, from the
@@ -396,13 +397,16 @@ if av:
     names = ["picture alone", "equal weights", "G-Blend offline", "G-Blend online"]
     plot.grouped(ax, names, series)
     plot.chance_line(ax, 0.0, "naive joint")
-    ax.set(ylabel="test accuracy minus naive joint,\npoints (higher is better)", xlim=(-0.5, 3.9))
+    ax.set(
+        ylabel="test accuracy minus naive joint,\npoints (higher is better)", xlim=(-0.5, 3.9), ylim=(-6, 5)
+    )
     handles, labels = ax.get_legend_handles_labels()
     short = [label.split(" (")[0] for label in labels]
     fig.legend(handles, short, loc="outside upper center", ncols=4)
     caption = (
-        "G-Blend gains a little over naive joint training; equal weights gain as much. Paired differences, "
-        f"95 % t interval over {len(SEEDS)} seeds; small dots: seeds."
+        "G-Blend is a little above naive joint training; equal weights are so, too, without any estimate. "
+        f"Paired differences, 95 % t interval over {len(SEEDS)} seeds; small dots: seeds (a dot below the "
+        "frame is in the table)."
     )
     alt = (
         "Four groups, one per training, each with four optimisers. Picture alone lies around zero, equal "
@@ -424,20 +428,34 @@ if av:
     estimates = {name: 100 * mean_interval(values) for name, values in differences.items()}
     for name, estimate in estimates.items():
         run.record(f"blend.{name}", estimate)
-    from_equal = {
-        name: 100 * mean_interval(accuracy["offline"] - accuracy["equal"])
-        for name, accuracy in scores.items()
+
+# %%
+rows = []
+for name, accuracy in scores.items():
+    row = {"optimiser": name}
+    for rival in ("naive", "equal", "picture alone"):
+        row[f"offline − {rival}"] = f"{100 * mean_interval(accuracy['offline'] - accuracy[rival]):+.1f}"
+    rows.append(
+        row | {"online − offline": f"{100 * mean_interval(accuracy['online'] - accuracy['offline']):+.1f}"}
+    )
+for key, name in (("adam", "Adam"), ("adagrad", "AdaGrad")):
+    value = {
+        part: published.look_up(f"blending.optimisers.{key}.{part}").value
+        for part in ("best", "naive", "blend")
     }
-    rows = [
-        {"optimiser": name, "offline − equal, points": f"{value:+.1f}"} for name, value in from_equal.items()
-    ]
-    display(run.table(rows, caption="G-Blend against equal weights"))
+    row = {"optimiser": f"paper, {name}", "offline − naive": f"{value['blend'] - value['naive']:+.1f}"}
+    rows.append(row | {"offline − picture alone": f"{value['blend'] - value['best']:+.1f}"})
+run.table(rows, caption="G-Blend against its rivals, points; paired, 95 % t interval")
 
 # %% [markdown]
-# **Seen.** G-Blend is a little above naive joint training under every optimiser. It is not above equal
-# weights under any. In the paper equal weights are *below* naive training (70.8 against 71.4), and that is
-# the largest difference between the paper's result and ours. Online weights are neither better nor worse than
-# offline ones.
+# **Seen.** In the committed run (profile laptop, seed 0) G-Blend is on average above naive training under
+# every optimiser, by half a point to a little more than one. Under SGD, the paper's optimiser, the interval
+# contains 0. Against equal weights G-Blend is below 0 on average under all four, and under SGD the interval
+# excludes 0. In the paper equal weights are *below* naive training (70.8 against 71.4). That is the largest
+# difference between the paper's result and ours.
+#
+# Online weights are neither shown to be better nor worse than offline ones. There is one exception, Adam with
+# weight decay: a single seed falls to .79. The first control below shows why.
 #
 # ### The weights
 # **Look for** the weight of the sound, and for how much the weights move from stretch to stretch.
@@ -490,8 +508,9 @@ for key, name in (("kinetics", "Kinetics"), ("sports", "mini-Sports"), ("audiose
 run.table(rows, caption="Offline weights, mean over seeds, and the published ones (RGB, audio, joint)")
 
 # %% [markdown]
-# **Seen.** As on Kinetics, the sound gets next to nothing. Whether picture or joint loss gets most depends on
-# the seed and on the optimiser.
+# **Seen.** As on Kinetics, the sound gets next to nothing, and so it stays in most stretches. Unlike
+# Kinetics, the joint loss gets more than the picture. Late in training online weights are all or nothing:
+# losses hardly change any more, and $1/\Delta O^2$ of a number near 0 takes everything.
 #
 # ### Other remedies, under SGD
 # The paper compares G-Blend with remedies that need no estimate. Two are written out below: *dropout* of half
@@ -570,14 +589,17 @@ if av:
         error = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
         ax.errorbar([estimate.value], [k], xerr=error, color=plot.COLOURS["text"], marker="s")
         ax.plot(difference, np.full(len(difference), k - 0.25), ".", color=plot.COLOURS["text"], alpha=0.5)
+
+# %%
+if av:
     ax.axvline(0.0, color=plot.COLOURS["control"], linestyle="--", linewidth=1)
     place = dict(xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points")
     ax.annotate("G-Blend offline", (0, 1), fontsize=8, **place)
     ax.set_yticks(range(len(everything)), list(reversed(everything)))
-    ax.set(xlabel="test accuracy minus G-Blend offline, points")
+    ax.set(xlabel="test accuracy minus G-Blend offline, points", ylim=(-0.6, len(everything) - 0.1))
     caption = (
-        "No remedy is far from G-Blend. SGD; squares: mean paired difference with its 95 % t interval over "
-        f"{len(SEEDS)} seeds; small dots: seeds."
+        "Equal weights, dropout and pre-training do at least as well as G-Blend. SGD; squares: mean paired "
+        f"difference with its 95 % t interval over {len(SEEDS)} seeds; small dots: seeds."
     )
     alt = "Eight remedies as horizontal intervals around the line of G-Blend, most within two points of it."
     display(run.figure(fig, "remedies", caption=caption, alt=alt))
@@ -612,15 +634,18 @@ run.table(rows, caption="Paper (audio + RGB, SGD) and ours", digits=1)
 if av:
     display(
         run.say(
-            f"**Seen.** Learnable weights end at {learnt['joint']:.2f} for the joint loss, "
-            f"{learnt['image']:.2f} for the picture and {learnt['audio']:.2f} for the sound. They follow the "
-            "training losses, which is what the paper warns of: the joint loss is lowest in training. "
-            "Published and measured accuracies are of different data and stand side by side only to compare "
-            "the order."
+            f"Learnable weights end at {learnt['joint']:.2f} for the joint loss, {learnt['image']:.2f} for "
+            f"the picture and {learnt['audio']:.2f} for the sound, in the order of the training losses: the "
+            "lowest gets most."
         )
     )
 
 # %% [markdown]
+# **Seen.** In the committed run equal weights, dropout and pre-training are to the right of 0 with their
+# whole intervals. In the paper all three are worse than G-Blend. Early stopping is worse than G-Blend in
+# both. Learnable weights move towards the loss that is lowest in training, which the paper warns of, but here
+# this costs nothing. Accuracies in the table are of different data: compare their order, not their size.
+#
 # ### Two questions about the theory
 # *A single step.* For one small step along a gradient $g$ the ratio has a closed form (equation 4):
 # $\langle\nabla L^T-\nabla L^V,g\rangle/\langle\nabla L^V,g\rangle$. It must agree with the losses measured
@@ -695,11 +720,12 @@ if av:
     found_correlations = np.array([correlations(*parts) for parts in models])
     with_joint = mean_interval(found_correlations[:, 0])
     run.record("blend.correlated", with_joint)
+    with_sound = mean_interval(found_correlations[:, 1])
     display(
         run.say(
             f"**Seen.** The OGR of one small step is {measured:.5f} measured and {by_equation:.5f} by "
             f"equation 4. The picture's overfitting part correlates with the joint one by {with_joint:.2f}, "
-            f"the sound's by {mean_interval(found_correlations[:, 1]):.2f} (mean over {len(SEEDS)} models)."
+            f"the sound's by {with_sound:.2f} (mean over {len(SEEDS)} models)."
         )
     )
 
@@ -711,15 +737,15 @@ if av:
 # ### Three modalities, and a modality that says nothing
 # In the paper naive training loses most with three modalities: 70.0 against 72.6 of RGB alone. Here the three
 # views of a numeral, in all combinations. Then AV-digits with the useless sound. **Look for** naive training
-# on the left of 0, which would be the paper's effect.
+# below 0, which would be the paper's effect.
 
 
 # %%
-def row_of(data, title):
-    """Best single modality, naive and G-Blend on one data set, SGD: accuracies of every seed."""
-    start, alone, joint, curves = alone_and_joint(data)
+def row_of(data, title, optimiser="SGD"):
+    """Best single modality, naive and G-Blend on one data set: accuracies of every seed."""
+    start, alone, joint, curves = alone_and_joint(data, optimiser)
     weights = blend_weights(curves[0], curves[-1])
-    blended, _ = trained(start, data, late.GradientBlending(weights))
+    blended, _ = trained(start, data, late.GradientBlending(weights), optimiser)
     single = {m: test_accuracy(alone, data, m) for m in data.train[0]}
     best = max(single, key=lambda m: single[m].mean())
     found = {"title": title, "best": best, "alone": single[best], "naive": test_accuracy(joint, data)}
@@ -732,34 +758,36 @@ table = [row_of(views.only(names), " + ".join(names)) for names in COMBINATIONS]
 run.record("blend.three", 100 * mean_interval(table[-1]["alone"] - table[-1]["naive"]))
 if av:
     useless = splits.shuffle(av, "audio", run.generator(10))
-    table.append(row_of(useless, "picture +\nuseless sound"))
+    table.append(row_of(useless, "picture + useless sound"))
     run.record("blend.useless-hurts", 100 * mean_interval(table[-1]["naive"] - table[-1]["alone"]))
     run.record("blend.useless-blend", 100 * mean_interval(table[-1]["blend"] - table[-1]["naive"]))
+    table.append(row_of(useless, "the same, Adam", "Adam"))
 
 # %%
 fig, ax = plot.subplots("page", height=3.0)
 series = {}
 for key, style, name in (("naive", "control", "naive joint"), ("blend", "text", "G-Blend offline")):
     series[name] = (style, [(100 * (row[key] - row["alone"])).tolist() for row in table])
-plot.grouped(ax, [row["title"].replace(" + ", " +\n") for row in table], series)
-plot.chance_line(ax, 0.0, "best modality alone")
-ax.set(ylabel="test accuracy minus best\nmodality alone, points", xlim=(-0.5, len(table) - 0.1))
+plot.grouped(ax, [row["title"].replace(" + ", " +\n").replace(", ", ",\n") for row in table], series)
+plot.chance_line(ax, 0.0, "best modality\nalone")
+ax.set(ylabel="test accuracy minus best\nmodality alone, points", xlim=(-0.5, len(table) + 0.3))
 handles, labels = ax.get_legend_handles_labels()
 fig.legend(handles, [label.split(" (")[0] for label in labels], loc="outside upper center", ncols=2)
 caption = (
-    "A useless modality hurts joint training; useful views do not. SGD; paired differences, 95 % t interval "
-    f"over {len(SEEDS)} seeds; small dots: seeds."
+    "Useful views help joint training, a useless sound is not shown to hurt it. SGD unless said; paired "
+    f"differences, 95 % t interval over {len(SEEDS)} seeds; small dots: seeds."
 )
 alt = (
     "Groups for three pairs of views, all three views, and a picture with a useless sound. Naive training "
-    "lies above zero or near it for the views, and below zero with the useless sound."
+    "lies above zero for all views, and around zero with the useless sound. For fou + mor G-Blend lies "
+    "below naive training."
 )
 run.figure(fig, "three", caption=caption, alt=alt)
 
 # %%
 rows = []
 for row in table:
-    entry = {"modalities": row["title"].replace("\n", " "), "best alone": row["best"]}
+    entry = {"modalities": row["title"], "best alone": row["best"]}
     entry |= {key: 100 * row[key].mean() for key in ("alone", "naive", "blend")}
     entry["weights"] = ", ".join(f"{m} {w.mean():.2f}" for m, w in row["weights"].items())
     rows.append(entry)
@@ -780,9 +808,12 @@ for name, key in (
 run.table(rows, caption="Ours, and table 1 of the paper (Kinetics): test accuracy in %", digits=1)
 
 # %% [markdown]
-# **Seen.** Three useful views together are better than the best of them: the paper's drop does not appear. A
-# modality without information does make joint training worse. A weight near 0 does not tell the two cases
-# apart: the real sound and the useless one both get almost none.
+# **Seen.** In the committed run three views together are better than the best of them, whichever we combine:
+# the paper's drop does not appear. A useless sound, memorised to the last pair, is not shown to hurt under
+# SGD. And for fou + mor G-Blend costs accuracy: mor hardly overfits, so it gets nine tenths of the weight,
+# although it tells far less than fou. A low overfitting-to-generalising ratio is not a high accuracy. Nor
+# does a weight near 0 tell a useless modality from a useful one: the real sound and the useless one both get
+# almost none.
 #
 # ### As published, on clips
 # The profile `paper` repeats the offline estimate with ResNet-18 on two folders of clips: CREMA-D (six
@@ -884,8 +915,9 @@ except ValueError as error:
 run.record("blend.refused", refused, n=1)
 
 # %% [markdown]
-# **Seen.** With SGD the idle head keeps its norm. With Adam and decay little of it is left, and the joint
-# prediction suffers. An online G-Blend that fails in this way says nothing about G-Blend.
+# **Seen.** In the committed run the idle head keeps its norm under SGD and under Adam. With Adam and decay a
+# tenth of it is left, and the joint prediction falls from .94 to .53. An online G-Blend that fails in this
+# way says nothing about G-Blend.
 #
 # ## Paper versus ours
 # *Undecided* means that the interval contains 0 or the bound. *Not testable here* is not a pass.
