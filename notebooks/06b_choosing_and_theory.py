@@ -342,7 +342,7 @@ for name, style in (("untrained", "third"), ("alone", "image"), ("joint", "fused
 plot.grouped(
     ax, [f"{about} ({n})" for about, n in zip(vqa_late.ABOUT, ("8 values", "3 values"), strict=True)], series
 )
-ax.set(ylabel="probe of the picture\nencoder, accuracy, %", ylim=(0, 105), xlim=(-0.5, 1.9))
+ax.set(ylabel="probe of the picture\nencoder, accuracy, %", ylim=(0, 105), xlim=(-0.5, 1.5))
 handles, _ = ax.get_legend_handles_labels()
 fig.legend(handles, ["untrained", "trained alone", "trained jointly"], loc="outside upper center", ncols=3)
 caption = (

@@ -331,12 +331,12 @@ def blend_weights(before, after):
 
 
 # %%
-def online(start, data, optimiser):
+def online(start, data, optimiser, lengths=size.online):
     """Estimate the weights, train a stretch with them, and again."""
     model, done, used = copy.deepcopy(start), 0, []
     batches = late.shuffled_stacked(data.train[0], data.train[1], 60, SEEDS)
     options = {"optimiser": OPTIMISERS[optimiser], "progress": False}
-    for length in size.online:
+    for length in lengths:
         later = lambda epoch, first=done: batches(first + epoch)  # noqa: E731
         before, after = losses(model, data), {}
         for objective, names in ((late.Unimodal(), data.train[0]), (late.Joint(), ["joint"])):
@@ -347,6 +347,22 @@ def online(start, data, optimiser):
         late.fit(model, later, late.GradientBlending(used[-1]), epochs=length, **options)
         done += length
     return model, used
+
+
+# %%
+if av:  # the package has the loop for a single model: the same weights for the first seed
+    inputs, label = {m: x[0] for m, x in av.train[0].items()}, av.train[1][0]
+    held_out = {m: x[0] for m, x in av.validation[0].items()}, av.validation[1][0]
+    used = late.fit_online(
+        replicas.plain(av, list(inputs), SEEDS[0]),
+        late.shuffled(inputs, label, 60, SEEDS[0]),
+        lambda: [held_out],
+        super_epochs=[2, 1],
+        optimiser=OPTIMISERS["SGD"],
+        progress=False,
+    )
+    _, stacked = online(start, av, "SGD", [2, 1])
+    assert all(abs(one[m] - of[m][0]) < 1e-3 for one, of in zip(used, stacked, strict=True) for m in NAMES)
 
 
 # %%
