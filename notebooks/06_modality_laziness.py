@@ -846,9 +846,7 @@ def honest(validation, test):
 mmnb.exercises.check("06b", honest)
 
 # %% [markdown]
-# ### 06c · Predict, run, explain
-# **Goal:** what makes an encoder lazy. **Difficulty** 3 of 3 · **minutes** 25
-#
+# ### Predict, run, explain (before 06c)
 # The partner of fou is now *noise*: it says nothing about the digit. Is fou's encoder then lazier than beside
 # a copy of itself, less lazy, or not lazy at all? Write your prediction down before you run the second cell.
 
@@ -878,7 +876,10 @@ run.table(rows, caption="Probe of fou's encoder, joint minus alone")
 # %% [markdown]
 # Explain it: how soon does the joint loss reach 0 in each case?
 #
-# Then a measure of repair. Write `recovered(alone, joint, taught)`: arrays (seeds,) of probe accuracies of an
+# ### 06c · How much do teachers bring back?
+# **Goal:** a measure of repair. **Difficulty** 3 of 3 · **minutes** 25
+#
+# Write `recovered(alone, joint, taught)`: arrays (seeds,) of probe accuracies of an
 # encoder trained alone, jointly, and with teachers; return which share of the mean loss of joint training the
 # teachers bring back: 1 if all of it, 0 if nothing, below 0 if they do harm.
 #

@@ -489,9 +489,7 @@ def cover(explains):
 mmnb.exercises.check("06d", cover)
 
 # %% [markdown]
-# ### 06e · Predict, run, explain: is the task inside the scope?
-# **Goal:** what modalities tell alone and together, exactly. **Difficulty** 2 of 3 · **minutes** 25
-#
+# ### Predict, run, explain (before 06e)
 # A new task: two digits of the same half, and the label is *whether both are even*. Write your prediction
 # down: what does the best guess reach from one digit, and from both? Then run.
 
@@ -515,7 +513,10 @@ run.table(
 # %% [markdown]
 # Explain: would the rule as described find UMT here? (A sum of two scores can express *both even*.)
 #
-# Write it for any table. `priors(p)`: the joint probabilities (A, B, Y) of two observations and a label;
+# ### 06e · What do modalities tell, alone and together?
+# **Goal:** is a task inside the scope? Exactly. **Difficulty** 2 of 3 · **minutes** 25
+#
+# Write `priors(p)`: the joint probabilities (A, B, Y) of two observations and a label;
 # return an array of three accuracies: of the best guess of the label from the first alone, from the second
 # alone, and from both.
 #

@@ -945,9 +945,7 @@ run.verdicts()
 # ## Exercises
 # Each check draws random and edge inputs and says what differs. Hints are folded.
 #
-# ### 07a · Predict, run, explain
-# **Goal:** a prediction that can fail, and a test that can say so. **Difficulty** 1 of 3 · **minutes** 15
-#
+# ### Predict, run, explain (before 07a)
 # Suppose the second modality is not a sound but a *copy of the picture*. Write down your prediction before
 # you run the cell below: is joint training better (+), worse (−) or no different (0) than the picture alone?
 # And which of the three losses gets the largest weight?
@@ -974,7 +972,10 @@ if av:
 # %% [markdown]
 # Explain the result to a neighbour: does the copy overfit? Does it add information?
 #
-# Then write the test that decided it. `decide(differences)`: an array of paired differences over seeds, at
+# ### 07a · The test that decides
+# **Goal:** an interval of paired differences. **Difficulty** 1 of 3 · **minutes** 15
+#
+# Write the test that decided it. `decide(differences)`: an array of paired differences over seeds, at
 # least two; return 1 if their 95 % Student-t interval lies above 0, −1 if below, else 0.
 #
 # <details><summary>Hint 1</summary>Mean ± t · s/√n, with n − 1 in the variance and in the degrees of freedom:

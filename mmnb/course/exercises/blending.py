@@ -40,7 +40,7 @@ def expected_ratio(w: np.ndarray, g: np.ndarray, s: np.ndarray) -> float:
     return float((w**2 * s**2).sum() / (w * g).sum() ** 2)
 
 
-@exercise("07a", "Predict, run, explain", decide, atol=0.5).against(  # whole numbers
+@exercise("07a", "The test that decides", decide, atol=0.5).against(  # whole numbers
     lambda d: int(np.sign(d.mean())),  # the mean alone
     lambda d: _decide(d, 1.96),  # the normal quantile: too narrow for few seeds
     lambda d: _decide(d, stats.t.ppf(0.975, len(d) - 1) * np.sqrt(len(d))),  # sd instead of the standard error

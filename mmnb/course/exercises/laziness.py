@@ -73,7 +73,9 @@ def _cases_06b(rng):
         yield f"{strengths} strengths, {seeds} seeds", (rng.random((strengths, seeds)), rng.random((strengths, seeds)))
 
 
-@exercise("06c", "Predict, run, explain", recovered, rtol=1e-9).against(  # two means and a quotient in float64
+@exercise(
+    "06c", "How much do teachers bring back?", recovered, rtol=1e-9
+).against(  # two means and a quotient in float64
     lambda alone, joint, taught: float(((taught - joint) / (alone - joint)).mean()),  # mean of ratios
     lambda alone, joint, taught: float((taught - alone).mean() / (alone - joint).mean()),  # from alone
     lambda alone, joint, taught: float((taught - joint).mean() / alone.mean()),  # relative to the accuracy
@@ -102,7 +104,7 @@ def _cases_06d(rng):
 
 
 @exercise(
-    "06e", "Predict, run, explain: is the task inside the scope?", priors, atol=1e-12
+    "06e", "What do modalities tell, alone and together?", priors, atol=1e-12
 ).against(  # sums of shares in float64
     lambda p: np.array([p.sum(0).max(1).sum(), p.sum(1).max(1).sum(), p.max(2).sum()]),  # a and b exchanged
     lambda p: np.array([p.sum((0, 1)).max()] * 2 + [p.max(2).sum()]),  # the most frequent answer
