@@ -11,10 +11,10 @@
 #
 # **Answer.** Yes. An encoder that is trained together with another one represents its own modality worse than
 # the same encoder trained alone. This holds for handwritten numerals and for pictures with recordings. It
-# needs neither too much training nor a useful partner: a copy of the same modality is enough. If each encoder
-# is also trained to imitate one that was trained alone, the loss is made good, given enough weight and enough
-# training. But the accuracy of the joint prediction hardly changes: two lazy encoders together still hold
-# what it needs.
+# needs neither too much training nor a partner that knows more: a copy of the same modality is enough. If
+# each encoder must also imitate one that was trained alone, the loss is nearly made good, given enough weight
+# and enough training. But better encoders are not a better joint prediction: for the numerals it hardly
+# changes, for pictures with recordings it is not improved.
 
 # %% [markdown]
 # | card | |
@@ -393,11 +393,11 @@ fig.legend(handles, ["joint", "UMT"], loc="outside upper center", ncols=2)
 caption = (
     "Joint training leaves encoders behind, teachers repair them, and the prediction hardly moves. Test "
     f"accuracy, paired differences; bars: 95 % t interval over {len(SEEDS)} seeds, small dots: seeds. Right "
-    "(own axis): teachers of other examples do harm."
+    "(own axis): teachers of other examples harm one encoder and not the other."
 )
 alt = (
-    "Left: eight encoders; joint training lies below zero for nearly all, UMT at zero. Middle: four pairs, "
-    "UMT minus joint at zero. Right: wrong teachers far below zero."
+    "Left: eight encoders; joint training lies below zero, UMT near zero. Middle: four pairs, UMT minus "
+    "joint at zero. Right: wrong teachers far below joint training for fou, somewhat above it for zer."
 )
 run.figure(fig, "probes", caption=caption, alt=alt)
 
@@ -417,7 +417,12 @@ run.say(
 
 # %% [markdown]
 # So a lazy encoder is not a bad joint prediction. The head finds what it needs in two lazy encoders. Whoever
-# looks at the joint accuracy alone cannot see laziness.
+# looks at the joint accuracy alone cannot see laziness. Intermediate fusion, the heavier rival, is not better
+# here either.
+#
+# The control is less clean than we wished. Wrong teachers cost fou several points, but zer is then *less*
+# lazy than in joint training: to have any target of its own keeps an encoder learning. Only the right
+# teachers help both.
 #
 # ### Is it really laziness?
 # Something else could lower the probes: too many steps, the optimiser, or the partner. The same comparison
@@ -438,7 +443,6 @@ stop = late.EarlyStop(late.held_out(*plain.validation), patience=20)
 SETTINGS = {
     "early stopping": (plain, dict(stop=stop)),
     "SGD": (plain, dict(optimiser=lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9))),
-    "rate ¼": (plain, dict(optimiser=lambda p: torch.optim.Adam(p, lr=5e-4, weight_decay=1e-4, fused=True))),
     "copy of fou": (copied, {}),
 }
 
@@ -465,18 +469,19 @@ run.record("lazy.early-stop", mean_interval(settings["early stopping"]))
 fig, ax = plot.subplots("page", height=2.6)
 plot.grouped(ax, list(settings), {"joint minus alone": ("fused", list(settings.values()))})
 plot.chance_line(ax, 0.0, "not lazy")
-ax.set(ylabel="probe, joint minus alone,\nmean of both encoders, points", xlim=(-0.5, 4.7))
+ax.set(ylabel="probe, joint minus alone,\nmean of both encoders, points", xlim=(-0.5, 3.7))
 caption = (
     "Laziness under other settings (fou+zer). Mean of both encoders' probes; bars: 95 % t interval over "
     f"{len(SEEDS)} seeds, small dots: seeds."
 )
-alt = "Five settings; all mean differences lie below zero, the copy of the same view among them."
+alt = "Four settings; all mean differences lie below zero, the copy of the same view among them."
 run.figure(fig, "settings", caption=caption, alt=alt)
 
 # %% [markdown]
-# **Seen.** In the committed run (profile laptop, seed 0) all five intervals lie below 0. So laziness does not
+# **Seen.** In the committed run (profile laptop, seed 0) all four intervals lie below 0. So laziness does not
 # come from training too long, nor from one optimiser. It needs no partner that knows more, either: with a
-# copy there is nothing that the partner could do better. To share one loss is enough.
+# copy there is nothing that the partner could do better. To share one loss with a partner that fits the label
+# is enough. (What if the partner is noise? Exercise 06c.)
 #
 # ### Pictures and recordings: how strong must the teachers be?
 # Now AV-digits, with SGD and momentum. Teachers are trained to the end first. Then students with four values
@@ -566,9 +571,10 @@ if av:
     display(run.figure(fig, "strength", caption=caption, alt=alt))
 
 # %% [markdown]
-# **Seen.** The two goals part. The λ that repairs the encoders is not the λ that is best for the joint
-# prediction. Imitation needs weight *and* time: with too few epochs a strong teacher leaves the student
-# behind.
+# **Seen.** The two goals part. The strongest teachers are best for the encoders and worst for the joint
+# prediction, at least for the validation speaker. Imitation needs weight *and* time: weak teachers, or strong
+# ones for a short time, leave encoders that are worse than those of plain joint training. A λ that is chosen
+# by the joint prediction does not repair the encoders.
 #
 # ### Which method beats joint training?
 # On the same data, against joint training with its epochs chosen on validation data:
@@ -704,6 +710,13 @@ if av:
     )
 
 # %% [markdown]
+# In the committed run (profile laptop, seed 0) dropout is the only method that gains more than two points,
+# and it leaves both encoders close to those trained alone, without any teacher. The linear classifier on
+# frozen encoders gains as well, with an interval that just excludes 0. UME is not shown to differ. UMT,
+# chosen on validation data, is a little *worse* than joint training. OGM-GE is worse, too. Under SGD its
+# noise makes no difference and the scaling does the harm; under Adam, which divides a gradient by its own
+# size, the scaling does nothing and the noise does the harm.
+#
 # ### As published
 # Of this paper only abstracts and a first page could be read, so its tables are not quoted. What can be
 # quoted is from the repository of OGM-GE. Re-runs by others differ by 5 to 8 points, more than most gains.
@@ -912,6 +925,7 @@ mmnb.exercises.check("06c", recovered)
 # * **Settings.** Learning rates are common defaults. Numerals: Adam, rate 0.002, weight decay 0.0001.
 #   AV-digits: SGD, rate 0.05, momentum 0.9, no decay. p of dropout was not tuned, α of OGM-GE is the
 #   published one.
+# * **Clips.** In the profile `paper` λ = 1 is in units of the features; their variance is not computed there.
 # * **Probes** are penalised logistic regressions. They serve for comparison and do not measure information.
 # * **Not here.** VGG-Sound, Kinetics, ModelNet40. The rule that chooses between UMT and UME, a task without
 #   laziness, and the theory are in the appendix 06b. G-Blend is notebook 07.
