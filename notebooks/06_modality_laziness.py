@@ -391,9 +391,9 @@ axes[0].tick_params(axis="x", labelsize=7)
 handles, _ = axes[0].get_legend_handles_labels()
 fig.legend(handles, ["joint", "UMT"], loc="outside upper center", ncols=2)
 caption = (
-    "Joint training leaves encoders behind, teachers repair them, and the prediction hardly moves. Test "
-    f"accuracy, paired differences; bars: 95 % t interval over {len(SEEDS)} seeds, small dots: seeds. Right "
-    "(own axis): teachers of other examples harm one encoder and not the other."
+    "In the committed run joint training leaves encoders behind, teachers repair them, and the prediction "
+    f"hardly moves. Test accuracy, paired differences; bars: 95 % t interval over {len(SEEDS)} seeds, small "
+    "dots: seeds. Right (own axis): teachers of other examples harm one encoder and not the other."
 )
 alt = (
     "Left: eight encoders; joint training lies below zero, UMT near zero. Middle: four pairs, UMT minus "
@@ -420,9 +420,9 @@ run.say(
 # looks at the joint accuracy alone cannot see laziness. Intermediate fusion, the heavier rival, is not better
 # here either.
 #
-# The control is less clean than we wished. Wrong teachers cost fou several points, but zer is then *less*
-# lazy than in joint training: to have any target of its own keeps an encoder learning. Only the right
-# teachers help both.
+# The control is less clean than we wished. In the committed run wrong teachers cost fou several points, but
+# zer is then *less* lazy than in joint training: to have any target of its own keeps an encoder learning.
+# Only the right teachers help both.
 #
 # ### Is it really laziness?
 # Something else could lower the probes: too many steps, the optimiser, or the partner. The same comparison
@@ -561,8 +561,9 @@ if av:
     axes[1].set(ylabel="points", title="probes minus trained alone, validation")
     plot.chance_line(axes[1], 0.0, "alone", side="left")
     caption = (
-        "A strong teacher repairs the encoders, and does not help the joint prediction. AV-digits, "
-        f"validation data (one speaker), mean over {len(SEEDS)} seeds; four strengths of the teachers; SGD."
+        "In the committed run a strong teacher repairs the encoders, and does not help the joint "
+        f"prediction. AV-digits, validation data (one speaker), mean over {len(SEEDS)} seeds; four strengths "
+        "of the teachers; SGD."
     )
     alt = (
         "Left: accuracy of the joint prediction against epochs for four strengths, joint training highest. "
@@ -571,10 +572,10 @@ if av:
     display(run.figure(fig, "strength", caption=caption, alt=alt))
 
 # %% [markdown]
-# **Seen.** The two goals part. The strongest teachers are best for the encoders and worst for the joint
-# prediction, at least for the validation speaker. Imitation needs weight *and* time: weak teachers, or strong
-# ones for a short time, leave encoders that are worse than those of plain joint training. A λ that is chosen
-# by the joint prediction does not repair the encoders.
+# **Seen.** In the committed run the two goals part. The strongest teachers are best for the encoders and
+# worst for the joint prediction, at least for the validation speaker. Imitation needs weight *and* time: weak
+# teachers, or strong ones for a short time, leave encoders that are worse than those of plain joint training.
+# A λ that is chosen by the joint prediction does not repair the encoders.
 #
 # ### Which method beats joint training?
 # On the same data, against joint training with its epochs chosen on validation data:
@@ -680,8 +681,9 @@ if av:
     handles, _ = axes[1].get_legend_handles_labels()
     axes[1].legend(handles, ["picture", "sound"], loc="lower right")
     caption = (
-        "Few methods differ from joint training in their prediction; they differ in their encoders. "
-        f"AV-digits, SGD unless said; 95 % t interval over {len(SEEDS)} seeds, small dots: seeds."
+        "In the committed run methods differ little from joint training in their prediction; they differ in "
+        f"their encoders. AV-digits, SGD unless said; 95 % t interval over {len(SEEDS)} seeds, small dots: "
+        "seeds."
     )
     alt = (
         "Left: eleven methods as differences to joint training with intervals. Right: probes of picture and "

@@ -221,8 +221,8 @@ labels = [
 ]
 fig.legend(handles, labels, loc="outside upper center", ncols=3)
 caption = (
-    "What must be learned together is invisible to a linear classifier on features trained apart. Test "
-    f"accuracy; bars: 95 % t interval over {len(SEEDS)} seeds, small dots: seeds."
+    "In the committed run what must be learned together is invisible to a linear classifier on features "
+    f"trained apart. Test accuracy; bars: 95 % t interval over {len(SEEDS)} seeds, small dots: seeds."
 )
 alt = (
     "Four tasks with three accuracies each. In mixed and paired only the joint model is high; in apart and "
@@ -346,8 +346,8 @@ ax.set(ylabel="probe of the picture\nencoder, accuracy, %", ylim=(0, 105), xlim=
 handles, _ = ax.get_legend_handles_labels()
 fig.legend(handles, ["untrained", "trained alone", "trained jointly"], loc="outside upper center", ncols=3)
 caption = (
-    "Trained alone, the picture encoder learns the colours although it cannot answer. Linear probes on "
-    f"unseen pictures; bars: 95 % t interval over {vqa_seeds} seeds, small dots: seeds."
+    "In the committed run the picture encoder, trained alone, learns the colours although it cannot answer. "
+    f"Linear probes on unseen pictures; bars: 95 % t interval over {vqa_seeds} seeds, small dots: seeds."
 )
 alt = (
     "Two groups, colour and shape. The untrained encoder lies lowest for colour; trained alone and trained "
@@ -412,8 +412,9 @@ ax.annotate(
 )
 ax.set(xlabel="share that a paired feature explains", ylabel="features left out", ylim=(0, None))
 caption = (
-    "Laziness needs no paired features; strong ones add to it. Features that joint learners leave out, of "
-    f"those learned alone; mean and 95 % t interval of {max(3, size.draws // 5)} simulations."
+    "In the committed run laziness needs no paired features; strong ones add to it. Features that joint "
+    f"learners leave out, of those learned alone; mean and 95 % t interval of {max(3, size.draws // 5)} "
+    "simulations."
 )
 alt = "A line that stays level up to a strength of 0.3 and rises beyond it."
 run.figure(fig, "set-cover", caption=caption, alt=alt)

@@ -279,8 +279,8 @@ if av:
     axes[0].annotate("training (dotted)", (0.35, 0.52), xycoords="axes fraction", fontsize=8)
     axes[0].annotate("held out (solid)", (0.35, 0.6), xycoords="axes fraction", fontsize=8)
     caption = (
-        "Sound is memorised: its training loss falls to zero while its held-out loss turns upwards. SGD; "
-        f"mean over {len(SEEDS)} seeds, bands from the lowest to the highest seed."
+        "In the committed run sound is memorised: its training loss falls to zero while its held-out loss "
+        f"turns upwards. SGD; mean over {len(SEEDS)} seeds, bands from the lowest to the highest seed."
     )
     alt = (
         "Three panels of training and held-out loss over epochs. Picture and joint: held-out loss falls and "
@@ -420,9 +420,9 @@ if av:
     short = [label.split(" (")[0] for label in labels]
     fig.legend(handles, short, loc="outside upper center", ncols=4)
     caption = (
-        "G-Blend is a little above naive joint training; equal weights are so, too, without any estimate. "
-        f"Paired differences, 95 % t interval over {len(SEEDS)} seeds; small dots: seeds (a dot below the "
-        "frame is in the table)."
+        "In the committed run G-Blend is a little above naive joint training; equal weights are so, too, "
+        f"without any estimate. Paired differences, 95 % t interval over {len(SEEDS)} seeds; small dots: "
+        "seeds (a dot below the frame is in the table)."
     )
     alt = (
         "Four groups, one per training, each with four optimisers. Picture alone lies around zero, equal "
@@ -502,8 +502,8 @@ if av:
     ax.set(ylabel="weight of the loss", ylim=(-0.03, 1.03), xlim=(-0.5, len(stages) - 0.4))
     fig.legend(loc="outside upper center", ncols=4)
     caption = (
-        "The sound gets the smallest weight. SGD; large: mean over seeds, small: seeds; hollow circles: "
-        "Kinetics (RGB, audio, joint) in the paper."
+        "In the committed run the sound gets the smallest weight. SGD; large: mean over seeds, small: "
+        "seeds; hollow circles: Kinetics (RGB, audio, joint) in the paper."
     )
     alt = (
         "Weights of three losses at six stages. The sound lies lowest; picture and joint vary between seeds."
@@ -615,8 +615,9 @@ if av:
     ax.set_yticks(range(len(everything)), list(reversed(everything)))
     ax.set(xlabel="test accuracy minus G-Blend offline, points", ylim=(-0.6, len(everything) - 0.1))
     caption = (
-        "Equal weights, dropout and pre-training do at least as well as G-Blend. SGD; squares: mean paired "
-        f"difference with its 95 % t interval over {len(SEEDS)} seeds; small dots: seeds."
+        "In the committed run equal weights, dropout and pre-training do at least as well as G-Blend. SGD; "
+        f"squares: mean paired difference with its 95 % t interval over {len(SEEDS)} seeds; small dots: "
+        "seeds."
     )
     alt = "Eight remedies as horizontal intervals around the line of G-Blend, most within two points of it."
     display(run.figure(fig, "remedies", caption=caption, alt=alt))
@@ -791,8 +792,8 @@ ax.set(ylabel="test accuracy minus best\nmodality alone, points", xlim=(-0.5, le
 handles, labels = ax.get_legend_handles_labels()
 fig.legend(handles, [label.split(" (")[0] for label in labels], loc="outside upper center", ncols=2)
 caption = (
-    "Useful views help joint training, a useless sound is not shown to hurt it. SGD unless said; paired "
-    f"differences, 95 % t interval over {len(SEEDS)} seeds; small dots: seeds."
+    "In the committed run useful views help joint training, a useless sound is not shown to hurt it. SGD "
+    f"unless said; paired differences, 95 % t interval over {len(SEEDS)} seeds; small dots: seeds."
 )
 alt = (
     "Groups for three pairs of views, all three views, and a picture with a useless sound. Naive training "
