@@ -22,7 +22,7 @@
 # | **paper** | Du et al., *On Uni-Modal Feature Learning in Supervised Multi-Modal Learning*, ICML 2023 |
 # | **claims** | all of `data/claims/06_modality_laziness.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 2 of 3 |
-# | **minutes** | smoke ½ · laptop 4 on one core · paper: a GPU and a day |
+# | **minutes** | smoke ½ · laptop 5 on one core · paper: a GPU and a day |
 # | **you will do** | train two encoders alone, together and with teachers, and probe what each has learned |
 # | **you will learn to** | probe an encoder; choose a strength on validation data; test an equivalence |
 # | **you need** | PyTorch, cross-entropy, a paired test; no GPU; 21 MB of recordings for one section |

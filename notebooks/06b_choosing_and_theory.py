@@ -22,7 +22,7 @@
 # | **paper** | Du et al., *On Uni-Modal Feature Learning in Supervised Multi-Modal Learning*, ICML 2023 |
 # | **claims** | all of `data/claims/06b_choosing_and_theory.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 3 of 3 · an appendix to notebook 06 |
-# | **minutes** | smoke ½ · laptop 3 on one core · paper: half an hour |
+# | **minutes** | smoke ½ · laptop 2 on one core · paper: half an hour |
 # | **you will do** | try a decision rule on tasks whose right answer is known |
 # | **you will learn to** | judge a rule against constant answers; tell a gain from an interaction |
 # | **you need** | notebook 06; no GPU; 21 MB of recordings for one section |

@@ -23,7 +23,7 @@
 # | **paper** | Wang, Tran & Feiszli, *What makes training multi-modal classification networks hard?* 2020 |
 # | **claims** | all of `data/claims/07_overfitting_to_generalising.yaml`, judged in the table near the end |
 # | **level** | second course in machine learning · 2 of 3 |
-# | **minutes** | smoke ½ · laptop 3 on one core · paper: a GPU and two days |
+# | **minutes** | smoke ½ · laptop 4 on one core · paper: a GPU and two days |
 # | **you will do** | measure how fast each modality overfits, weigh the losses by it, and test the gain |
 # | **you will learn to** | compute OGR; derive the weights; test a method against its strongest baseline |
 # | **you need** | PyTorch, notebook 06; no GPU; 21 MB of recordings (without them most claims say so) |
