@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-TASKS = ("paired", "apart")
+TASKS = ("paired", "apart", "mixed", "nothing")
 Part = tuple[dict[str, Tensor], Tensor]
 
 
@@ -14,6 +14,9 @@ def sample(task: str, sizes: tuple[int, int, int], seed: int, noise: float = 0.2
     "paired": two independent digits, the label is the parity of their sum: no encoder alone can learn anything.
     "apart": both show the label, but each is silent (all zeros) in half of the examples: nothing can be gained by looking
     at both at once that an average of two predictions would not give.
+    "mixed": two digits of the same half (0-3 or 4-7), label 2 * half + parity of their sum, four classes: each code alone tells
+    the half, so 1/2 is right, and both together all.
+    "nothing": two digits, and a label 0 or 1 that depends on neither.
 
     Returns for each of the three `sizes` (inputs name -> (n, 10) float32, label (n,) int64).
 
@@ -29,11 +32,16 @@ def sample(task: str, sizes: tuple[int, int, int], seed: int, noise: float = 0.2
     parts = []
     for n in sizes:
         first, other = (torch.randint(10, (n,), generator=draw) for _ in "ab")
-        digits = {"a": first, "b": other if task == "paired" else first}
+        if task == "mixed":
+            first = torch.randint(8, (n,), generator=draw)  # 0-3 and 4-7 hold as many even as odd digits
+            other = torch.randint(4, (n,), generator=draw) + 4 * (first >= 4)
+        digits = {"a": first, "b": first if task == "apart" else other}
         inputs = {
             name: one_hot(d, 10).float() + noise * torch.randn(n, 10, generator=draw) for name, d in digits.items()
         }
         if task == "apart":
             inputs = {name: x * (torch.rand(n, 1, generator=draw) < 0.5) for name, x in inputs.items()}
-        parts.append((inputs, (first + other) % 2 if task == "paired" else first))
+        parity = (first + other) % 2
+        label = {"paired": parity, "apart": first, "mixed": 2 * (first >= 4) + parity}.get(task)
+        parts.append((inputs, torch.randint(2, (n,), generator=draw) if label is None else label))
     return parts[0], parts[1], parts[2]

@@ -30,3 +30,19 @@ def test_seeds_and_refusals():
     for task, sizes, noise in (("xor", (1, 1, 1), 0.1), ("paired", (1, 0, 1), 0.1), ("paired", (1, 1, 1), -1)):
         with pytest.raises(ValueError, match=r"two_codes\.sample: got"):
             two_codes.sample(task, sizes, 0, noise)
+
+
+def test_mixed_codes_tell_half_alone_and_all_together():
+    (inputs, label), *_ = two_codes.sample("mixed", (2000, 1, 1), seed=3, noise=0.0)
+    a, b = (inputs[name].argmax(1) for name in ("a", "b"))
+    assert torch.equal(label, 2 * (a >= 4) + (a + b) % 2) and torch.equal(a >= 4, b >= 4)
+    for digit in range(8):  # given one digit, its half is certain and the parity a coin
+        there = label[a == digit]
+        assert there.unique().tolist() == [2 * (digit >= 4), 2 * (digit >= 4) + 1]
+        assert abs(float((there % 2).float().mean()) - 0.5) < 0.15
+
+
+def test_codes_of_nothing_do_not_depend_on_the_label():
+    (inputs, label), *_ = two_codes.sample("nothing", (4000, 1, 1), seed=3, noise=0.0)
+    share = label.float()[inputs["a"].argmax(1) == 3].mean()
+    assert label.unique().tolist() == [0, 1] and abs(float(share) - 0.5) < 0.1

@@ -535,3 +535,16 @@ def test_order_is_new_every_epoch_and_complete():
     ]
     assert all(order.sort().values.tolist() == list(range(20)) for order in orders)
     assert not torch.equal(*orders)
+
+
+def test_a_head_without_a_loss_is_not_touched_by_weight_decay():
+    start = late.build(lambda: {"a": nn.Linear(3, 4), "b": nn.Linear(3, 4)}, 4, 2, seed=0)
+    x = {name: torch.randn(20, 3, generator=torch.Generator().manual_seed(1)) for name in "ab"}
+    net = copy.deepcopy(start)
+    batches = late.shuffled(x, (x["a"][:, 0] > 0).long(), 10)
+    objective = late.GradientBlending({"joint": 0.0, "a": 1.0, "b": 0.0})
+    late.fit(net, batches, objective, epochs=3, progress=False)  # the default optimiser has weight decay
+    for part in ("head", "heads.b", "encoders.b"):
+        before, after = (dict(m.get_submodule(part).named_parameters()) for m in (start, net))
+        assert all(torch.equal(before[name], after[name]) for name in before), part
+    assert not torch.equal(net.encoders["a"].weight, start.encoders["a"].weight)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from mmnb import laziness
-from mmnb.data import av_digits, remote, spoken_digits, two_codes
+from mmnb.data import av_digits, mfeat, remote, spoken_digits, two_codes
 from mmnb.recipes import late
-from mmnb.recipes.late import av as av_late
 from mmnb.recipes.late import seeds as replicas
+from mmnb.recipes.late import splits
 
 SEEDS = (3, 4)
 
@@ -53,15 +53,49 @@ def test_accuracy_and_other_labels(data):
     assert data.with_label(data.train[1] * 0).train[1].eq(0).all() and data.only(["b"]).train[0].keys() == {"b"}
 
 
-def test_av_models_depend_on_their_seed_alone_and_learn(remote_files):
+def test_av_digits_and_numerals_for_several_seeds(remote_files):
     if not remote.files()[spoken_digits.KEY].present:
         pytest.skip(f"fsdd/recordings is not in {remote_files}: fetch it with `mmnb data fsdd --fetch`")
-    world = av_digits.sample((100, 50, 100), np.random.default_rng(0))
-    state = torch.get_rng_state()
-    one, two, other = (av_late.build(seed) for seed in (1, 1, 2))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(one.head.bias, two.head.bias) and not torch.equal(one.head.bias, other.head.bias)
-    model, curves = av_late.train(world, late.Unimodal(), 1, epochs=60, callback=lambda net: av_late.losses(net, world))
-    assert curves["train image"][-1] < 0.5 * curves["train image"][0] and len(curves["held_out audio"]) == 60
-    assert av_late.accuracy(av_late.logits_of(model, world)["image"], world.test.label) > 0.5
-    assert av_late.probe_both(model, world)["image"] > 0.5
+    av = splits.av((1, 2), (60, 20, 30))
+    assert av.train[0]["image"].shape == (2, 60, 64) and av.test[0]["audio"].shape == (2, 30, 256)
+    one = av_digits.sample((60, 20, 30), np.random.default_rng(7002))
+    assert torch.equal(av.validation[0]["audio"][1], one.validation.audio.flatten(1))
+    moved = splits.shuffle(av, "audio", torch.Generator().manual_seed(0))
+    assert torch.equal(moved.train[0]["image"], av.train[0]["image"]) and torch.equal(moved.train[1], av.train[1])
+    rows = [{tuple(row.tolist()) for row in part.train[0]["audio"][0]} for part in (av, moved)]
+    assert rows[0] == rows[1] and not torch.equal(moved.train[0]["audio"], av.train[0]["audio"])
+
+
+def test_numerals_are_split_by_groups_and_standardised_in_training():
+    found = splits.numerals(mfeat.load(), ["fou", "mor"], (5,), most=200)
+    assert [part[1].shape[1] for part in (found.train, found.validation, found.test)] == [200, 200, 200]
+    assert found.train[0]["fou"][0].mean(0).abs().max() < 1e-5
+
+
+def test_one_weight_per_replica_trains_each_as_it_would_alone(data):
+    weights = [{"joint": 0.5, "a": 0.5, "b": 0.0}, {"joint": 0.2, "a": 0.3, "b": 0.5}]
+    together = {name: torch.tensor([w[name] for w in weights]) for name in weights[0]}
+    stacked, _ = replicas.train(replicas.build(data, ["a", "b"]), data, late.GradientBlending(together), epochs=3)
+    for k, seed in enumerate(SEEDS):
+        single = replicas.plain(data, ["a", "b"], seed)
+        inputs, label = {n: x[k] for n, x in data.train[0].items()}, data.train[1][k]
+        # SGD would leave the idle head alone in any case; Adam's weight decay would not
+        late.fit(
+            single, late.shuffled(inputs, label, 60, seed), late.GradientBlending(weights[k]), epochs=3, progress=False
+        )
+        own = {n: x[k] for n, x in data.test[0].items()}
+        assert torch.allclose(stacked(data.test[0])[k], single(own), rtol=0, atol=1e-4)
+
+
+def test_the_distance_to_a_teacher_has_no_unit_with_its_variance(data):
+    start, inputs, label = replicas.build(data, ["a", "b"]), *data.train
+    teachers = {n: replicas.build(data, ["a", "b"], stream=1).encoders[n].eval() for n in ("a", "b")}
+    variance = late.feature_variance(teachers, inputs)
+    assert variance["a"].shape == (2,)
+    plain, scaled = (late.UnimodalTeachers(teachers, 1.0, v).loss(start, inputs, label, 0)[1] for v in (None, variance))
+    features = start.features(inputs)["a"] - teachers["a"](inputs["a"])
+    each = features.square().mean((-2, -1))
+    assert torch.allclose(plain["distance a"], each.sum(), rtol=1e-5, atol=0)
+    assert torch.allclose(scaled["distance a"], (each / variance["a"]).sum(), rtol=1e-5, atol=0)
+    with pytest.raises(ValueError, match="variances of"):
+        late.UnimodalTeachers(teachers, 1.0, {"a": 1.0}).check(start)

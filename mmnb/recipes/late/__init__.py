@@ -1,7 +1,7 @@
 """Late-fusion models and their training: `late.fit(model, batches, objective, …)`.
 
 `model` has the model, alone and stacked for several seeds in one pass, `objectives` what is minimised, `training` the loop, `stopping` early
-stopping on held-out data, `blending` Gradient-Blending.
+stopping on held-out data, `blending` Gradient-Blending, `splits` small data sets for it.
 """
 
 # ruff: noqa: F401 - what is imported here is what the room offers
@@ -21,6 +21,7 @@ from mmnb.recipes.late.objectives import (
     coefficients,
     confidence,
     cross_entropy,
+    feature_variance,
     scale_gradients,
 )
 from mmnb.recipes.late.stopping import EarlyStop, held_out

@@ -87,10 +87,11 @@ class Unimodal(Objective):
 
 @dataclass(frozen=True)
 class UnimodalTeachers(Objective):
-    """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features.
+    """Uni-modal teachers (UMT): joint loss + sum_m lam_m * mean squared distance of phi_m(x_m) to the teacher's features / variance_m.
 
     `teachers` are encoders in eval mode by name; no gradient reaches them. `lam`, one number or name to number, is the weight of the distance;
-    0 gives joint training, bit for bit.
+    0 gives joint training, bit for bit. `variance`, name to number or to a tensor (r,) with r replicas, is what the distance is measured in
+    (see `feature_variance`); None leaves it in the units of the features, which differ from data to data.
 
     Source:
         Du et al., ICML 2023, our reading of the abstract: features before fusion, frozen teachers, students from scratch. The exact
@@ -99,8 +100,11 @@ class UnimodalTeachers(Objective):
 
     teachers: Mapping[str, nn.Module] = field(repr=False)
     lam: float | Mapping[str, float] = 1.0
+    variance: Mapping[str, float | Tensor] | None = field(default=None, repr=False)
 
     def check(self, model: LateModel) -> None:
+        if self.variance is not None and set(self.variance) != set(model.names):
+            raise ValueError(f"UnimodalTeachers: got variances of {sorted(self.variance)}; expected {model.names}")
         if set(self.teachers) != set(model.names):
             raise ValueError(f"UnimodalTeachers: got teachers {sorted(self.teachers)}; expected {sorted(model.names)}")
         if isinstance(self.lam, Mapping) and set(self.lam) != set(model.names):
@@ -120,11 +124,17 @@ class UnimodalTeachers(Objective):
         for name, student in features.items():
             with torch.no_grad():
                 target = self.teachers[name](inputs[name])
-            replicas = len(student) if student.ndim == 3 else 1
-            distance = replicas * functional.mse_loss(student, target)
+            each = (student - target).square().mean((-2, -1))  # one number, or one for each replica
+            distance = (each if self.variance is None else each / self.variance[name]).sum()
             total = total + (self.lam[name] if isinstance(self.lam, Mapping) else self.lam) * distance
             parts[f"distance {name}"] = distance
         return total, parts
+
+
+@torch.no_grad()
+def feature_variance(encoders: Mapping[str, nn.Module], inputs: Mapping) -> dict[str, Tensor]:
+    """Variance of each encoder's features over the examples, mean over features: name -> (), or (r,) with r replicas."""
+    return {name: encoder(inputs[name]).var(-2).mean(-1) for name, encoder in encoders.items()}
 
 
 @dataclass(frozen=True)
@@ -214,28 +224,44 @@ class OgmGe(Objective):
 
 @dataclass(frozen=True)
 class GradientBlending(Objective):
-    """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i. All weights are trained.
+    """Weighted losses of the joint head and of every modality's own head: L = sum_i w_i L_i.
 
-    `weights` maps "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`).
+    `weights` maps "joint" and the modalities to w_i, not negative, sum above 0 (see `mmnb.blending.weights`); with r replicas each w_i may be
+    a tensor (r,). Only what has a loss is trained: a head whose weight is 0 (for every replica) is left out, so that no weight decay wears
+    it down, and so is an encoder when neither its own loss nor the joint one counts.
     Source: Wang, Tran & Feiszli, CVPR 2020, section 3.3.
     """
 
-    weights: Mapping[str, float]
+    weights: Mapping[str, float | Tensor]
 
     def check(self, model: LateModel) -> None:
         _need_heads(model, "GradientBlending")
-        names, values = [JOINT, *model.names], self.weights.values()
-        if set(self.weights) != set(names) or min(values) < 0 or sum(values) <= 0:
+        names, values = [JOINT, *model.names], [torch.as_tensor(w, dtype=torch.float64) for w in self.weights.values()]
+        total = sum(values)
+        if set(self.weights) != set(names) or any((w < 0).any() for w in values) or not (total > 0).all():
             raise ValueError(
                 f"GradientBlending: got weights {dict(self.weights)}; expected {names}, none below 0, sum above 0"
             )
 
     def parameters(self, model: LateModel) -> Iterator[nn.Parameter]:
-        yield from model.parameters()
+        counts = {name: bool((torch.as_tensor(w) > 0).any()) for name, w in self.weights.items()}
+        for name in model.names:
+            if counts[JOINT] or counts[name]:
+                yield from model.encoders[name].parameters()
+        for name, head in [(JOINT, model.head), *model.heads.items()]:
+            if counts[name]:
+                yield from head.parameters()
 
     def loss(self, model: LateModel, inputs: Mapping, label: Tensor, epoch: int) -> tuple[Tensor, Parts]:
-        parts = {name: cross_entropy(logits, label) for name, logits in model.logits(inputs).items()}
-        return sum(self.weights[name] * part for name, part in parts.items()), parts
+        found = model.logits(inputs)
+        parts = {name: cross_entropy(logits, label) for name, logits in found.items()}
+        if not any(isinstance(w, Tensor) for w in self.weights.values()):
+            return sum(self.weights[name] * part for name, part in parts.items()), parts
+        total = 0.0
+        for name, logits in found.items():
+            each = functional.cross_entropy(logits.flatten(0, -2), label.flatten(), reduction="none")
+            total = total + (torch.as_tensor(self.weights[name]).to(each) * each.view(label.shape).mean(-1)).sum()
+        return total, parts
 
 
 def _alone(model: LateModel, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
