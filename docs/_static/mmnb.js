@@ -1,5 +1,21 @@
-// A table that is wider than the page scrolls in a box that the keyboard reaches, too.
 document.addEventListener("DOMContentLoaded", () => {
+  // A table of verdicts becomes cards on a telephone; the roles keep it a table for screen readers.
+  for (const table of document.querySelectorAll(".bd-article table")) {
+    const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    if (!names.includes("rule") && !names.includes("our claims")) continue;
+    table.classList.add("cards");
+    table.setAttribute("role", "table");
+    for (const part of table.querySelectorAll("thead, tbody")) part.setAttribute("role", "rowgroup");
+    for (const row of table.querySelectorAll("tr")) row.setAttribute("role", "row");
+    for (const cell of table.querySelectorAll("thead th")) cell.setAttribute("role", "columnheader");
+    for (const row of table.querySelectorAll("tbody tr")) {
+      [...row.cells].forEach((cell, place) => {
+        cell.setAttribute("role", "cell");
+        cell.dataset.column = names[place] || "";
+      });
+    }
+  }
+  // A table that is wider than the page scrolls in a box that the keyboard reaches, too.
   for (const table of document.querySelectorAll(".bd-article table")) {
     const box = document.createElement("div");
     box.className = "scroll";
@@ -10,4 +26,20 @@ document.addEventListener("DOMContentLoaded", () => {
     box.append(table);
   }
   for (const formula of document.querySelectorAll(".bd-article div.math, .bd-article math[display=block]")) formula.tabIndex = 0;
+  // One button opens and closes all code of a notebook.
+  const folded = [...document.querySelectorAll(".bd-article div.cell details.hide")];
+  const before = document.querySelector(".bd-article p.get");
+  if (folded.length && before) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-sm btn-outline-primary code-switch";
+    const name = () => (button.textContent = folded.every((one) => one.open) ? "Fold all long code" : "Show all code");
+    button.addEventListener("click", () => {
+      const open = !folded.every((one) => one.open);
+      for (const one of folded) one.open = open;
+      name();
+    });
+    name();
+    before.append(" ", button);
+  }
 });
