@@ -20,22 +20,50 @@ TASKS = (  # what somebody wants to know, the call, and its place: module.member
     ("the same without labels: which share of its scores is interaction", "mmnb.emap(f, a, b).shares", "emap.emap"),
     ("the same for three modalities or more", "mmnb.emap_of_many(f, {…})", "emap.emap_of_many"),
     ("the same for a model of two encoders and a head, in less time", "mmnb.TwoTower(…)", "emap.TwoTower"),
-    ("what predicting words loses when regions are removed", "ablation.vision_for_language(…)", "ablation.vision_for_language"),
-    ("what predicting regions loses when words are removed", "ablation.language_for_vision(…)", "ablation.language_for_vision"),
-    ("which attention heads point from a word to its region", "grounding.entity_grounding(…)", "grounding.entity_grounding"),
-    ("how good the best head is, chosen and scored on different items", "grounding.best_head(…)", "grounding.best_head"),
+    (
+        "what predicting words loses when regions are removed",
+        "ablation.vision_for_language(…)",
+        "ablation.vision_for_language",
+    ),
+    (
+        "what predicting regions loses when words are removed",
+        "ablation.language_for_vision(…)",
+        "ablation.language_for_vision",
+    ),
+    (
+        "which attention heads point from a word to its region",
+        "grounding.entity_grounding(…)",
+        "grounding.entity_grounding",
+    ),
+    (
+        "how good the best head is, chosen and scored on different items",
+        "grounding.best_head(…)",
+        "grounding.best_head",
+    ),
     ("how far apart two modalities lie in one embedding space", "gap.modality_gap(a, b)", "gap.modality_gap"),
     ("whether a linear classifier tells them apart", "gap.separability(a, b)", "gap.separability"),
     ("how narrow the cone of one modality is", "gap.average_cosine(a, …)", "gap.average_cosine"),
     ("what closing the gap changes", "gap.shift(a, b, …)", "gap.shift"),
-    ("how much two modalities need each other, from samples", "complementarity.from_classifiers(…)", "complementarity.from_classifiers"),
+    (
+        "how much two modalities need each other, from samples",
+        "complementarity.from_classifiers(…)",
+        "complementarity.from_classifiers",
+    ),
     ("the same, exactly, from a known table", "complementarity.from_table(p)", "complementarity.from_table"),
-    ("what breaks when one modality is missing, noisy or attacked", "complementarity.robustness(…)", "complementarity.robustness"),
+    (
+        "what breaks when one modality is missing, noisy or attacked",
+        "complementarity.robustness(…)",
+        "complementarity.robustness",
+    ),
     ("which information is redundant, unique, synergistic", "information.pid(p)", "information.pid"),
     ("how much one variable tells about another", "information.mi(a, b, …)", "information.mi"),
     ("whether joint training left an encoder behind", "laziness.probe(…)", "laziness.probe"),
     ("whether to train with teachers or to average two models", "laziness.choose(…)", "laziness.choose"),
-    ("which modality overfits, and how to weight the losses", "blending.from_curves(…), .weights(…)", "blending.from_curves"),
+    (
+        "which modality overfits, and how to weight the losses",
+        "blending.from_curves(…), .weights(…)",
+        "blending.from_curves",
+    ),
     ("whether a difference over seeds is more than noise", "estimate.mean_interval(…)", "estimate.mean_interval"),
 )
 
@@ -64,7 +92,9 @@ def tasks(folder: str = "instruments/", notebooks: str = "notebooks/") -> str:
     for question, call, target in TASKS:
         module, member = target.split(".")
         where = f"{folder}{module}.html#{_anchor(module, member)}"
-        rows.append(f'| {question} | <a href="{where}"><code>{call}</code></a> | {used_in(module, member, notebooks)} |')
+        rows.append(
+            f'| {question} | <a href="{where}"><code>{call}</code></a> | {used_in(module, member, notebooks)} |'
+        )
     return "| I want to know … | call | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows)
 
 
@@ -115,7 +145,10 @@ def ranked(module: Any) -> list[str]:
     """What a module offers, by use: what `TASKS` names, then by the number of notebooks that use it, then functions before classes."""
     name, public = module.__name__.split(".")[2], public_names(module)
     first = [target.split(".")[1] for _, _, target in TASKS if target.split(".")[0] == name]
-    return sorted(public, key=lambda key: (first.index(key) if key in first else len(first), -len(using(name, key)), public.index(key)))
+    return sorted(
+        public,
+        key=lambda key: (first.index(key) if key in first else len(first), -len(using(name, key)), public.index(key)),
+    )
 
 
 def grouped(module: Any) -> dict[str, list[str]]:
@@ -124,7 +157,9 @@ def grouped(module: Any) -> dict[str, list[str]]:
     first = {target.split(".")[1] for _, _, target in TASKS if target.split(".")[0] == name}
     found: dict[str, list[str]] = {"Call first": [], "Used in the notebooks": [], "Results and parts": []}
     for key in ranked(module):
-        found["Call first" if key in first else "Used in the notebooks" if using(name, key) else "Results and parts"].append(key)
+        found[
+            "Call first" if key in first else "Used in the notebooks" if using(name, key) else "Results and parts"
+        ].append(key)
     return found
 
 

@@ -64,9 +64,15 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
 }
-where = repository.find(paths.root())  # None: no links to a repository, to Colab and to Binder; docs/installation.md says how to give one
+where = repository.find(
+    paths.root()
+)  # None: no links to a repository, to Colab and to Binder; docs/installation.md says how to give one
 if where:
-    html_theme_options |= {"repository_url": where.address, "repository_branch": where.branch, "use_repository_button": True}
+    html_theme_options |= {
+        "repository_url": where.address,
+        "repository_branch": where.branch,
+        "use_repository_button": True,
+    }
 html_show_sphinx = False
 html_copy_source = False
 html_math_renderer = "mathml"
@@ -86,7 +92,9 @@ def _link_to_notebook(name, rawtext, text, lineno, inliner, options=None, conten
     found = [slug for slug in selection.available() if executed.number(slug) == text]
     if not found:
         return [], [inliner.reporter.error(f"there is no notebook {text!r}", line=lineno)]
-    target = addnodes.pending_xref("", refdomain="std", reftype="doc", reftarget=f"/made/notebooks/{found[0]}", refexplicit=True, refwarn=True)
+    target = addnodes.pending_xref(
+        "", refdomain="std", reftype="doc", reftarget=f"/made/notebooks/{found[0]}", refexplicit=True, refwarn=True
+    )
     target += nodes.inline("", f"→ notebook {text}", classes=["xref", "std", "std-doc"])
     return [target], []
 

@@ -36,7 +36,9 @@ def page(slug: str, file: Path, repository: Repository | None) -> str:
         if heading:
             cell.source, cited = before + heading + cite(after), True
     if cited:
-        content.cells[-1:-1] = [nbformat.v4.new_markdown_cell("[Everything cited on this site](../../bibliography.md)", id="bibliography")]
+        content.cells[-1:-1] = [
+            nbformat.v4.new_markdown_cell("[Everything cited on this site](../../bibliography.md)", id="bibliography")
+        ]
     return nbformat.writes(content)
 
 
@@ -68,7 +70,9 @@ def _present(cell: nbformat.NotebookNode) -> None:
     for output in cell.get("outputs", []):
         picture = output.get("metadata", {}).get("image/png", {})
         if picture.get("alt"):
-            shown["image"] = {"alt": picture["alt"]} | ({"width": f"{picture['width']}px"} if "width" in picture else {})
+            shown["image"] = {"alt": picture["alt"]} | (
+                {"width": f"{picture['width']}px"} if "width" in picture else {}
+            )
     if name := fold(cell):
         lines = len(cell.source.splitlines())
         shown["code_prompt_show"] = f"Code: {name}, {lines} line{'s' * (lines > 1)}"
@@ -89,7 +93,9 @@ def fold(cell: nbformat.NotebookNode) -> str | None:
     for tag in tags:
         if tag.startswith("exercise-"):
             return f"a solution of {tag.removeprefix('exercise-')}"
-    captions = [text for output in cell.get("outputs", []) for text in [output.get("data", {}).get("text/markdown", "")] if text]
+    captions = [
+        text for output in cell.get("outputs", []) for text in [output.get("data", {}).get("text/markdown", "")] if text
+    ]
     if figure := re.search(r"\*\*Figure (\w+\.\d+)\.\*\*", "\n".join(captions)):
         return f"figure {figure[1]}"
     if "mmnb.start(" in cell.source:
@@ -105,7 +111,9 @@ def glossary() -> dict[str, list[str]]:
     text = (HERE / "glossary.md").read_text(encoding="utf-8")
     block = re.search(r"^```\{glossary\}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     found = {}
-    for terms, meaning in re.findall(r"^((?:\S.*\n)+)((?:[ ].*\n|\n(?=[ ]))+)", block[1] if block else "", re.MULTILINE):
+    for terms, meaning in re.findall(
+        r"^((?:\S.*\n)+)((?:[ ].*\n|\n(?=[ ]))+)", block[1] if block else "", re.MULTILINE
+    ):
         found |= dict.fromkeys(terms.splitlines(), re.findall(r"\{nb\}`(\w+)`", meaning))
     return found
 

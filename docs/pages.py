@@ -56,7 +56,12 @@ def write(folder: Path) -> None:
 
 def first_links(where: repository.Repository | None) -> str:
     """One line for the top of the start page; the repository is in it where it is known."""
-    links = ["[Start reading](made/notebooks.md)", "[Install](installation.md)", "[Your own model](own_model.md)", "[Teach](teaching.md)"]
+    links = [
+        "[Start reading](made/notebooks.md)",
+        "[Install](installation.md)",
+        "[Your own model](own_model.md)",
+        "[Teach](teaching.md)",
+    ]
     return "{.get}\n" + " · ".join([*links, *([f"[Repository]({where.address})"] if where else [])]) + "\n"
 
 
@@ -113,9 +118,7 @@ def notebooks(found: Sequence[Mapping[str, Any]]) -> str:
     for slug in api.built():
         row = listing.notebook(slug)
         links = [
-            f"[{name}](instruments/{name}.md)"
-            for name in api.by_use()[0]
-            if name in {one for one, _ in api.uses(slug)}
+            f"[{name}](instruments/{name}.md)" for name in api.by_use()[0] if name in {one for one, _ in api.uses(slug)}
         ]
         facts = [
             f"{row['cpu_minutes']} CPU minutes",

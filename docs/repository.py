@@ -53,7 +53,9 @@ def find(root: Path) -> Repository | None:
     branch = os.environ.get("MMNB_BRANCH")
     if given is not None:
         if given.strip() and not address(given):
-            raise ValueError(f"MMNB_REPOSITORY: got {given!r}; expected an address such as https://example.org/owner/name")
+            raise ValueError(
+                f"MMNB_REPOSITORY: got {given!r}; expected an address such as https://example.org/owner/name"
+            )
         found = address(given)
     elif name := os.environ.get("GITHUB_REPOSITORY"):
         found = address(f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}")
@@ -90,7 +92,9 @@ def _public(host: str) -> bool:
 def _git(root: Path, *arguments: str) -> str:
     """What git says, or nothing where it is missing, refuses, or knows none."""
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False, timeout=20
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

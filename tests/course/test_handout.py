@@ -56,7 +56,9 @@ def test_the_students_version_has_stubs_and_no_solution(slug, tmp_path):
 def test_the_answer_is_folded_below_a_request_for_ones_own(slug):
     text = "\n\n".join(cell.source for cell in handout.student_notebook(slug).cells if cell.cell_type == "markdown")
     answer = report.answer(slug)
-    folded = re.findall(r"<details><summary>The answer of this notebook</summary>\n\n(.+?)\n\n</details>", text, re.DOTALL)
+    folded = re.findall(
+        r"<details><summary>The answer of this notebook</summary>\n\n(.+?)\n\n</details>", text, re.DOTALL
+    )
     assert [" ".join(found.split()) for found in folded] == [f"**Answer.** {answer}"]
     outside = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     assert "**Answer.**" not in outside and answer[:60] not in " ".join(outside.split())
