@@ -27,18 +27,11 @@ def page(slug: str, file: Path, repository: Repository | None) -> str:
     content = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
     first = content.cells[0]
     first.source = opening(slug, first.source, repository)
-    cited = False
     for cell in content.cells:
         if cell.cell_type == "code":
             _present(cell)
-            continue
-        before, heading, after = cell.source.partition("## References\n")
-        if heading:
-            cell.source, cited = before + heading + cite(after), True
-    if cited:
-        content.cells[-1:-1] = [
-            nbformat.v4.new_markdown_cell("[Everything cited on this site](../../bibliography.md)", id="bibliography")
-        ]
+        elif "## References\n" in cell.source:
+            cell.source = references(cell.source)
     return nbformat.writes(content)
 
 
@@ -54,14 +47,14 @@ def links(slug: str, repository: Repository | None) -> str:
     """One line: download, source, and where the repository is known, where to read and to run it on the web."""
     path = f"notebooks/{slug}.ipynb"
     parts = [
-        f"{{download}}`Download the notebook <../downloads/{slug}.ipynb>`",
-        f"{{download}}`its source <../downloads/{slug}.py>`",
+        f"{{download}}`Download (.ipynb) <../downloads/{slug}.ipynb>`",
+        f"{{download}}`Source (.py) <../downloads/{slug}.py>`",
     ]
     if repository:
-        parts.append(f"[in the repository]({repository.file(path)})")
-        parts += [f"[run it on {name}]({where})" for name, where in repository.launchers(path).items()]
-    parts.append("[how to run it](../../installation.md)")
-    return " · ".join(parts)
+        parts.append(f"[Repository]({repository.file(path)})")
+        parts += [f"[Run on {name}]({where})" for name, where in repository.launchers(path).items()]
+    parts.append("[How to run it](../../installation.md)")
+    return " ".join(parts)
 
 
 def _present(cell: nbformat.NotebookNode) -> None:
@@ -134,6 +127,13 @@ def works() -> dict[tuple[str, str], list[tuple[str, str]]]:
         fields = " ".join(entry.fields.get(name, "") for name in ("eprint", "doi", "url", "title")).lower()
         found[author, entry.fields["year"]].append((key, fields))
     return found
+
+
+def references(source: str) -> str:
+    """A cell with the heading References: below that section a link to the bibliography, in it one after every work."""
+    before, heading, after = source.partition("## References\n")
+    section, following, rest = after.partition("\n## ")
+    return f"{before}{heading}{cite(section).rstrip()}\n\n[Everything cited on this site](../../bibliography.md)\n{following}{rest}"
 
 
 def cite(text: str) -> str:

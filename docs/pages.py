@@ -62,7 +62,7 @@ def first_links(where: repository.Repository | None) -> str:
         "[Your own model](own_model.md)",
         "[Teach](teaching.md)",
     ]
-    return "{.get}\n" + " · ".join([*links, *([f"[Repository]({where.address})"] if where else [])]) + "\n"
+    return "{.get}\n" + " ".join([*links, *([f"[Repository]({where.address})"] if where else [])]) + "\n"
 
 
 def clone(where: repository.Repository | None) -> str:

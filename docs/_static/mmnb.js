@@ -28,6 +28,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const formula of document.querySelectorAll(".bd-article div.math, .bd-article math[display=block]")) formula.tabIndex = 0;
   // One button opens and closes all code of a notebook.
   const folded = [...document.querySelectorAll(".bd-article div.cell details.hide")];
+  for (const one of folded) one.querySelector("summary").removeAttribute("aria-label"); // its text says more: which code, how long
   const before = document.querySelector(".bd-article p.get");
   if (folded.length && before) {
     const button = document.createElement("button");

@@ -119,6 +119,14 @@ def test_a_work_is_cited_where_the_bibliography_has_exactly_one(monkeypatch):
     assert executed.cite(text) == text.replace("Lee 2020", "Lee 2020 {cite:p}`hl`")
 
 
+def test_the_link_to_the_bibliography_ends_the_references():
+    made = executed.references("text\n## References\n* Nobody 1999.\n\n## Environment\n")
+    assert (
+        made
+        == "text\n## References\n* Nobody 1999.\n\n[Everything cited on this site](../../bibliography.md)\n\n## Environment\n"
+    )
+
+
 @pytest.mark.parametrize("target", sorted({target for _, _, target in api.TASKS}))
 def test_what_to_call_exists_and_is_public(target):
     module, name = target.split(".")
