@@ -46,12 +46,18 @@ def write(folder: Path) -> None:
     _write(folder / "instruments.md", api.overview())
     _write(folder / "inputs.md", inputs.page())
     _write(folder / "notebooks.md", notebooks(found))
-    _write(folder / "answers.inc", report.render_answers(root, "made/notebooks"))
+    _write(folder / "answers.inc", answers(root))
     _write(folder / "first_figure.inc", first_figure(found))
     _write(folder / "tasks.inc", api.tasks("made/instruments/", "made/notebooks/"))
     _write(folder / "first_links.inc", first_links(where))
     _write(folder / "clone.inc", clone(where))
     _write(folder / "colab.inc", colab(where))
+
+
+def answers(root: Path) -> str:
+    """What each notebook found; one that was never executed has no page to link to, and is left out."""
+    lines = report.render_answers(root, "made/notebooks").splitlines()
+    return "\n".join(line for line in lines if any(f"/{slug}.ipynb)" in line for slug in api.built()))
 
 
 def first_links(where: repository.Repository | None) -> str:
