@@ -1,4 +1,9 @@
 document.addEventListener("DOMContentLoaded", () => {
+  // An entry of the index leads to a place without text, of which Sphinx makes no summary and then fails: take the whole page's.
+  if (typeof Search !== "undefined" && Search.makeSearchSummary) {
+    const make = Search.makeSearchSummary;
+    Search.makeSearchSummary = (page, words, anchor) => make(page, words, anchor) || make(page, words, "") || document.createElement("p");
+  }
   // A table of verdicts becomes cards on a telephone; the roles keep it a table for screen readers.
   for (const table of document.querySelectorAll(".bd-article table")) {
     const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
@@ -33,7 +38,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (folded.length && before) {
     const button = document.createElement("button");
     button.type = "button";
-    button.className = "btn btn-sm btn-outline-primary code-switch";
+    button.className = "code-switch";
     const name = () => (button.textContent = folded.every((one) => one.open) ? "Fold all long code" : "Show all code");
     button.addEventListener("click", () => {
       const open = !folded.every((one) => one.open);
