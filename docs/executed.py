@@ -38,7 +38,7 @@ def page(slug: str, file: Path, repository: Repository | None) -> str:
 def opening(slug: str, source: str, repository: Repository | None) -> str:
     """The first cell: below the title how to get and run the notebook, and, invisible, what the search finds it by."""
     title, _, rest = source.partition("\n")
-    entries = "\n".join(f"```{{index}} ! {word}\n```" for word in keywords(slug))
+    entries = "```{index} " + ", ".join(f"! {word}" for word in keywords(slug)) + "\n```"
     rest = rest.replace("\n**Answer.**", "\n{.answer}\n**Answer.**", 1)
     return f"{title}\n\n{entries}\n\n{{.get}}\n{links(slug, repository)}\n{rest}"
 
