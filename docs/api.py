@@ -15,6 +15,58 @@ from mmnb.runner import convert, selection
 _INSTRUMENTS = "mmnb.instruments"
 _ABOUT_INSTRUMENTS = "Pure functions on tensors and callables. They need no notebook, data set or plot, so they work on your model as they do on ours."
 
+TASKS = (  # what somebody wants to know, the call, and its place: module.member
+    ("how much of my model's accuracy needs both modalities at once", "mmnb.emap(f, a, b).score(…)", "emap.emap"),
+    ("the same without labels: which share of its scores is interaction", "mmnb.emap(f, a, b).shares", "emap.emap"),
+    ("the same for three modalities or more", "mmnb.emap_of_many(f, {…})", "emap.emap_of_many"),
+    ("the same for a model of two encoders and a head, in less time", "mmnb.TwoTower(…)", "emap.TwoTower"),
+    (
+        "what predicting words loses when regions are removed",
+        "ablation.vision_for_language(…)",
+        "ablation.vision_for_language",
+    ),
+    (
+        "what predicting regions loses when words are removed",
+        "ablation.language_for_vision(…)",
+        "ablation.language_for_vision",
+    ),
+    (
+        "which attention heads point from a word to its region",
+        "grounding.entity_grounding(…)",
+        "grounding.entity_grounding",
+    ),
+    (
+        "how good the best head is, chosen and scored on different items",
+        "grounding.best_head(…)",
+        "grounding.best_head",
+    ),
+    ("how far apart two modalities lie in one embedding space", "gap.modality_gap(a, b)", "gap.modality_gap"),
+    ("whether a linear classifier tells them apart", "gap.separability(a, b)", "gap.separability"),
+    ("how narrow the cone of one modality is", "gap.average_cosine(a, …)", "gap.average_cosine"),
+    ("what closing the gap changes", "gap.shift(a, b, …)", "gap.shift"),
+    (
+        "how much two modalities need each other, from samples",
+        "complementarity.from_classifiers(…)",
+        "complementarity.from_classifiers",
+    ),
+    ("the same, exactly, from a known table", "complementarity.from_table(p)", "complementarity.from_table"),
+    (
+        "what breaks when one modality is missing, noisy or attacked",
+        "complementarity.robustness(…)",
+        "complementarity.robustness",
+    ),
+    ("which information is redundant, unique, synergistic", "information.pid(p)", "information.pid"),
+    ("how much one variable tells about another", "information.mi(a, b, …)", "information.mi"),
+    ("whether joint training left an encoder behind", "laziness.probe(…)", "laziness.probe"),
+    ("whether to train with teachers or to average two models", "laziness.choose(…)", "laziness.choose"),
+    (
+        "which modality overfits, and how to weight the losses",
+        "blending.from_curves(…), .weights(…)",
+        "blending.from_curves",
+    ),
+    ("whether a difference over seeds is more than noise", "estimate.mean_interval(…)", "estimate.mean_interval"),
+)
+
 
 def built() -> list[str]:
     """The notebooks that were executed, by number."""
@@ -28,24 +80,87 @@ def instruments() -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def overview(names: list[str]) -> str:
-    """All instruments: what each measures, and where it is used."""
+def by_use() -> tuple[list[str], list[str]]:
+    """The instruments that `TASKS` names, in its order; and those that are parts of them, by name."""
+    wanted = list(dict.fromkeys(target.split(".")[0] for _, _, target in TASKS))
+    return wanted, [name for name in instruments() if name not in wanted]
+
+
+def tasks(folder: str = "instruments/", notebooks: str = "notebooks/") -> str:
+    """The table "I want to know … → call …"."""
     rows = []
-    for name in names:
-        what = docstrings.first_sentence(importlib.import_module(f"{_INSTRUMENTS}.{name}").__doc__)
-        rows.append(f"| [{name}](instruments/{name}.md) | {what} | {used_in(name)} |")
-    table = "| instrument | what | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows)
+    for question, call, target in TASKS:
+        module, member = target.split(".")
+        where = f"{folder}{module}.html#{_anchor(module, member)}"
+        rows.append(
+            f'| {question} | <a href="{where}"><code>{call}</code></a> | {used_in(module, member, notebooks)} |'
+        )
+    return "| I want to know … | call | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows)
+
+
+def _anchor(module: str, member: str) -> str:
+    return f"{_INSTRUMENTS}.{module}.{member}"
+
+
+def overview() -> str:
+    """What to call for which question; then all instruments, those first that are called directly."""
+    tables = []
+    for names in by_use():
+        rows = []
+        for name in names:
+            what = docstrings.first_sentence(importlib.import_module(f"{_INSTRUMENTS}.{name}").__doc__)
+            rows.append(f"| [{name}](instruments/{name}.md) | {what} | {used_in(name)} |")
+        tables.append("| instrument | what | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows))
+    names = [name for part in by_use() for name in part]
     toc = "\n".join(f"instruments/{name}" for name in names)
-    return f"# Instruments\n\n{_ABOUT_INSTRUMENTS}\n\n{table}\n\n```{{toctree}}\n:hidden:\n\n{toc}\n```\n"
+    parts = ["# Instruments", _ABOUT_INSTRUMENTS, "## What to call", tasks(), "## All instruments", tables[0]]
+    parts += ["## Parts that they share", tables[1], f"```{{toctree}}\n:hidden:\n\n{toc}\n```"]
+    return "\n\n".join(parts) + "\n"
 
 
 def instrument(name: str) -> str:
-    """One page: an index with links to the notebooks, then what sphinx.ext.autodoc makes of the module."""
+    """One page: an index with links to the notebooks, then what sphinx.ext.autodoc makes of each name, the most used first."""
     module = importlib.import_module(f"{_INSTRUMENTS}.{name}")
-    imported = "   :imported-members:\n" if hasattr(module, "__all__") else ""
-    rst = f".. automodule:: {module.__name__}\n   :members:\n{imported}"
-    index = _index(module, public_names(module))
-    return f"# {name}\n\n{index}\n\n```{{eval-rst}}\n{rst}```\n"
+    parts = [f"# {name}", _rst(f".. automodule:: {module.__name__}\n   :no-members:\n"), _index(module, ranked(module))]
+    for title, names in grouped(module).items():
+        directives = [f".. auto{_kind(module, key)}:: {module.__name__}.{key}\n" for key in names if _kind(module, key)]
+        if directives:
+            parts += [f"## {title}", _rst("\n".join(directives))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _rst(text: str) -> str:
+    return f"```{{eval-rst}}\n{text}```"
+
+
+def _kind(module: Any, key: str) -> str | None:
+    """What autodoc calls a name: function, class or exception; None for a constant, which only the index names."""
+    value = getattr(module, key)
+    if inspect.isclass(value):
+        return "exception" if issubclass(value, BaseException) else "class"
+    return "function" if inspect.isroutine(value) else None
+
+
+def ranked(module: Any) -> list[str]:
+    """What a module offers, by use: what `TASKS` names, then by the number of notebooks that use it, then functions before classes."""
+    name, public = module.__name__.split(".")[2], public_names(module)
+    first = [target.split(".")[1] for _, _, target in TASKS if target.split(".")[0] == name]
+    return sorted(
+        public,
+        key=lambda key: (first.index(key) if key in first else len(first), -len(using(name, key)), public.index(key)),
+    )
+
+
+def grouped(module: Any) -> dict[str, list[str]]:
+    """Heading -> names: what one calls first, what notebooks use, results and all the rest."""
+    name = module.__name__.split(".")[2]
+    first = {target.split(".")[1] for _, _, target in TASKS if target.split(".")[0] == name}
+    found: dict[str, list[str]] = {"Call first": [], "Used in the notebooks": [], "Results and parts": []}
+    for key in ranked(module):
+        found[
+            "Call first" if key in first else "Used in the notebooks" if using(name, key) else "Results and parts"
+        ].append(key)
+    return found
 
 
 def public_names(module: Any) -> list[str]:
@@ -72,10 +187,14 @@ def _index(module: Any, public: list[str]) -> str:
     return "| name | what | in notebook |\n|:---|:---|:---|\n" + "\n".join(rows)
 
 
+def using(name: str, member: str | None = None) -> list[str]:
+    """The notebooks whose code uses an instrument, or one member of it."""
+    return [slug for slug in built() if any(name == one and member in (None, other) for one, other in uses(slug))]
+
+
 def used_in(name: str, member: str | None = None, prefix: str = "notebooks/") -> str:
     """Links to the notebooks whose code uses an instrument, or one member of it."""
-    using = [slug for slug in built() if any(name == one and member in (None, other) for one, other in uses(slug))]
-    return " ".join(f"[{slug.split('_')[0]}]({prefix}{slug}.ipynb)" for slug in using) or "–"
+    return " ".join(f"[{slug.split('_')[0]}]({prefix}{slug}.ipynb)" for slug in using(name, member)) or "–"
 
 
 @functools.cache

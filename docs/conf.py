@@ -9,9 +9,16 @@ os.environ.setdefault("MMNB_ROOT", str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
 import docstrings
+import executed
 import mathml
 import pages
+import repository
 import teaching
+from docutils import nodes
+from sphinx import addnodes
+
+from mmnb import paths
+from mmnb.runner import selection
 
 pages.write(HERE / "made")
 teaching.write(HERE / "made")
@@ -23,10 +30,10 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "sphinxcontrib.bibtex"]
 bibtex_bibfiles = ["references.bib"]
-exclude_patterns = ["_build", "verdicts.md"]  # the site has the same page as made/verdicts
+exclude_patterns = ["_build", "made/downloads", "verdicts.md"]  # the site has the same page as made/verdicts
 templates_path = ["_templates"]
 
-myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "html_image"]
+myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block", "colon_fence", "html_image"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
@@ -57,6 +64,15 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
 }
+where = repository.find(
+    paths.root()
+)  # None: no links to a repository, to Colab and to Binder; docs/installation.md says how to give one
+if where:
+    html_theme_options |= {
+        "repository_url": where.address,
+        "repository_branch": where.branch,
+        "use_repository_button": True,
+    }
 html_show_sphinx = False
 html_copy_source = False
 html_math_renderer = "mathml"
@@ -64,10 +80,23 @@ html_math_renderer = "mathml"
 
 def setup(app):
     """Formulas as MathML, which browsers draw themselves: no script, no font, no network."""
+    app.add_role("nb", _link_to_notebook)
     app.add_html_math_renderer("mathml", inline_renderers=(mathml.inline, None), block_renderers=(mathml.block, None))
     app.connect("html-page-context", _no_list_of_citations)
     app.connect("autodoc-process-docstring", _as_rst, priority=400)  # before napoleon
     app.connect("autodoc-skip-member", _skip)
+
+
+def _link_to_notebook(name, rawtext, text, lineno, inliner, options=None, content=None):
+    """The role {nb}`06`: a link to the page of the notebook with that number."""
+    found = [slug for slug in selection.available() if executed.number(slug) == text]
+    if not found:
+        return [], [inliner.reporter.error(f"there is no notebook {text!r}", line=lineno)]
+    target = addnodes.pending_xref(
+        "", refdomain="std", reftype="doc", reftarget=f"/made/notebooks/{found[0]}", refexplicit=True, refwarn=True
+    )
+    target += nodes.inline("", f"→ notebook {text}", classes=["xref", "std", "std-doc"])
+    return [target], []
 
 
 def _as_rst(app, what, name, obj, options, lines):

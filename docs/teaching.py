@@ -1,13 +1,65 @@
-"""Parts of the teacher's page that notebooks and results already say: rendered from the cards, the exercises and the figures."""
+"""Parts of the teacher's page that notebooks and results already say: the plan of weeks, cards, exercises and figures."""
 
 import re
 from pathlib import Path
+
+import pages
 
 from mmnb import paths
 from mmnb.course import handout
 from mmnb.lab import report
 from mmnb.runner import convert, selection
 
+PLAN = (  # week, its notebooks, the lecture, what to discuss and the free task; exercises are dealt out in order
+    (
+        "00",
+        "What *together* can mean; the ideal observer; what a verdict is",
+        "Take a claim of a paper you know: what would an ideal model give, what a cheap baseline?",
+    ),
+    ("00", "One model, several instruments", "Change one number of the data, predict what each instrument says, run"),
+    (
+        "01",
+        "EMAP, from the definition to the shares",
+        "Why must scores be logits? A model with a large share that loses nothing: what is it good for?",
+    ),
+    (
+        "01",
+        "What the authors found; what EMAP does not say; what it costs",
+        "Run EMAP on a model of your own; write its claim with a rule, an ideal and a null",
+    ),
+    ("02", "Taking a modality away; two losses on one scale", "Is “0 bits lost” proof that the picture is not used?"),
+    (
+        "02 03",
+        "Where the asymmetry comes from. Attention, and what it shows",
+        "Attention *is* or *is not* explanation: what would settle it here?",
+    ),
+    (
+        "03",
+        "The best head, chosen and judged; what happens without it",
+        "How would a paper look that picks and judges a head on the same items?",
+    ),
+    ("04", "The gap and the cone", "Which of the explanations in later papers does our training support?"),
+    (
+        "04",
+        "Temperature, wrong pairs, closing the gap",
+        "Is a gap bad? Find a task on which closing it helps, and one on which it hurts",
+    ),
+    (
+        "05",
+        "Redundancy, uniqueness, synergy; what breaks when one modality fails",
+        "Give a task of your own its four atoms by argument, then estimate them",
+    ),
+    (
+        "06",
+        "Laziness, teachers, and the test that decides",
+        "Several methods, ten seeds: which difference would you publish?",
+    ),
+    (
+        "07",
+        "Overfitting rates and weights; what did not reproduce in the whole collection",
+        "Students present one verdict *not reproduced* or *undecided* each, and defend or attack it",
+    ),
+)
 ROWS = ("level", "minutes", "you will do", "you will learn to", "you need")
 
 
@@ -34,6 +86,38 @@ def minutes(slug: str) -> dict[str, int]:
     return found
 
 
+def weeks() -> list[list[str]]:
+    """The exercises of each week of `PLAN`, in order: those of a notebook dealt out over its weeks, those of an appendix in the last of them."""
+    dealt: list[list[str]] = [[] for _ in PLAN]
+    for slug in selection.available():
+        number = slug.partition("_")[0]
+        places = [place for place, (numbers, *_) in enumerate(PLAN) if number[:2] in numbers.split()]
+        places = places[-1:] if number[2:] else places
+        for k, task in enumerate(handout.tasks(slug)):
+            dealt[places[k * len(places) // len(handout.tasks(slug))]].append(task.id)
+    return dealt
+
+
+def plan() -> str:
+    """The twelve weeks as a table."""
+    rows = [
+        f"| {week} | {numbers.replace(' ', ', ')} | {lecture} | {', '.join(exercises)} | {discuss} |"
+        for week, ((numbers, lecture, discuss), exercises) in enumerate(zip(PLAN, weeks(), strict=True), start=1)
+    ]
+    return (
+        "| week | notebook | lecture | exercises | discuss, and free task |\n|---:|:---|:---|:---|:---|\n"
+        + "\n".join(rows)
+    )
+
+
+def with_plan(page: str) -> str:
+    """The text of the teacher's page with a fresh plan between its marks. Raises: ValueError where these are missing."""
+    found = re.fullmatch(r"(.*<!-- plan:begin -->\n).*(<!-- plan:end -->.*)", page, re.DOTALL)
+    if found is None:
+        raise ValueError("teaching.md: expected <!-- plan:begin --> and after it <!-- plan:end -->")
+    return f"{found[1]}\n{plan()}\n\n{found[2]}"
+
+
 def notebooks() -> str:
     """One section for each notebook: level, time, what it needs, goals, exercises."""
     parts = []
@@ -55,7 +139,7 @@ def figures() -> str:
     lines = ["| figure | shows | file |", "|:---|:---|:---|"]
     for result in report.results(paths.root()):
         slug = result["notebook"]
-        for name, figure in sorted(result["figures"].items(), key=lambda item: int(item[1]["number"].split(".")[1])):
+        for name, figure in sorted(result["figures"].items(), key=lambda item: pages.place(item[1])):
             lines.append(
                 f"| {figure['number']} | {_beginning(figure['caption'])} | [{slug}/{name}.png](made/figures/{slug}/{name}.png) |"
             )
@@ -75,3 +159,8 @@ def write(folder: Path) -> None:
     """Write both parts into `folder`, to be included by the page."""
     for name, text in (("teaching_notebooks", notebooks()), ("teaching_figures", figures())):
         paths.write_text(folder / f"{name}.inc", text + "\n")
+
+
+if __name__ == "__main__":  # `python docs/teaching.py`, after exercises were added or removed
+    PAGE = Path(__file__).with_name("teaching.md")
+    paths.write_text(PAGE, with_plan(paths.read_text(PAGE)))

@@ -23,6 +23,12 @@ GRADED = (
     "A helper function that an answer needs belongs there, too; it is not found elsewhere."
 )
 
+ANSWER = re.compile(r"^\*\*Answer\.\*\*.*(?:\n(?!\s*$).+)*", re.MULTILINE)  # the paragraph that begins so
+YOURS = (
+    "**Your answer first.** Read the question and the card, write down what you expect and why, then work through the notebook. "
+    "At its end compare."
+)
+
 
 @dataclass(frozen=True)
 class Task:
@@ -83,7 +89,8 @@ def split_check(source: str, exercise_id: str) -> tuple[str, str, str]:
 
 
 def student_notebook(slug: str, *, exercises: bool = False) -> nbformat.NotebookNode:
-    """The notebook without solutions and outputs: an exercise is a stub that raises `NotAttempted`, the expected figure, and a locked check.
+    """The notebook without solutions and outputs, its answer folded: an exercise is a stub that raises `NotAttempted`, the expected figure,
+    and a locked check.
 
     With `exercises`, only those and their prompts: what an autograder that executes whole notebooks needs.
     """
@@ -93,7 +100,7 @@ def student_notebook(slug: str, *, exercises: bool = False) -> nbformat.Notebook
     for prompt, cell in itertools.pairwise([None, *notebook.cells]):
         exercise_id = exercise_of(cell)
         if exercise_id is None:
-            cells += [] if exercises else [cell]
+            cells += [] if exercises else [fold_answer(cell)]
             continue
         cells += [prompt] if exercises else []
         if not any(one.id == "graded" for one in cells):
@@ -105,6 +112,14 @@ def student_notebook(slug: str, *, exercises: bool = False) -> nbformat.Notebook
     notebook.cells = cells
     notebook.metadata["mmnb"] = {"notebook": slug, "for": "students"}
     return notebook
+
+
+def fold_answer(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The same cell; where it tells the notebook's answer, that paragraph is folded below a request for one's own."""
+    if cell.cell_type == "markdown" and (found := ANSWER.search(cell.source)):
+        folded = f"{YOURS}\n\n<details><summary>The answer of this notebook</summary>\n\n{found[0]}\n\n</details>"
+        cell.source = cell.source[: found.start()] + folded + cell.source[found.end() :]
+    return cell
 
 
 def _cell(source: str, name: str, solution: bool, **marks: int) -> nbformat.NotebookNode:

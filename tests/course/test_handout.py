@@ -8,6 +8,7 @@ import pytest
 
 from mmnb import paths
 from mmnb.course import exercises, expected, handout
+from mmnb.lab import report
 from mmnb.runner import convert, selection
 
 SLUGS = selection.available()
@@ -49,6 +50,19 @@ def test_the_students_version_has_stubs_and_no_solution(slug, tmp_path):
         assert (stub.metadata["nbgrader"]["solution"], stub.metadata["nbgrader"]["locked"]) == (True, False)
         assert (check.metadata["nbgrader"]["grade"], check.metadata["nbgrader"]["locked"]) == (True, True)
         assert ast.unparse(ast.parse(check.source)) == f"mmnb.exercises.check('{task.id}', {task.function})"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_answer_is_folded_below_a_request_for_ones_own(slug):
+    text = "\n\n".join(cell.source for cell in handout.student_notebook(slug).cells if cell.cell_type == "markdown")
+    answer = report.answer(slug)
+    folded = re.findall(
+        r"<details><summary>The answer of this notebook</summary>\n\n(.+?)\n\n</details>", text, re.DOTALL
+    )
+    assert [" ".join(found.split()) for found in folded] == [f"**Answer.** {answer}"]
+    outside = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "**Answer.**" not in outside and answer[:60] not in " ".join(outside.split())
+    assert handout.YOURS in outside.split("\n## ")[0]
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -145,18 +145,41 @@ def test_every_page_was_looked_at(site_folder):
     assert written == set(PAGES)
 
 
+SEARCHED = {"modality gap": "04_", "UMT": "06_", "G-Blend": "07_"}
+
+
+@pytest.mark.parametrize("words", SEARCHED)
 @pytest.mark.parametrize("over", ["http", "file"])
-def test_the_search_finds_the_modality_gap(window, site_folder, over):
+def test_the_search_finds_the_notebook_of_a_term_first(window, site_folder, over, words):
     """From a web server, and from the folder as a double click opens it."""
     window.address = window.address if over == "http" else site_folder.as_uri()
-    window.page.goto(f"{window.address}/search.html?q=modality+gap")
+    window.page.goto(f"{window.address}/search.html?q={words.replace(' ', '+')}")
     window.page.wait_for_selector("#search-results li a", timeout=20_000)
-    window.page.wait_for_function("document.querySelectorAll('#search-results li').length >= 3", timeout=20_000)
-    found = window.page.eval_on_selector_all("#search-results li a", "links => links.map((one) => one.href)")
-    assert any("04_modality_gap" in link for link in found)
+    first = window.page.locator("#search-results li a").first.get_attribute("href")
+    assert f"made/notebooks/{SEARCHED[words]}" in first
     assert window.away == []
     if over == "http":  # from a folder, browsers refuse to fetch the lines around each hit
         assert window.wrong == []
+
+
+def test_one_button_opens_and_folds_all_code(window):
+    window.open("made/notebooks/01_emap")
+    folded = window.page.locator("div.cell details.hide")
+    states = "all => all.map((one) => one.open)"
+    assert folded.count() > 5 and set(folded.evaluate_all(states)) == {False}
+    window.page.get_by_role("button", name="Show all code").click()
+    assert set(folded.evaluate_all(states)) == {True}
+    window.page.get_by_role("button", name="Fold all long code").click()
+    assert set(folded.evaluate_all(states)) == {False}
+
+
+def test_verdicts_are_cards_on_a_telephone_and_a_table_on_a_desk(window):
+    """In both they stay a table for screen readers."""
+    for size, shown in ((NARROW, "block"), (WIDE, "table-row")):
+        window.open("made/verdicts", size)
+        row = window.page.locator("table.cards tbody tr").first
+        assert row.evaluate("row => getComputedStyle(row).display") == shown
+        assert row.get_attribute("role") == "row"
 
 
 def test_a_word_that_stands_nowhere_is_not_found(window):
