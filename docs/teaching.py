@@ -16,7 +16,11 @@ PLAN = (  # week, its notebooks, the lecture, what to discuss and the free task;
         "What *together* can mean; the ideal observer; what a verdict is",
         "Take a claim of a paper you know: what would an ideal model give, what a cheap baseline?",
     ),
-    ("00", "One model, several instruments", "Change one number of the data, predict what each instrument says, run"),
+    (
+        "00",
+        "The same instruments on a trained model; data and models apart",
+        "Change one number of the data, predict what each instrument says, run",
+    ),
     (
         "01",
         "EMAP, from the definition to the shares",
@@ -24,24 +28,28 @@ PLAN = (  # week, its notebooks, the lecture, what to discuss and the free task;
     ),
     (
         "01",
-        "What the authors found; what EMAP does not say; what it costs",
+        "What EMAP does not say; what the authors found",
         "Run EMAP on a model of your own; write its claim with a rule, an ideal and a null",
     ),
-    ("02", "Taking a modality away; two losses on one scale", "Is “0 bits lost” proof that the picture is not used?"),
+    (
+        "02",
+        "Taking a modality away; two losses on one scale; information and shock",
+        "Is “0 bits lost” proof that the picture is not used?",
+    ),
     (
         "02 03",
-        "Where the asymmetry comes from. Attention, and what it shows",
+        "What a perfect model shows. Attention, and heads switched off",
         "Attention *is* or *is not* explanation: what would settle it here?",
     ),
     (
         "03",
-        "The best head, chosen and judged; what happens without it",
+        "The best head, its baselines, how it is judged; grounding during training",
         "How would a paper look that picks and judges a head on the same items?",
     ),
     ("04", "The gap and the cone", "Which of the explanations in later papers does our training support?"),
     (
         "04",
-        "Temperature, wrong pairs, closing the gap",
+        "The landscape and centring; what training does to the gap (04b)",
         "Is a gap bad? Find a task on which closing it helps, and one on which it hurts",
     ),
     (
@@ -51,12 +59,12 @@ PLAN = (  # week, its notebooks, the lecture, what to discuss and the free task;
     ),
     (
         "06",
-        "Laziness, teachers, and the test that decides",
+        "Laziness, and teachers of the right strength; a rule for choosing, tried where the answer is known (06b)",
         "Several methods, ten seeds: which difference would you publish?",
     ),
     (
         "07",
-        "Overfitting rates and weights; what did not reproduce in the whole collection",
+        "Overfitting rates, and a method against its simplest rivals; what did not reproduce in the whole collection",
         "Students present one verdict *not reproduced* or *undecided* each, and defend or attack it",
     ),
 )

@@ -199,7 +199,7 @@ class Run:
         png, width = plot.png(figure)
         plot.close(figure)
         caption, alt = " ".join(caption.split()), " ".join(alt.split())
-        number = f"{re.match(r'0*([0-9]*[a-z]?)', self.slug).group(1)}.{len(self._figures) + 1}"
+        number = f"{re.match(r'0?([0-9]*[a-z]?)', self.slug).group(1)}.{len(self._figures) + 1}"
         folder = self.out / "figures"
         paths.write_bytes(folder / f"{name}.png", png)
         digest = hashlib.sha256(png).hexdigest()
