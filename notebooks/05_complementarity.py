@@ -40,6 +40,8 @@ SEED = 0
 # `SIZES` holds all that differs between the profiles.
 
 # %%
+import textwrap
+
 import numpy as np
 import pandas as pd
 import torch
@@ -159,7 +161,7 @@ shown = []  # (image, title, style)
 for k, image in enumerate(pictures.render(scenes_shown.scenes, side=96)):
     shown.append((image.permute(1, 2, 0), "caption: a large\n" + CLASSES[scenes_shown.told[k]], {}))
 for row in (0, 60):
-    question = vqa.train.text[row].replace(" the ", " the\n", 1)
+    question = textwrap.fill(vqa.train.text[row], 16)
     shown.append((vqa.images[vqa.train.image[row]].permute(1, 2, 0), question, {}))
 if views:
     nine, six = views.images[1830].numpy(), views.images[1310].numpy()
@@ -248,10 +250,15 @@ run.table(rows, caption=f"Rank correlations over {size.tables} random tables of 
 fig, axes = plot.subplots("page", cols=2, height=2.9)
 for ax, (x, y) in zip(axes, (("gain", "drop"), ("metric", "ratio")), strict=True):
     ax.plot(clouds["3 values each"][x], clouds["3 values each"][y], ".", color="#999999", markersize=3)
+    places = {}  # gates that lie on one another share a star
     for name, p in gates.items():
         at = dict(zip(COLUMNS, of_table(p), strict=True))
-        ax.plot(at[x], at[y], "k*", markersize=8)
-        ax.annotate(name, (at[x], at[y]), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        places.setdefault((round(at[x], 3), round(at[y], 3)), []).append(name)
+    for place, named in places.items():
+        ax.plot(*place, "k*", markersize=8)
+        side = "right" if place[0] > 0.6 else "left"
+        offset = (-5 if side == "right" else 5, 4)
+        ax.annotate(", ".join(named), place, xytext=offset, textcoords="offset points", fontsize=7, ha=side)
 axes[0].set(xlabel="gain of a, nats (U a + S)", ylabel="accuracy lost without a")
 axes[1].set(xlabel="metric", ylabel="robustness ratio")
 caption = (

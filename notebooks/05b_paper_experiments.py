@@ -784,7 +784,7 @@ run.record("compl.paper-shuffled", abs(nothing.information), n=n)
 overfitted = three_terms(world.a, world.b, shuffled, SEED)
 run.say(
     f"**What we saw.** Shuffled labels leave {nothing.information:.4f} nats to the classifiers. MINE, judged "
-    f"on its training rows as published, gives a metric of {overfitted:.2f}: it has learnt rows by heart."
+    f"on its training rows as published, gives a metric of {overfitted:.2f} where 0 is right."
 )
 
 # %% [markdown]
