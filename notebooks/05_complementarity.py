@@ -663,7 +663,8 @@ run.say(
 
 # %% [markdown]
 # ## Paper versus ours
-# The column *on the null* says that the rule rejects a meaningless run and the strongest simple baseline.
+# The rule of every claim rejects a meaningless run and the strongest simple baseline, and accepts what an
+# ideal model would give. Tests try both.
 
 # %%
 run.verdicts()
