@@ -10,10 +10,10 @@
 # # 05 · How much do two modalities need each other, and what is lost with one of them?
 #
 # **Answer.** One number says how much two modalities need each other. It is 0 if each alone tells everything
-# about the answer, and 2 if only both together tell anything. Three ordinary classifiers find it to within
-# a tenth in seven questions whose exact value is known. What one modality adds to the other says well how
-# much accuracy the best possible model loses without it. The number itself says little about the share of
-# accuracy that is left: that also depends on how many answers there are and how often each is right.
+# about the answer, and 2 if only both together tell anything. Three ordinary classifiers find it to within a
+# tenth in seven questions whose exact value is known. What one modality adds to the other says well how much
+# accuracy the best possible model loses without it. The number itself orders the share of accuracy that is
+# left only loosely: that share also depends on how many answers there are and how often each is right.
 
 # %% [markdown]
 # | card | |
@@ -167,6 +167,7 @@ if views:
     nine, six = views.images[1830].numpy(), views.images[1310].numpy()
     for image, title in ((nine, "a nine"), (np.rot90(nine, 2), "it, turned"), (six, "a six")):
         shown.append((image, "\n" + title, {"cmap": "Greys"}))
+
 # %%
 fig, axes = plot.subplots("page", cols=len(shown), height=1.3)
 for ax, (image, title, style) in zip(axes, shown, strict=True):
@@ -262,7 +263,7 @@ for ax, (x, y) in zip(axes, (("gain", "drop"), ("metric", "ratio")), strict=True
 axes[0].set(xlabel="gain of a, nats (U a + S)", ylabel="accuracy lost without a")
 axes[1].set(xlabel="metric", ylabel="robustness ratio")
 caption = (
-    "The gain says well what is lost (left); the metric says little about the ratio that is left (right). "
+    "The gain says well what is lost (left); the metric orders the ratio that is left more loosely (right). "
     f"Dots: {size.tables} random tables of three values each; stars: gates; all for the best possible model."
 )
 alt = (
@@ -280,9 +281,9 @@ run.say(
 )
 
 # %% [markdown]
-# So there are two sentences, and only one of them is sharp. *What a modality adds* says how much is lost
-# without it. *The metric*, a share of the information, says little about a share of the accuracy. Accuracy
-# has a floor, the most frequent class, and the metric does not know it.
+# So there are two sentences, and one of them is sharper. *What a modality adds* says how much is lost without
+# it. *The metric*, a share of the information, orders a share of the accuracy only loosely. Accuracy has a
+# floor, the most frequent class, and the metric does not know it.
 #
 # ### Three classifiers, tested where the answer is known
 # Real data come without a table. But $\Gamma_b=H(y\mid a)-H(y\mid a,b)$, and the loss of a classifier on rows
