@@ -150,6 +150,8 @@ METHODS = {
     "perceptron": dict(method="classifier", classifier=PERCEPTRON, folds=3),
     "boosted trees": dict(method="classifier", classifier=TREES, folds=3),
 }
+
+# %%
 rows = []
 for name in NAMES:
     for sample in range(samples):
@@ -178,7 +180,7 @@ for name in NAMES:
     rows.append(row)
 run.table(
     rows,
-    caption=f"Estimate less truth, mean ± standard deviation of {samples} samples of {n_suite:,} rows (d = 20: half)",
+    caption=f"Estimate less truth, mean ± sd of {samples} samples of {n_suite:,} rows (d = 20: half)",
 )
 
 # %%
