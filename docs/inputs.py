@@ -169,8 +169,6 @@ CASES = [
     case(information.co_information, table=("table", P)),
     case(information.pid, table=("table", P)),
     case(information.mi, {"method": "ksg"}, a=("numbers", A), b=("numbers", B)),
-    case(information.mi, {"method": "residual"}, a=("numbers", A), b=("numbers", B)),
-    case(information.mi, {"method": "copula"}, a=("numbers", A), b=("numbers", B)),
     case(information.mi, {"method": "table"}, a=("codes", Y), b=("codes", Y[::-1].copy())),
     case(
         information.held_out_losses,

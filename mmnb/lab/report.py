@@ -11,7 +11,7 @@ from mmnb import paths
 from mmnb.lab import claims, verdicts
 from mmnb.lab.tables import Table
 
-PICTURES = ("01_emap/by-kind", "02_vision_for_language/authors", "05_complementarity/synthetic")
+PICTURES = ("01_emap/by-kind", "02_vision_for_language/authors", "05_complementarity/tables")
 READMES = {
     "README.md": ("answers", "summary", "gallery"),
     "README.zh.md": ("summary",),

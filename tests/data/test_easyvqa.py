@@ -4,10 +4,11 @@ import importlib.util
 import json
 import time
 
+import numpy as np
 import pytest
 import torch
 
-from mmnb import DataUnavailable
+from mmnb import DataUnavailable, complementarity
 from mmnb.data import easyvqa
 
 
@@ -118,3 +119,52 @@ def test_without_the_package(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataUnavailable, match=r"MIT licence.*pip install"):
         easyvqa.load()
+
+
+def _given_away(data):
+    """(n, 3, 8) bool: the shapes and colours that a picture's questions and answers leave possible."""
+    colours = sorted(easyvqa.NAMED)
+    possible = np.ones((len(data.images), len(easyvqa.SHAPES), len(colours)), dtype=bool)
+    for part in (data.train, data.validation, data.test):
+        for image, answer, kind, text in zip(part.image, part.answer, part.question_type, part.text, strict=True):
+            said, answer = easyvqa.words(text), data.answers[answer]
+            shapes = [easyvqa.SHAPES.index(word) for word in said if word in easyvqa.SHAPES]
+            named = [colours.index(word) for word in said if word in colours]
+            kind = easyvqa.QUESTION_TYPES[kind]
+            right = np.ones(possible.shape[1:], dtype=bool)
+            right &= np.isin(np.arange(3), shapes)[:, None] if shapes else True
+            right &= np.isin(np.arange(8), named) if named else True
+            if kind.startswith("what"):
+                right &= np.isin(easyvqa.SHAPES, answer)[:, None] if kind == "what shape" else np.isin(colours, answer)
+            elif (answer == "yes") == kind.startswith("lacks"):
+                right = ~right
+            possible[image] &= right
+    return possible
+
+
+def test_pixels_show_what_the_questions_give_away(data):
+    possible = _given_away(data)
+    known = possible.sum((1, 2)) == 1
+    shape, colour = easyvqa.shown(data)
+    assert known.sum() == 4466 and possible[np.arange(len(shape)), shape, colour].all()
+
+
+def test_answers_follow_from_what_is_shown_and_asked(data):
+    table = easyvqa.joint_table(data)
+    assert table.shape == (24, 107, 13) and ((table > 0).sum(2) <= 1).all()
+    found = complementarity.from_table(table)
+    # computed once by other code from the same definitions; six digits
+    assert found.metric == pytest.approx(1.192299, abs=1e-6) and found.information == pytest.approx(1.689816, abs=1e-6)
+    what, yes_no = (complementarity.from_table(easyvqa.joint_table(data, only=kind)) for kind in ("what", "yes/no"))
+    assert what.metric == pytest.approx(0.999168, abs=1e-6) and yes_no.metric == pytest.approx(1.637574, abs=1e-6)
+    with pytest.raises(ValueError, match=r"got only='why'"):
+        easyvqa.joint_table(data, only="why")
+
+
+def test_a_region_is_the_box_of_the_shape_at_its_place(data):
+    images = torch.full((1, 3, 64, 64), 240, dtype=torch.uint8)
+    images[0, :, 10:18, 40:56] = torch.tensor([255, 0, 0], dtype=torch.uint8)[:, None, None]
+    found = easyvqa.regions(images)
+    assert found.shape == (1, 3, 8, 8) and torch.equal(found[0, :, 0, 0], torch.tensor([1.0, 0.0, 0.0]))
+    assert (found == found[:, :, :1, :1]).all()
+    assert easyvqa.regions(data.images[:5], side=4).shape == (5, 3, 4, 4)

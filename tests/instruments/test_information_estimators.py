@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from mmnb.data import known_information as known
 from mmnb.instruments import information
 from mmnb.instruments.information import calibrated_losses, entropy, held_out_losses, mi, mlp
-from mmnb.instruments.information.neural import Critics, Mine, Side, infonce, log_mean_exp, value
+from mmnb.instruments.information.neural import Critics, Mine, Side, log_mean_exp, value
 
 SUITE = known.suite()
 
@@ -69,49 +69,26 @@ def test_known_values():
         known.suite(1)
 
 
-# every task of at most five dimensions: the method that was best on other seeds (500 and 501)
-HARD = ("gaussian, d = 5", "uniform noise, .001")  # plain neighbours miss them by .41 and .27
-BEST = {name: "residual" if name in HARD else "ksg" for name in SUITE}
-EASY = [name for name, task in SUITE.items() if task.dimension <= 5]
+# plain neighbours: near in one and two dimensions; in five, and for a near copy, they miss .41 and .27
+HARD = ("gaussian, d = 5", "uniform noise, .001")
+EASY = [name for name, task in SUITE.items() if task.dimension <= 2 and name not in HARD]
 
 
 @pytest.mark.parametrize("name", EASY)
-def test_the_best_method_is_within_a_twentieth_of_a_nat(name):
-    """Mean of 5 seeds of 5,000 rows, 3,000 where neighbours in ten dimensions are dear. On other seeds |bias| was at most .02, sd at most .03 per seed."""
+def test_neighbours_are_within_a_twentieth_of_a_nat(name):
+    """Mean of 5 seeds of 5,000 rows. On other seeds |bias| was at most .02, sd at most .03 per seed."""
     found = []
     for seed in range(5):
-        x, y = draw(name, 3000 if name in HARD else 5000, seed)
+        x, y = draw(name, 5000, seed)
         x, y = (y, x) if x.ndim == 1 else (x, y)
-        found.append(mi(x, y, method=BEST[name]).value)
+        found.append(mi(x, y, method="ksg").value)
     assert abs(np.mean(found) - SUITE[name].nats) <= 0.05
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_neighbours_alone_miss_what_neighbours_of_the_residual_find(name):
+def test_neighbours_miss_large_information(name):
     x, y = draw(name, 3000, 7)
     assert abs(mi(x, y, method="ksg").value - SUITE[name].nats) > 0.2
-    found = mi(x, y, method="residual")
-    assert found.interval[0] < found.value < found.interval[1] and abs(found.value - SUITE[name].nats) < 0.1
-
-
-def test_residual_information_does_not_change_under_affine_maps_and_hardly_under_exchange():
-    """The residual is made white and x enters only through it and its own neighbours: shifts and scales of either side change rounding alone."""
-    x, y = draw("gaussian, d = 5", 1500, 8)
-    value = mi(x, y, method="residual").value
-    scales = np.array([1.0, 1e9, 1e-9, 3.0, 7.0])
-    assert abs(mi(x * scales + 5 * scales, 1 - 2 * y * scales[::-1], method="residual").value - value) < 1e-6
-    assert abs(mi(y, x, method="residual").value - value) < 0.1
-
-
-def test_residual_information_of_a_parabola_is_that_of_its_neighbours():
-    """y = x^2 + noise has no linear part: the fit takes nothing out. True value by quadrature of h(Y) - h(noise), x uniform on (-1, 1)."""
-    rng = np.random.default_rng(9)
-    x, sd = rng.uniform(-1, 1, size=(4000, 1)), 0.1
-    y = x**2 + sd * rng.normal(size=(4000, 1))
-    grid, u = np.linspace(-0.6, 1.6, 2001), np.linspace(0, 1, 4001)
-    density = integrate.simpson(stats.norm.pdf(grid[:, None], u**2, sd), x=u, axis=1)
-    truth = -integrate.simpson(density * np.log(density), x=grid) - 0.5 * math.log(2 * math.pi * math.e * sd**2)
-    assert abs(mi(x, y, method="residual").value - truth) < 0.05 and truth > 0.5
 
 
 def ties(kind, n, rng):
@@ -129,13 +106,10 @@ def ties(kind, n, rng):
 
 @pytest.mark.filterwarnings("ignore:ksg. got .* more than once")
 @pytest.mark.parametrize("kind", ["8 bit", "relu", "two decimals", "ranks", "two 8 bit and labels"])
-@pytest.mark.parametrize("method", ["ksg", "residual"])
-def test_shared_distances_are_no_information(kind, method):
+def test_shared_distances_are_no_information(kind):
     """True 0, four samples of 2,000 rows: sd of the mean at most .012. Without the noise: .02 to .12, more with more rows."""
     found = [ties(kind, 2000, np.random.default_rng(seed)) for seed in range(4)]
-    if method == "residual":
-        found = [(x, np.random.default_rng(9).normal(size=len(x))) for x, _ in found]
-    assert abs(np.mean([mi(*pair, method=method).value for pair in found])) < 0.04
+    assert abs(np.mean([mi(*pair, method="ksg").value for pair in found])) < 0.04
 
 
 @pytest.mark.parametrize("round_y", [False, True])
@@ -154,8 +128,6 @@ def test_what_numbers_cannot_show_is_said():
     for share, method, pair in (
         ("15% of the rows more than once", "ksg", [np.concatenate([v[:, 0], v[:50, 0]]) for v in (x, y)]),
         ("of at most 5.47 nats that 600 rows can show", "ksg", (x[:, :3], x[:, :3])),
-        ("independent ones give 2.28 nats", "copula", (x, y)),
-        ("independent ones give 2.28 nats", "residual", (x, y)),
         ("600 occupied cells in 600 rows", "table", ((255 * x.clip(0, 1)).astype(np.uint8), y[:, 0] > 0)),
     ):
         with pytest.warns(UserWarning, match=share):
@@ -186,12 +158,11 @@ def test_half_precision_and_gradients_are_read():
         assert abs(small[0] - small[1]) < 0.01
 
 
-@pytest.mark.parametrize("method", ["mine", "nwj"])
 @pytest.mark.parametrize(("n", "d", "rho", "steps"), [(1500, 3, 0.95, 1000), (3000, 20, 0.75, 1000)])
-def test_critics_do_not_run_away(method, n, d, rho, steps):
+def test_critics_do_not_run_away(n, d, rho, steps):
     """True 3.49 and 8.27. With gradients cut to norm 1 they ended at -564 to -311040; other seeds and 3,000 steps gave 2.3 to 4.9."""
     x, y = known._gaussian(n, np.random.default_rng(0), rho, d)
-    found = mi(x, y, method=method, seeds=1, steps=steps, learning_rate=3e-3)
+    found = mi(x, y, method="mine", seeds=1, steps=steps, learning_rate=3e-3)
     assert 1.5 < found.value < known.gaussian_nats(rho, d) + 0.5 and found.trace[-8:].min() > 1
 
 
@@ -202,18 +173,11 @@ def test_a_critic_that_runs_away_is_said():
         assert mi(x, y, method="mine", seeds=1, steps=800, batch=32, learning_rate=1e-2).value < -0.5
 
 
-@pytest.mark.parametrize("method", ["mine", "smile", "nwj"])
+@pytest.mark.parametrize("method", ["mine", "smile"])
 def test_neural_estimates_of_the_one_dimensional_normal_pair(method):
     """True .4133, 6,000 rows, 600 steps, one critic; on other seeds -.005 to -.03. A dead critic gives 0."""
     x, y = draw("gaussian, d = 1", 6000, 11)
     assert abs(mi(x, y, method=method, seeds=1, steps=600, learning_rate=3e-3).value - 0.4133) < 0.05
-
-
-def test_infonce_never_exceeds_the_log_of_its_batch():
-    """True 6.2: with batches of 16 there is nothing above log 16 = 2.77."""
-    x, y = draw("uniform noise, .001", 2000, 0)
-    found = mi(x, y, method="infonce", seeds=1, steps=200, batch=16, learning_rate=3e-3)
-    assert 1.5 < found.value <= math.log(16) and len(found.trace) == 40 and found.trace.max() <= math.log(16)
 
 
 def test_mine_fails_where_information_is_large():
@@ -251,17 +215,14 @@ def critics_and_sides(s=2, m=6):
     return critics, x, y
 
 
-def test_cross_scores_are_those_of_single_pairs_and_critics_are_independent():
+def test_scores_of_rolled_pairs_are_those_of_single_pairs_and_critics_are_independent():
     critics, x, y = critics_and_sides()
-    cross = critics.cross(x, y)
-    for i in range(6):
-        for j in range(6):
-            (pair,) = critics(Side(*(t[:, [i]] for t in x)), Side(*(t[:, [j]] for t in y)), (0,))
-            assert torch.allclose(pair[:, 0], cross[:, i, j], rtol=0, atol=1e-6)
     true, *rolled = critics(x, y, (0, 1, 4))
-    assert torch.allclose(true, cross.diagonal(dim1=1, dim2=2), rtol=0, atol=1e-6)
-    for by, scores in zip((1, 4), rolled, strict=True):
-        assert torch.allclose(scores, torch.stack([cross[:, i, i - by] for i in range(6)], 1), rtol=0, atol=1e-6)
+    for by, scores in zip((0, 1, 4), (true, *rolled), strict=True):
+        for i in range(6):
+            j = (i - by) % 6
+            (pair,) = critics(Side(*(t[:, [i]] for t in x)), Side(*(t[:, [j]] for t in y)), (0,))
+            assert torch.allclose(pair[:, 0], scores[:, i], rtol=0, atol=1e-6)
     (gradient,) = torch.autograd.grad(true[0].sum(), critics.x)
     assert gradient[0].abs().sum() > 0 and gradient[1].abs().sum() == 0
 
@@ -270,14 +231,10 @@ def test_bounds_are_their_formulas():
     critics, x, y = critics_and_sides()
     t, u = critics(x, y, (0, 2))
     dv = t.mean(1) - u.exp().mean(1).log()
-    assert torch.allclose(value("mine", critics, x, y, [2], 6), dv, rtol=0, atol=1e-6)
-    nwj = t.mean(1) - (u - 1).exp().mean(1)
-    assert torch.allclose(value("nwj", critics, x, y, [2], 6), nwj, rtol=0, atol=1e-6)
+    assert torch.allclose(value("mine", critics, x, y, [2]), dv, rtol=0, atol=1e-6)
     smile = 100 * t.mean(1) - (100 * u).clamp(-5, 5).exp().mean(1).log()
     critics.out.data *= 100
-    assert torch.allclose(value("smile", critics, x, y, [2], 6), smile, rtol=1e-5, atol=0)
-    nce = torch.nn.functional.cross_entropy(critics.cross(x, y)[0], torch.arange(6))
-    assert torch.allclose(infonce(critics, x, y)[0], nce, rtol=1e-5, atol=0)
+    assert torch.allclose(value("smile", critics, x, y, [2]), smile, rtol=1e-5, atol=0)
 
 
 def plain_gradient(critics, x, y):
@@ -298,7 +255,7 @@ def test_mines_first_gradient_is_the_plain_one_and_later_ones_use_the_average():
     assert (later - plain).abs().max() > 1e-3
 
 
-# neighbours, tables, copulas, classifiers
+# neighbours, tables, classifiers
 def test_neighbours_equal_scikit_learn_for_a_label_and_one_number():
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=400)
@@ -307,20 +264,15 @@ def test_neighbours_equal_scikit_learn_for_a_label_and_one_number():
     assert abs(mi(x, y, method="ksg", k=3).value - theirs) < 1e-3  # theirs adds a noise of 1e-10 of the scale
 
 
-def test_conditional_neighbours_and_copulas_see_a_common_cause():
-    """x and y are noisy copies of z: dependent, but not given z. Then x + y = z makes them dependent given z alone.
-
-    The residual method given z is a difference of two estimates: twelve other samples had mean .005 and sd .026, so its width is four of these.
-    """
+def test_conditional_neighbours_see_a_common_cause():
+    """x and y are noisy copies of z: dependent, but not given z. Then x + y = z makes them dependent given z alone."""
     rng = np.random.default_rng(1)
     z = rng.normal(size=(3000, 1))
     x, y = z + rng.normal(size=(3000, 1)), z + rng.normal(size=(3000, 1))
-    truth = known.gaussian_nats(0.5)
-    for method, width in (("ksg", 0.05), ("residual", 0.1), ("copula", 0.03)):
-        assert abs(mi(x, y, method=method).value - truth) < width
-        assert abs(mi(x, y, given=z, method=method).value) < width
-        noise = rng.normal(size=(3000, 1))
-        assert mi(x, noise, given=x + noise + 0.3 * z, method=method).value > 0.5
+    assert abs(mi(x, y, method="ksg").value - known.gaussian_nats(0.5)) < 0.05
+    assert abs(mi(x, y, given=z, method="ksg").value) < 0.05
+    noise = rng.normal(size=(3000, 1))
+    assert mi(x, noise, given=x + noise + 0.3 * z, method="ksg").value > 0.5
 
 
 def test_conditional_table_of_xor_and_the_bias_correction():
@@ -449,31 +401,10 @@ def giving(change):
         (lambda: mi(LABELS, NUMBERS, method="ksg"), ValueError, "expected numbers for a"),
         (lambda: mi(NUMBERS, LABELS, given=NUMBERS, method="ksg"), ValueError, "mixture"),
         (lambda: mi(NUMBERS[:3], NUMBERS[:3], method="ksg"), ValueError, "got n=3, k=3"),
-        (lambda: mi(NUMBERS, NUMBERS.round(0), method="residual"), ValueError, "have 3 copies in b"),
-        (lambda: mi(NUMBERS, LABELS, method="copula"), ValueError, "got labels"),
-        (lambda: mi(NUMBERS, LABELS, method="residual"), ValueError, "residual: got labels"),
-        (lambda: mi(NUMBERS[:3], NUMBERS[:3] ** 2, method="residual"), ValueError, "residual: got 3 rows, k=3"),
-        (
-            lambda: mi(NUMBERS, np.stack([NUMBERS, 2 * NUMBERS], 1), method="residual"),
-            ValueError,
-            "some columns determine others",
-        ),
-        (
-            lambda: mi(NUMBERS, 2 * NUMBERS, method="residual"),
-            ValueError,
-            "some columns determine others",
-        ),  # the rest is rounding alone
         (
             lambda: calibrated_losses(np.zeros((3, 2)), LABELS[:3], np.ones(3), on=(np.zeros((3, 2)), LABELS[:3])),
             ValueError,
             "shares above 0",
-        ),
-        (lambda: mi(NUMBERS[:3], NUMBERS[:3], method="copula"), ValueError, "more rows than columns"),
-        (lambda: mi(NUMBERS, np.zeros(40), method="copula"), ValueError, "some columns are constant"),
-        (
-            lambda: mi(np.stack([NUMBERS, np.ones(40)], 1), NUMBERS**2, method="copula"),
-            ValueError,
-            "some columns are constant",
         ),
         (lambda: held_out_losses(NUMBERS, np.zeros(40, int), LogisticRegression()), ValueError, "all 40 labels are 0"),
         (lambda: mi(NUMBERS, LABELS, given=NUMBERS, method="mine"), ValueError, "has no conditional form"),

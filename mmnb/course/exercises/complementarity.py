@@ -1,6 +1,12 @@
-"""Exercises 05a to 05c: the complementarity metric from a table and from losses, and MINE's bound in logarithms. Arrays are NumPy's."""
+"""Exercises 05a to 05f: the metric from a table and from losses, the best ratio, MINE's bound, both denominators, an exact p.
+
+The first three belong to notebook 05, the others to 05b. Arrays are NumPy's.
+"""
+
+import itertools
 
 import numpy as np
+from scipy.stats import rankdata
 
 from mmnb.course.exercises import exercise
 
@@ -74,6 +80,39 @@ def _averages_logs(true, shuffled, log_average, rate):
     return bound, float((1 - rate) * log_average + rate * (true.mean() - bound))
 
 
+def best_ratio(p: np.ndarray) -> float:
+    """Mean of the best accuracies with one modality, divided by the best one with both."""
+    alone = [p.sum(hidden).max(1).sum() for hidden in (1, 0)]
+    return float(sum(alone) / 2 / p.max(2).sum())
+
+
+def both_denominators(
+    y: np.ndarray, loss_a: np.ndarray, loss_b: np.ndarray, loss_ab: np.ndarray
+) -> tuple[float, float]:
+    """The sum of both gains, as a share of I(a,b;y) and as a share of H(y)."""
+    h = _h(np.unique(y, return_counts=True)[1] / len(y))
+    gains = loss_a.mean() + loss_b.mean() - 2 * loss_ab.mean()
+    return float(gains / (h - loss_ab.mean())), float(gains / h)
+
+
+def permutation_p(x: np.ndarray, y: np.ndarray) -> float:
+    """Share of all orders of y whose rank correlation with x is at most that of the given order."""
+    ranks, others = rankdata(x), rankdata(y)
+    sums = [float(ranks @ np.array(order)) for order in itertools.permutations(others)]
+    return float(np.mean(np.array(sums) <= ranks @ others + 1e-9))
+
+
+def _plain_correlation(x, y):
+    found = [np.corrcoef(x, order)[0, 1] for order in itertools.permutations(y)]
+    return float(np.mean(np.array(found) <= np.corrcoef(x, y)[0, 1] + 1e-9))
+
+
+def _strictly_below(x, y):
+    ranks, others = rankdata(x), rankdata(y)
+    sums = [float(ranks @ np.array(order)) for order in itertools.permutations(others)]
+    return float(np.mean(np.array(sums) < ranks @ others - 1e-9))
+
+
 # tolerance: sums of a few dozen float64 terms, divided by at least 0.01
 @exercise("05a", "The metric from a table", complementarity, atol=1e-9).against(
     _unconditional,  # I(a; y) instead of I(a; y | b)
@@ -112,8 +151,8 @@ def _cases_05b(rng):
 
 
 # tolerance: sums of at most 64 float64 numbers up to 1,000, rounding below 1e-11
-@exercise("05c", "MINE's bound, and its average", mine, atol=1e-9).against(_overflows, _sum_for_mean, _averages_logs)
-def _cases_05c(rng):
+@exercise("05d", "MINE's bound, and its average", mine, atol=1e-9).against(_overflows, _sum_for_mean, _averages_logs)
+def _cases_05d(rng):
     yield "all scores equal", (np.full(4, 2.0), np.full(4, 2.0), 2.5, 0.5)
     yield "one pair", (np.array([1.0]), np.array([0.5]), 0.1, 0.01)
     yield "huge scores", (rng.normal(1000, 5, size=16), rng.normal(990, 5, size=16), 985.0, 0.01)
@@ -121,3 +160,49 @@ def _cases_05c(rng):
     for m, rate in ((5, 0.01), (64, 0.1), (13, 0.9)):
         true, shuffled = rng.normal(1, 1, size=m), rng.normal(-1, 1, size=m)
         yield f"{m} pairs, rate {rate}", (true, shuffled, float(rng.normal()), rate)
+
+
+# tolerance: sums of at most 80 probabilities, divided by at least 0.1
+@exercise("05c", "The robustness ratio of the best possible model", best_ratio, atol=1e-9).against(
+    lambda p: float(
+        (p.max(2).max(1).sum() + p.max(2).max(0).sum()) / 2 / p.max(2).sum()
+    ),  # maximum over the hidden one
+    lambda p: float(sum(p.sum(hidden).max(1).sum() for hidden in (1, 0)) / 2),  # not divided
+    lambda p: 1 - best_ratio(p),  # the loss
+)
+def _cases_05c(rng):
+    xor = np.zeros((2, 2, 2))
+    xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 1 / 4
+    yield "exclusive or", (xor,)
+    for shape in ((2, 3, 2), (3, 2, 4), (4, 4, 3), (1, 3, 2), (5, 2, 2)):
+        yield f"a random table {shape}", (rng.dirichlet(np.full(int(np.prod(shape)), 0.3)).reshape(shape),)
+
+
+# tolerance: means of at most 200 numbers, divided by at least 0.1
+@exercise("05e", "Two denominators", both_denominators, atol=1e-9).against(
+    lambda *losses: both_denominators(*losses)[::-1],  # exchanged
+    lambda *losses: (both_denominators(*losses)[1],) * 2,  # H(y) in both
+    lambda y, *losses: both_denominators(np.arange(len(np.unique(y))), *losses),  # equal shares
+)
+def _cases_05e(rng):
+    y = np.array([0, 1] * 20)
+    yield "exclusive or, read perfectly", (y, np.full(40, np.log(2)), np.full(40, np.log(2)), np.zeros(40))
+    yield "exclusive or, half of it read", (y, np.full(40, np.log(2)), np.full(40, np.log(2)), np.full(40, 0.35))
+    for n, classes in ((50, 3), (120, 4), (200, 7)):
+        y = np.minimum(rng.geometric(0.4, size=n), classes)
+        yield f"{classes} classes, unequal", (y, *(rng.exponential(scale, size=n) for scale in (0.5, 0.4, 0.1)))
+
+
+# tolerance: a share of at most 720 orders
+@exercise("05f", "The exact p of a few ranks", permutation_p, atol=1e-9).against(
+    _plain_correlation,  # of the numbers, not of their ranks
+    _strictly_below,  # forgets the given order itself
+    lambda x, y: 1 - permutation_p(x, y),  # the other side
+)
+def _cases_05f(rng):
+    x = np.array([0.9, 0.2, 0.05, 0.04, 0.01])
+    yield "a perfect falling order", (x, np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    yield "one exchange, one number far away", (x, np.array([1.0, 2.0, 3.0, 50.0, 5.0]))
+    yield "a tie", (x, np.array([1.0, 2.0, 2.0, 4.0, 3.0]))
+    for n in (3, 4, 5, 6):
+        yield f"{n} random rows", (rng.exponential(size=n), rng.exponential(size=n))

@@ -1,7 +1,7 @@
 """Entropies and mutual information in nats: exact from tables, or estimated from samples by `mmnb.information.mi`.
 
 `exact` takes tables of probabilities; `methods` has one call for all estimators: `classifiers` (held-out losses),
-`neural` (MINE, NWJ, InfoNCE, SMILE) and `training_free` (nearest neighbours, Gaussian copula).
+`neural` (MINE, SMILE) and `training_free` (nearest neighbours).
 """
 
 from mmnb import aliases

@@ -11,12 +11,11 @@ from mmnb.instruments.information.classifiers import held_out_losses, mlp
 from mmnb.instruments.information.exact import frequencies, mutual_information
 from mmnb.instruments.information.neural import METHODS as NEURAL
 from mmnb.instruments.information.neural import neural
-from mmnb.instruments.information.training_free import copula, ksg, residual
+from mmnb.instruments.information.training_free import ksg
 from mmnb.instruments.information.variables import MutualInformation, Variable, parts_of, variable
 from mmnb.instruments.inputs import array, labels
 
-_TRAINING_FREE = {"ksg": ksg, "residual": residual, "copula": copula}
-METHODS = ("table", "classifier", *_TRAINING_FREE, *NEURAL)
+METHODS = ("table", "classifier", "ksg", *NEURAL)
 DRAWS = 500  # of the bootstrap
 
 
@@ -30,9 +29,7 @@ def mi(
     | table | labels | labels | labels | bootstrap of the rows | `bias_corrected` (Miller-Madow, default True) |
     | classifier | anything | labels | anything | bootstrap of the held-out losses | `classifier`, `folds`, `subtract_shuffled` |
     | ksg | numbers | numbers or labels | numbers (then B numbers, too) | standard error of its terms | `k` |
-    | residual | numbers | numbers | numbers | standard error of its terms | `k` |
-    | copula | numbers | numbers | numbers | – | – |
-    | mine, nwj, infonce, smile | anything | anything, numbers on one side | – | Student-t over critics | see `neural` |
+    | mine, smile | anything | anything, numbers on one side | – | Student-t over critics | see `neural` |
 
     Args:
         a, b, given: Arrays or tensors (n,) or (n, …): whole numbers and text are labels, real numbers are numbers. A list
@@ -65,8 +62,8 @@ def mi(
         return _table(*read, seed=seed, **options)
     if method == "classifier":
         return _classifier(a, b, given, seed=seed, progress=progress, **options)
-    if method in _TRAINING_FREE:
-        return _TRAINING_FREE[method](*read, **options)
+    if method == "ksg":
+        return ksg(*read, **options)
     if given is not None:
         raise ValueError(f"mi: {method!r} has no conditional form; expected mi(a, (b, z)) - mi(a, z)")
     return neural(*read, method, seed=seed, progress=progress, **options)

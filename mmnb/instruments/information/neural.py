@@ -1,4 +1,4 @@
-"""Neural estimates of mutual information: MINE, NWJ, InfoNCE and SMILE, with one stopping rule that was fixed beforehand.
+"""Neural estimates of mutual information: MINE and SMILE, with one stopping rule that was fixed beforehand.
 
 Several independent critics T(x, y) are trained in one pass; each maximises a lower bound of the information.
 """
@@ -63,13 +63,6 @@ class Critics(nn.Module):
         mid_x, mid_y = torch.baddbmm(self.bias[1], x.labels, self.label_x), y.labels @ self.label_y
         return tuple(self._rest(of_x + of_y.roll(by, 1), mid_x + mid_y.roll(by, 1)) for by in rolls)
 
-    def cross(self, x: Side, y: Side) -> Tensor:
-        """Scores (s, m, m) of all pairs; entry (i, j) is T(x_i, y_j)."""
-        s, m, _ = x.numbers.shape
-        first = (x.numbers @ self.x)[:, :, None] + (y.numbers @ self.y)[:, None] + self.bias[0][:, :, None]
-        labels = (x.labels @ self.label_x + self.bias[1])[:, :, None] + (y.labels @ self.label_y)[:, None]
-        return self._rest(first.reshape(s, m * m, -1), labels.reshape(s, m * m, -1)).view(s, m, m)
-
     def _rest(self, first: Tensor, labels: Tensor) -> Tensor:
         second = torch.baddbmm(labels, functional.relu(first), self.middle)
         return (functional.relu(second) @ self.out).squeeze(-1)
@@ -99,39 +92,20 @@ class Mine:
         return (shuffled - self.log_average).exp() - true.mean(-1)
 
 
-def nwj(critics: Critics, x: Side, y: Side) -> Tensor:
-    """-(mean T(x, y) - mean exp(T(x, y') - 1)) for each critic."""
-    true, shuffled = critics(x, y)
-    return (log_mean_exp(shuffled) - 1).exp() - true.mean(-1)
-
-
-def infonce(critics: Critics, x: Side, y: Side) -> Tensor:
-    """Cross-entropy of finding the partner among the batch, for each critic."""
-    scores = critics.cross(x, y)
-    return -(scores.diagonal(dim1=1, dim2=2) - scores.logsumexp(2)).mean(-1)
-
-
 def jensen_shannon(critics: Critics, x: Side, y: Side) -> Tensor:
     """Loss of classifying true and shuffled pairs, for each critic; its optimum is the log ratio of densities."""
     true, shuffled = critics(x, y)
     return functional.softplus(-true).mean(-1) + functional.softplus(shuffled).mean(-1)
 
 
-def value(method: str, critics: Critics, x: Side, y: Side, shuffles: list[int], batch: int) -> Tensor:
-    """The bound, (s,) nats, on given rows: shuffled partners come from several rolls; InfoNCE works batch by batch."""
-    if method == "infonce":
-        m = min(batch, x.numbers.shape[1])
-        starts = range(0, x.numbers.shape[1] - m + 1, m)
-        parts = [(Side(*(t[:, k : k + m] for t in x)), Side(*(t[:, k : k + m] for t in y))) for k in starts]
-        return torch.stack([math.log(m) - infonce(critics, *part) for part in parts]).mean(0)
+def value(method: str, critics: Critics, x: Side, y: Side, shuffles: list[int]) -> Tensor:
+    """The bound, (s,) nats, on given rows: shuffled partners come from several rolls."""
     true, *others = critics(x, y, (0, *shuffles))
     true, shuffled = true.mean(-1), torch.cat(others, -1)
-    if method == "nwj":
-        return true - (log_mean_exp(shuffled) - 1).exp()
     return true - log_mean_exp(shuffled.clamp(-CLIP, CLIP) if method == "smile" else shuffled)
 
 
-OBJECTIVES = {"mine": Mine, "nwj": lambda: nwj, "infonce": lambda: infonce, "smile": lambda: jensen_shannon}
+OBJECTIVES = {"mine": Mine, "smile": lambda: jensen_shannon}
 METHODS = tuple(OBJECTIVES)  # SMILE trains by Jensen-Shannon and differs in the evaluation
 
 
@@ -153,10 +127,8 @@ def neural(
     """I(A;B) as the value that a trained critic gives a lower bound, or SMILE's estimate, after a training of fixed length.
 
     Formula (T the critic, b' of another row; CLIP = 5):
-      mine    : mean T(a, b) - log mean exp T(a, b'), trained with a moving average in the gradient
-      nwj     : mean T(a, b) - mean exp(T(a, b') - 1)
-      infonce : log(batch) less the loss of finding a row's partner in its batch; never above log(batch)
-      smile   : mine with T(a, b') clipped to +-CLIP, from a critic trained to classify true and shuffled pairs
+      mine  : mean T(a, b) - log mean exp T(a, b'), trained with a moving average in the gradient
+      smile : mine with T(a, b') clipped to +-CLIP, from a critic trained to classify true and shuffled pairs
 
     The answer is the mean of the last fifth of the held-out values: the best of them would be biased upwards. The interval
     is Student-t over critics (None for one); it covers neither the bias nor the sample.
@@ -173,8 +145,7 @@ def neural(
         progress: Show a bar over steps; None: on a terminal only.
     Raises: ValueError on labels alone on both sides, too few rows for a batch, or sizes out of range;
         FloatingPointError when a loss or a value is not finite. Warns when a critic's answer is below -0.5 nats.
-    Source: Belghazi et al. 2018 (MINE); Nguyen, Wainwright & Jordan 2010; van den Oord et al. 2018 (InfoNCE); Song &
-        Ermon 2020 (SMILE). Ours averages in logarithms and trains all critics in one pass. Gradients are not clipped: the
+    Source: Belghazi et al. 2018 (MINE); Song & Ermon 2020 (SMILE). Ours averages in logarithms and trains all critics in one pass. Gradients are not clipped: the
         rare shuffled pair with a huge score is all that holds T down. Measured (MINE, one sample, default settings):
 
         | normal pairs | true | moving average | the same, norm 1 | batch mean | the same, norm 1 |
@@ -215,7 +186,7 @@ def neural(
             optimiser.step()
             if step % every == 0:
                 with torch.no_grad():
-                    trace.append(value(method, critics, *(_rows(side, test) for side in sides), shuffles, batch))
+                    trace.append(value(method, critics, *(_rows(side, test) for side in sides), shuffles))
     path = torch.stack(trace).cpu().double().numpy()  # (evaluations, seeds)
     if not np.isfinite(path).all():
         raise FloatingPointError(f"{method}: a held-out value is not finite; expected a critic that does not diverge")

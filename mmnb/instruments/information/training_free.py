@@ -1,20 +1,16 @@
-"""Mutual information of numbers without training: nearest neighbours, neighbours of a linear residual, Gaussian copula."""
+"""Mutual information of numbers without training, by nearest neighbours."""
 
 import warnings
 
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import digamma
-from scipy.stats import norm, rankdata
 
-from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.information.variables import MutualInformation, Variable
 from mmnb.instruments.inputs import whole
 
 _SAME = 0.01  # share of rows that may be repeated without a word: rounding repeats a few
 _JITTER = 1e-10  # of the standard deviation, as in the references
-_NOISE = 0.1  # nats that independent columns may give without a word
-_EMPTY = 1e-13  # a direction with this share of the variance it is compared with counts as empty
 
 
 def ksg(a: Variable, b: Variable, given: Variable | None = None, *, k: int = 3) -> MutualInformation:
@@ -56,73 +52,6 @@ def ksg(a: Variable, b: Variable, given: Variable | None = None, *, k: int = 3) 
     return MutualInformation.of_terms(terms, "ksg")
 
 
-def residual(a: Variable, b: Variable, given: Variable | None = None, *, k: int = 3) -> MutualInformation:
-    """I(A;B) or I(A;B|Z) of numbers: the linear part of the dependence in closed form, the rest by neighbours.
-
-    Formula: with the least-squares residual R = B - W A - c, h(B|A) = h(R|A) = h(R) - I(A;R), so
-    I(A;B) = h(B) - h(R) + I(A;R), whatever W is. The entropies are those of k-th neighbours,
-    h = psi(n) - psi(k) + d log 2 + d mean log e_i with e_i the distance (largest coordinate) to the k-th neighbour, B and R
-    each whitened first, which adds its log determinant; I(A;R) is `ksg`. Given Z: I(A,Z;B) - I(Z;B).
-
-    The interval covers sampling, not bias. The biases of h(B) and h(R) are alike where B and R have similar shapes, so the
-    bias of `ksg` for large information and many dimensions largely cancels, as far as the dependence is linear.
-
-    Example:
-        >>> from mmnb.instruments.information.variables import variable
-        >>> a, noise = np.random.default_rng(0).normal(size=(2, 2000, 1))
-        >>> found = residual(variable(a, "a"), variable(a + 0.001 * noise, "b"))
-        >>> round(found.value, 1)  # the truth is log(1 + 10^6) / 2 = 6.9
-        6.9
-
-    Source: Chain rule; entropies by Kozachenko & Leonenko 1987; differences of entropies: McAllester & Stratos 2020.
-    """
-    widths = _widths(a, b, given, "residual")
-    if a.n <= sum(widths) + 1 or a.n <= whole(k, "residual: k"):
-        raise ValueError(f"residual: got {a.n} rows, k={k}; expected n > k >= 1, and more rows than columns")
-    if given is None:
-        terms = _residual_terms(a.numbers, b.numbers, k)
-    else:
-        terms = _residual_terms(np.concatenate([a.numbers, given.numbers], 1), b.numbers, k)
-        terms -= _residual_terms(given.numbers, b.numbers, k)
-    _warn_of_noise(widths, a.n, "residual")
-    return MutualInformation.of_terms(terms, "residual")
-
-
-def copula(a: Variable, b: Variable, given: Variable | None = None) -> MutualInformation:
-    """I(A;B) or I(A;B|Z) of numbers under the assumption of a Gaussian copula; otherwise too low.
-
-    Formula: every column is replaced by the normal quantiles of its ranks; with C the correlation matrix of a set of columns,
-    I = 1/2 (log|C_az| + log|C_bz| - log|C_abz| - log|C_z|).
-    Warns where independent columns would give more than .1 nats, about (columns of A)(columns of B) / 2n.
-    Source: Ince et al. 2017 (GCMI), without their bias correction.
-    """
-    widths = _widths(a, b, given, "copula")
-    if a.n <= sum(widths) + 1:
-        raise ValueError(f"copula: got {a.n} rows of {sum(widths)} columns; expected more rows than columns")
-    ranks = rankdata(np.concatenate([v.numbers for v in (a, b, given) if v is not None], 1), axis=0)
-    with np.errstate(invalid="ignore"):  # of a constant column, refused below
-        correlations = np.corrcoef(norm.ppf(ranks / (a.n + 1)), rowvar=False).reshape(sum(widths), -1)
-    of = np.repeat(np.arange(len(widths)), widths)
-
-    def log_det(*keep: int) -> float:
-        sign, value = np.linalg.slogdet(correlations[np.ix_(np.isin(of, keep), np.isin(of, keep))])
-        if not (sign > 0 and value >= -500):  # a constant column makes both NaN
-            raise ValueError("copula: some columns are constant or determine others; expected finite information")
-        return float(value)
-
-    z = () if given is None else (2,)
-    _warn_of_noise(widths, a.n, "copula")
-    nats = 0.5 * (log_det(0, *z) + log_det(1, *z) - log_det(0, 1, *z) - (log_det(*z) if z else 0.0))
-    return MutualInformation(Estimate(nats, n=a.n), "copula", a.n, np.array([nats]))
-
-
-def _widths(a: Variable, b: Variable, given: Variable | None, caller: str) -> list[int]:
-    parts = [v for v in (a, b, given) if v is not None]
-    if not all(v.continuous for v in parts):
-        raise ValueError(f"{caller}: got labels; expected numbers. For labels use 'table', 'classifier' or 'ksg'")
-    return [v.numbers.shape[1] for v in parts]
-
-
 def _pair_terms(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
     """(n,) nats whose mean is the estimate of I(X;Y) from columns of numbers."""
     a, b = _untied(x, y)
@@ -138,30 +67,6 @@ def _labelled(a: np.ndarray, code: np.ndarray, k: int) -> np.ndarray:
     for label in range(len(count)):
         radius[code == label] = _neighbour_distance(a[code == label], k)
     return digamma(k) + digamma(len(a)) - digamma(count[code]) - digamma(_within(a, radius))
-
-
-def _residual_terms(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
-    x, y = standard(x), _white(standard(y))[0]  # h(Y) and h(R) change alike, so Y may start white: the variance
-    # left of it is then a share of 1, and an exact copy leaves a share of 0, whatever the units
-    rest, log_rest = _white(y - x @ np.linalg.lstsq(x, y, rcond=None)[0], largest=1.0)
-    return y.shape[1] * (_log_distance(y, k) - _log_distance(rest, k)) - log_rest + _pair_terms(x, rest, k)
-
-
-def _white(columns: np.ndarray, largest: float | None = None) -> tuple[np.ndarray, float]:
-    """The columns whitened, and the log volume that this removes. Refuses variances far below `largest`, by default the largest."""
-    values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(columns, rowvar=False)))
-    if values.min() <= _EMPTY * (values.max() if largest is None else largest):
-        raise ValueError("residual: some columns determine others; expected finite information")
-    return columns @ vectors / np.sqrt(values), float(0.5 * np.log(values).sum())
-
-
-def _log_distance(points: np.ndarray, k: int) -> np.ndarray:
-    distance = _neighbour_distance(points, k)
-    if (share := (distance == 0).mean()) > _SAME:
-        raise ValueError(
-            f"residual: {share:.0%} of the rows have {k} copies in b; expected continuous numbers, or 'ksg'"
-        )
-    return np.log(np.maximum(distance, distance[distance > 0].min()))  # rounding repeats a few rows
 
 
 def standard(columns: np.ndarray) -> np.ndarray:
@@ -182,15 +87,6 @@ def _warn_of_copies(rows: np.ndarray) -> None:
     if (share := (count[which.reshape(-1)] > 1).mean()) > _SAME:
         got = f"{share:.0%} of the rows more than once: copies count as information"
         warnings.warn(f"ksg: got {got}; expected each once, unless rounding alone makes them equal", stacklevel=4)
-
-
-def _warn_of_noise(widths: list[int], n: int, caller: str) -> None:
-    """By the mean log determinant of the correlations of independent normal columns."""
-    a, b, z = (*widths, 0)[:3]
-    a_z, b_z, all_, of_z = (digamma((n - 1 - np.arange(d)) / 2).sum() for d in (a + z, b + z, a + b + z, z))
-    if (noise := 0.5 * (a_z + b_z - all_ - of_z)) > _NOISE:
-        got = f"{sum(widths)} columns in {n} rows, where independent ones give {noise:.2f} nats"
-        warnings.warn(f"{caller}: got {got}; expected fewer columns, or more rows", stacklevel=4)
 
 
 def _neighbour_distance(points: np.ndarray, k: int) -> np.ndarray:
