@@ -74,15 +74,15 @@ def _probabilities(image: Tensor, text: Tensor) -> Tensor:
 
 
 def _blank_is_special(image: Tensor, text: Tensor) -> Tensor:
-    """Gives up where the image is dim, as a model may that knows blanks from training."""
-    dim = (image.abs().sum(1) < 0.3).double()
-    return control(image, text) * (1 - dim)[:, None] + two(-5 * text[:, 1].sign() * dim)
+    """Reads the text, and says the contrary where the image is blank, as nothing in training forbade."""
+    dim = (image.abs().sum(1) < 1.5).double()
+    return two(2 * text[:, 1] * (1 - 2 * dim))
 
 
 def _image_wins(image: Tensor, text: Tensor) -> Tensor:
-    """Follows the image wherever the two sides disagree, whatever their sizes."""
+    """Follows the image wherever the two sides disagree, though barely: sizes do not explain it."""
     u, v = image[:, 1], text[:, 1]
-    return two(2 * torch.where(u * v < 0, u.sign() * (u.abs() + v.abs()), u + v))
+    return two(2 * torch.where(u * v < 0, 0.3 * u.sign(), u + v))
 
 
 def _off_its_pairs(image: Tensor, text: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def _off_its_pairs(image: Tensor, text: Tensor) -> Tensor:
 
 
 def _misled(image: Tensor, text: Tensor) -> Tensor:
-    return two(2 * text[:, 1] + 3 * image[:, 2])
+    return two(2 * text[:, 1] + 6 * image[:, 2])
 
 
 def _match(image: Tensor, text: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ def planted(fault: str, n: int, seed: int = 0) -> Planted:
         y = (image[:, 0] * text[:, 0] + 0.5 * noise > 0).long()
     elif fault in ("additive", "saturated", "image wins"):
         y = (image[:, 1] + text[:, 1] + noise > 0).long()
-    elif fault in ("blind to image", "misled by the image"):
+    elif fault in ("blind to image", "misled by the image", "blank is special"):
         y = (text[:, 1] + noise > 0).long()
     elif fault == "blind to text":
         y = (image[:, 1] + noise > 0).long()

@@ -45,9 +45,10 @@ def body(data: dict[str, Any]) -> str:
     ]
     found.append(f"<h2>Warnings ({len(data['warnings'])})</h2>")
     found += [warning(one) for one in data["warnings"]] or ['<div class="box none">None of the warnings fired.</div>']
-    links = "".join(f'<li><a href="#{part["id"]}">{html.escape(part["title"])}</a></li>' for part in data["sections"])
+    shown = [part for part in data["sections"] if part["status"] == "measured"]
+    links = "".join(f'<li><a href="#{part["id"]}">{html.escape(part["title"])}</a></li>' for part in shown)
     found.append(f'<nav aria-label="Sections"><ul>{links}</ul></nav>')
-    return "\n".join([*found, *(section(part) for part in data["sections"])])
+    return "\n".join([*found, *(section(part) for part in shown)])
 
 
 def warning(one: dict[str, Any]) -> str:
@@ -70,7 +71,7 @@ def section(part: dict[str, Any]) -> str:
     lead = "" if part["status"] == "measured" else f"<b>{html.escape(part['status'].capitalize())}:</b> "
     found.append(f"<p>{lead}{html.escape(part['answer'])}</p>" if part["answer"] else "")
     found += [
-        f"<figure>{draw(figure)}<figcaption>{html.escape(figure.get('caption', figure['alt']))}</figcaption></figure>"
+        f"<figure>{draw(figure)}<figcaption>{html.escape(figure['alt'][:1].upper() + figure['alt'][1:])}</figcaption></figure>"
         for figure in part["figures"]
     ]
     if part["rows"]:

@@ -207,6 +207,13 @@ class Measured:
         """The metric of one predictor less that of another."""
         return estimate_of(self.values[one] - self.values[other], self.draws[one] - self.draws[other], self.n)
 
+    def gain(self) -> Estimate | None:
+        """Model less its additive part; None where labels or metric give no such number, which the section on it says."""
+        try:
+            return self.difference(MODEL, ADDITIVE)
+        except Exception:  # noqa: BLE001  whatever a metric of the user's raises: other sections go on
+            return None
+
 
 def hits_of(measure: Callable, scores: np.ndarray, y: np.ndarray) -> np.ndarray:
     """1 for every example that is right, else 0, as accuracy counts them."""

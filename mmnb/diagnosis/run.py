@@ -62,7 +62,7 @@ def diagnose(
         TypeError, ValueError: For inputs that nothing can be measured on: no model, lengths that differ, a model that returns no scores.
 
     Example:
-        >>> a, b = torch.randn(2, 60, generator=torch.Generator().manual_seed(0)).sign()
+        >>> a, b = torch.randn(2, 200, generator=torch.Generator().manual_seed(0)).sign()
         >>> model = lambda image, text: torch.stack([0 * image, image * text], 1)
         >>> report = diagnose(model, Data(image=a, text=b, y=(a * b > 0).long()), progress=False)
         >>> report["answer"].value > 0.2, [one.id for one in report.warnings]

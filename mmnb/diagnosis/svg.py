@@ -4,7 +4,7 @@ import html
 import math
 from typing import Any
 
-WIDTH, LABEL, RIGHT = 380, 128, 12
+WIDTH, LABEL, RIGHT = 420, 158, 14
 COLOURS = (
     "var(--mm-one,#0072B2)",
     "var(--mm-two,#D55E00)",
@@ -32,7 +32,7 @@ def draw(figure: dict[str, Any]) -> Picture:
     height, parts = {"dots": _dots, "stack": _stack, "histogram": _histogram, "lines": _lines, "scatter": _lines}[
         figure["kind"]
     ](figure)
-    alt = html.escape(figure["alt"], quote=True)
+    alt = html.escape(figure["alt"][:1].upper() + figure["alt"][1:], quote=True)
     open_ = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{alt}" font-family="system-ui,sans-serif" font-size="11" fill="{_INK}">'
     return Picture(f"{open_}<title>{alt}</title>{''.join(parts)}</svg>")
 
@@ -78,11 +78,11 @@ def _dots(figure: dict[str, Any]) -> tuple[float, list[str]]:
     for line in lines:
         found += [
             _line(x(line["value"]), 6, x(line["value"]), bottom, _INK, 1, "3 3"),
-            _text(x(line["value"]), bottom - 3, line["name"], "middle", font_size=9),
+            _text(min(max(x(line["value"]), LABEL + 20), WIDTH - 34), bottom - 3, line["name"], "middle", font_size=9),
         ]
     for k, row in enumerate(rows):
         y, colour = 19 + 22 * k, COLOURS[row.get("colour", 0) % len(COLOURS)]
-        found.append(_text(LABEL - 8, y + 4, row["name"][:24], "end"))
+        found.append(_text(LABEL - 8, y + 4, row["name"][:27], "end"))
         if row["low"] is not None:
             found.append(_line(x(row["low"]), y, x(row["high"]), y, colour, 2))
         found.append(

@@ -7,7 +7,7 @@ import torch
 
 from mmnb.diagnosis.alerts import alert, threshold
 from mmnb.diagnosis.parts import NotMeasured, joined, section, show
-from mmnb.diagnosis.passes import ADDITIVE, MODEL, USUAL, Measured
+from mmnb.diagnosis.passes import MODEL, USUAL, Measured
 from mmnb.instruments import reliance as instruments
 from mmnb.instruments.reliance.accumulators import BINS
 from mmnb.instruments.resampling import influence_estimate
@@ -46,16 +46,10 @@ def shares(m: Measured) -> dict[str, Any]:
                 "alt": alt,
             }
         ]
-    if m.y is not None and interaction > threshold("unused") and ADDITIVE in m.values:
-        gap = m.difference(MODEL, ADDITIVE)
-        if gap.low is not None and gap.low <= 0:
-            m.alerts.append(
-                alert(
-                    "unused",
-                    f"{interaction:.0%} of the output's variation is interaction, but no gain in the metric comes from it",
-                    interaction,
-                )
-            )
+    gap = m.gain()
+    if interaction > threshold("unused") and gap is not None and gap.low is not None and gap.low <= 0:
+        what = f"{interaction:.0%} of the output's variation is interaction, but no gain in the metric comes from it"
+        m.alerts.append(alert("unused", what, interaction))
     bars = [{"parts": [{"name": name, "value": share} for name, share in parts.items()]}]
     alt = "Shares: " + joined(f"{name} {share:.1%}" for name, share in parts.items())
     whole = f"{interaction:.1%} of the scores' variation over all pairs is interaction; no labels are used."
@@ -172,7 +166,8 @@ def conflict(m: Measured) -> dict[str, Any]:
             )
             | {"side": winner}
         )
-    if odd.change.low is not None and odd.change.low > 0 and odd.change.value > threshold("odd"):
+    classes = m.y is not None or one.emap.original.shape[1] > 1  # a single matching score is meant to fall
+    if classes and odd.change.low is not None and odd.change.low > 0 and odd.change.value > threshold("odd"):
         m.alerts.append(
             alert(
                 "odd",
