@@ -8,7 +8,8 @@ which page, text and tables are made.
 """
 
 from mmnb.diagnosis.data import Data, Embeddings, Scores
+from mmnb.diagnosis.plan import Plan
 from mmnb.diagnosis.report import Alert, Report, Section
 from mmnb.diagnosis.run import diagnose
 
-__all__ = ["Alert", "Data", "Embeddings", "Report", "Scores", "Section", "diagnose"]
+__all__ = ["Alert", "Data", "Embeddings", "Plan", "Report", "Scores", "Section", "diagnose"]

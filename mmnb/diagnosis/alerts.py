@@ -48,7 +48,6 @@ RULES = {
     "hubs": Rule("geometry", "low", 0.3, WORLDS, "normalise the scores of each query, or of each item"),
     "narrow": Rule("geometry", "low", 0.1, "convention: a tenth of the dimensions", "the spectrum of the embeddings"),
     "bag": Rule("words", "medium", 0.1, WORLDS, "minimal pairs that differ in word order alone"),
-    "halves": Rule("sure", "low", None, "the two halves' verdicts differ", "measure more examples"),
 }  # fmt: skip
 
 

@@ -1,26 +1,25 @@
 """`diagnose(model, data)`: one pass over the mixed pairs, and the sections that read it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mmnb.diagnosis.data import Data, Embeddings, Scores
-from mmnb.diagnosis.model import name_of, scorer
+from mmnb.diagnosis.data import Data
+from mmnb.diagnosis.measured import Measured, hits_of
 from mmnb.diagnosis.parts import NotMeasured, joined, section
-from mmnb.diagnosis.passes import MODEL, Measured, Pass, hits_of, run_pass, views_of_many
+from mmnb.diagnosis.passes import Pass, run_pass, views_of_many
+from mmnb.diagnosis.plan import Plan, planned
 from mmnb.diagnosis.report import SCHEMA, Report
-from mmnb.diagnosis.sections import CLOSING, REGISTRY, Entry
+from mmnb.diagnosis.sections import CLOSING, OPT_IN, REGISTRY, Entry
 from mmnb.diagnosis.sections.pairs import partners
+from mmnb.diagnosis.setup import facts_of_data, read
 from mmnb.instruments.batches import call, take
-from mmnb.instruments.checks import modules_behind
 from mmnb.instruments.grid.cells import as_scores, automatic_batch_size
 from mmnb.instruments.grid.strategy import pick
-from mmnb.instruments.identity import fingerprint, fingerprint_of_model
 
-_FEWEST_GROUPS = 30
 _REFUSALS = ("fixed function", "train mode")
 
 
@@ -31,15 +30,22 @@ def diagnose(
     metric: Any = "accuracy",
     threshold: float | None = None,
     shifts: int | None = None,
+    budget: float | str | None = None,
+    plan: bool = False,
+    also: Collection[str] = (),
     without: Mapping[str, Mapping[str, Callable]] | None = None,
+    encoders: Mapping[str, Any] | None = None,
+    train: Any = None,
     check: bool = True,
     batch_size: int | None = None,
     strategy: str = "auto",
     checkpoint: Any = None,
+    save_every: float = 30.0,
+    distributed: Any = None,
     progress: bool | None = None,
     resamples: int = 2000,
     seed: int = 0,
-) -> Report:
+) -> Report | Plan:
     """One report on whether a model uses its modalities together: one pass over mixed pairs, many readers, every number with its interval.
 
     Args:
@@ -49,14 +55,20 @@ def diagnose(
         data: `mmnb.Data`, or what `Data.read` reads.
         metric, threshold: As in `Emap.score`.
         shifts: This many false partners for each example, at least 2, instead of all n - 1.
+        budget: Time for the pass, such as "20 min": partners are drawn to fit. A model with two towers encodes each example once anyway.
+        plan: Run nothing but two batches, and return a `Plan`: sections, passes, seconds, memory.
+        also: Sections that train or score again and so run only when they are named: "data", "words", "robustness".
         without: More ways to leave a modality out: way -> modality -> function of the batches that remain, as in
             {"dropped": {"image": lambda text: text_model(text)}}.
-        check, batch_size, strategy, checkpoint, progress: As in `mmnb.emap`.
+        encoders: Name -> encoder of the joint model, or (that, an encoder trained alone), in eval mode: for linear probes.
+        train: As `data`, of the training split: for the probes.
+        check, batch_size, strategy, checkpoint, save_every, distributed, progress: As in `mmnb.emap`.
         resamples: Bootstrap draws.
         seed: Of every draw.
 
     Returns:
-        A `Report`. What cannot be measured is a line in it, with the reason.
+        A `Report`. What cannot be measured is a line in it, with the reason. Ctrl-C during the pass stops it (with `checkpoint` the same
+        call goes on later); after the pass it skips the sections that are left.
 
     Raises:
         TypeError, ValueError: For inputs that nothing can be measured on: no model, lengths that differ, a model that returns no scores.
@@ -68,68 +80,34 @@ def diagnose(
         >>> report["answer"].value > 0.2, [one.id for one in report.warnings]
         (True, [])
     """
-    m = _read(model, data)
+    m = read(model, data)
     m.metric, m.seed, m.resamples = metric, seed, resamples
     m.options |= {"threshold": threshold, "check": check}
-    m.extras["without"] = without
-    how = dict(
-        batch_size=batch_size, check=check, strategy=strategy, seed=seed, progress=progress, checkpoint=checkpoint
-    )
+    m.extras |= {"without": without, "encoders": encoders, "also": _opted(also)}
+    m.extras["train"] = None if train is None else train if isinstance(train, Data) else Data.read(train)
+    how = dict(batch_size=batch_size, check=check, strategy=strategy, seed=seed, progress=progress)
+    how |= dict(checkpoint=checkpoint, save_every=save_every, distributed=distributed)
     if m.f is not None:
-        _facts_of_data(m)
+        if plan or budget is not None:
+            cost = planned(m, shifts, budget, how)
+            if plan:
+                return cost
+            shifts = cost.shifts
+            m.facts["budget"] = f"{budget}: {cost}".splitlines()[0]
+        facts_of_data(m)
         _measure(m, shifts, how)
+    elif plan:
+        raise ValueError(
+            f"diagnose: got plan=True with {type(model).__name__}, which costs no passes; expected a model and data"
+        )
     return Report(_assembled(m))
 
 
-def _read(model: Any, data: Any) -> Measured:
-    """What was given, in one form."""
-    if isinstance(model, Scores | Embeddings):
-        if data is not None:
-            raise TypeError(f"diagnose: got {type(model).__name__} and data; expected {type(model).__name__} alone")
-        m = Measured(model.names, model.n, model.y, model.group, data=model)
-        m.facts = {"model": f"{type(model).__name__.lower()} that were computed elsewhere"}
-        if isinstance(model, Scores) and model.grid is not None:
-            index = torch.arange(model.n)
-            m.f, m.batches = lambda i, j: model.grid[i, j], dict.fromkeys(model.names, index)
-        elif isinstance(model, Scores):
-            m.given = {MODEL: model.true} | {f"without {name}": part for name, part in model.without.items()}
-            m.reason = "scores of mixed pairs: Scores(grid=), or a model and data"
-        return m
-    if data is None:
-        raise TypeError(
-            f"diagnose: got {type(model).__name__} without data; expected data, or Scores or Embeddings alone"
-        )
-    data = data if isinstance(data, Data) else Data.read(data)
-    f, order = scorer(model, data.names)
-    m = Measured(order, data.n, data.y, data.group, f=f, data=data)
-    m.batches = {name: data.modalities[name] for name in order}
-    m.facts = {"model": name_of(model)}
-    m.options["options_differ"] = data.options_differ
-    return m
-
-
-def _facts_of_data(m: Measured) -> None:
-    """Hashes, repeated items, and what the intervals go over."""
-    if isinstance(m.data, Data):
-        m.facts["hash of the data"] = fingerprint([*m.batches.values(), m.y])
-        modules = list(modules_behind(m.f))
-        m.facts["hash of the model"] = fingerprint_of_model(m.f)
-        first = next((p for module in modules for p in module.parameters()), None)
-        m.facts["device"] = "cpu" if first is None else f"{first.device}, {str(first.dtype).removeprefix('torch.')}"
-        codes = {name: _items(batch, m.n) for name, batch in m.batches.items()}
-        m.options["distinct"] = {name: int(found.max()) + 1 for name, found in codes.items()}
-        repeated = {name: d for name, d in m.options["distinct"].items() if _FEWEST_GROUPS <= d < m.n}
-        if m.group is None and repeated:  # the most different items: pictures rather than templates of questions
-            m.options["grouped_by"] = name = max(repeated, key=repeated.__getitem__)
-            m.group = codes[name]
-    if m.group is not None:
-        m.facts["intervals over"] = f"{len(np.unique(m.group)):,} groups of examples"
-
-
-def _items(batch: Any, n: int) -> np.ndarray:
-    """Codes (n,): equal items get the same."""
-    seen: dict[str, int] = {}
-    return np.array([seen.setdefault(fingerprint(take(batch, torch.tensor([i]))), len(seen)) for i in range(n)])
+def _opted(also: Collection[str]) -> set[str]:
+    named = {also} if isinstance(also, str) else set(also)
+    if not named <= set(OPT_IN):
+        raise ValueError(f"diagnose: got also={sorted(named)}; expected some of {', '.join(OPT_IN)}")
+    return named
 
 
 def _measure(m: Measured, shifts: int | None, how: dict[str, Any]) -> None:
@@ -144,7 +122,8 @@ def _measure(m: Measured, shifts: int | None, how: dict[str, Any]) -> None:
         if len(m.names) > 2:
             if how["checkpoint"] is not None or shifts is not None:
                 raise ValueError(f"diagnose: got {len(m.names)} modalities with checkpoint or shifts; expected neither")
-            m.views, m.many = views_of_many(m.f, m.batches, m.n, **how)
+            alone = {name: how[name] for name in ("batch_size", "check", "strategy", "seed", "progress")}
+            m.views, m.many = views_of_many(m.f, m.batches, m.n, **alone)
             return
         pair = getattr(m.data, "pair", None)
         partner = None if pair is None else partners(pair, m.n)
@@ -197,9 +176,16 @@ def _assembled(m: Measured) -> dict[str, Any]:
 def _made(entry: Entry, m: Measured) -> dict[str, Any]:
     head = {"id": entry.id, "title": entry.title, "question": entry.question}
     try:
+        if m.options.get("interrupted") and entry not in CLOSING:
+            raise NotMeasured("an uninterrupted run")
+        if entry.id in OPT_IN and entry.id not in m.extras["also"]:
+            raise NotMeasured(f"also=('{entry.id}',), as it trains or scores again")
         return entry.make(m) | head
     except NotMeasured as reason:
         return section(entry.id, "", "", f"needs {reason}", status="not measured") | head
+    except KeyboardInterrupt:
+        m.options["interrupted"] = True
+        return section(entry.id, "", "", "interrupted", status="not measured") | head
     except Exception as error:  # noqa: BLE001  whatever a metric or model of the user's raises: the pass took hours
         return section(entry.id, "", "", f"{type(error).__name__}: {error}", status="refused") | head
 

@@ -3,6 +3,7 @@
 import pytest
 
 import mmnb
+from mmnb.data import planted_spaces as spaces
 from mmnb.data.planted import planted
 from mmnb.diagnosis.alerts import RULES
 
@@ -77,3 +78,48 @@ def test_the_side_is_named():
 
 def test_every_rule_says_how_it_was_set():
     assert all(rule.set_by and rule.look and rule.severity in ("high", "medium", "low") for rule in RULES.values())
+
+
+OTHERS = [
+    ("gap-costs", "gap that costs", "closed gap"),
+    ("hubs", "hubs", "closed gap"),
+    ("narrow", "narrow", "closed gap"),
+    ("bag", "bag of words", "reads order"),
+    ("lazy", "lazy image", "learnt as much"),
+]
+
+
+def of_other(fault, seed):
+    if fault in spaces.SPACES:
+        report = mmnb.diagnose(mmnb.Embeddings(**spaces.planted_space(fault, 100, seed)))
+    elif fault in spaces.TEXTS:
+        world = spaces.planted_texts(fault, 100, seed)
+        report = mmnb.diagnose(world.model, mmnb.Data(**world.data), also="words", progress=False, resamples=500)
+    else:
+        world = spaces.planted_encoders(fault, 100, seed)
+        how = dict(encoders=world.encoders, train=mmnb.Data(**world.train), progress=False, resamples=500)
+        report = mmnb.diagnose(lambda image, text: image[:, :2] - text[:, :2], mmnb.Data(**world.data), **how)
+    return {one.id for one in report.warnings}
+
+
+@pytest.mark.parametrize(("warning", "fault", "control"), OTHERS)
+def test_faults_outside_the_grid(warning, fault, control):
+    hits, false = (sum(warning in of_other(world, seed) for seed in range(SEEDS)) for world in (fault, control))
+    assert (hits >= 9, false <= 1) == (True, True), f"fires {hits} times on {fault!r}, {false} times on {control!r}"
+
+
+@pytest.mark.nightly
+def test_data_that_do_not_ask_for_both_sides():
+    counts = {"blind to image": 0, "none": 0}
+    for fault in counts:
+        for seed in range(5):
+            world = planted(fault, 300, seed)
+            report = mmnb.diagnose(world.model, mmnb.Data(**world.data), also=["data"], progress=False, resamples=500)
+            counts[fault] += "nothing" in {one.id for one in report.warnings}
+    assert counts["blind to image"] >= 4 and counts["none"] <= 1, counts
+
+
+def test_every_warning_has_a_world():
+    """The two that have none here say that they rest on a convention or on intervals."""
+    tested = {warning for warning, *_ in TABLE + OTHERS} | {"few", "nothing"}
+    assert set(RULES) - tested == {"estimators"}

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mmnb.diagnosis.passes import Measured
+from mmnb.diagnosis.measured import Measured
 from mmnb.diagnosis.sections.answers import answer, blind
 from mmnb.diagnosis.sections.basics import card, measurable
 from mmnb.diagnosis.sections.closing import not_measured, not_used, sure
+from mmnb.diagnosis.sections.disturbed import robustness, words
+from mmnb.diagnosis.sections.examples import examples
+from mmnb.diagnosis.sections.geometry import geometry
 from mmnb.diagnosis.sections.grid import conflict, reliance, shares
 from mmnb.diagnosis.sections.pairs import pairs
+from mmnb.diagnosis.sections.trained import data, encoders
 
 
 class Entry(NamedTuple):
@@ -36,7 +40,14 @@ REGISTRY = (
     Entry("reliance", "Reliance", "How much does each side matter, per example?", reliance),
     Entry("conflict", "Conflict", "Who wins when the sides disagree?", conflict),
     Entry("pairs", "Minimal pairs", "Does it bind what belongs together?", pairs),
+    Entry("data", "Data", "Is there anything to combine?", data),
+    Entry("encoders", "Encoders", "Did a side learn less in company?", encoders),
+    Entry("geometry", "Geometry", "Is the space shared, and does the gap cost anything?", geometry),
+    Entry("words", "Words and order", "Does it read order, or a bag of words?", words),
+    Entry("robustness", "Robustness", "How fast does it fail when a side gets worse?", robustness),
+    Entry("examples", "Examples", "Which examples should I look at?", examples),
 )
+OPT_IN = ("data", "words", "robustness")  # they train, or score again
 CLOSING = (
     Entry("sure", "How sure", "Could this be noise?", sure),
     Entry("not-measured", "Not measured", "Why not, and what would it need?", not_measured),

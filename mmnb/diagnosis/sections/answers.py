@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mmnb.diagnosis.alerts import alert, threshold
+from mmnb.diagnosis.measured import ADDITIVE, MODEL, USUAL, Measured
 from mmnb.diagnosis.parts import NotMeasured, joined, row, section, show
-from mmnb.diagnosis.passes import ADDITIVE, MODEL, USUAL, Measured
 from mmnb.instruments.estimate import Estimate
 from mmnb.instruments.resampling import estimate_of
 

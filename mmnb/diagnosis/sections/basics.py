@@ -7,8 +7,8 @@ import torch
 
 import mmnb
 from mmnb.diagnosis.alerts import alert, threshold
+from mmnb.diagnosis.measured import Measured
 from mmnb.diagnosis.parts import joined, section
-from mmnb.diagnosis.passes import Measured
 
 
 def card(m: Measured) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from mmnb.diagnosis.alerts import alert, threshold
+from mmnb.diagnosis.measured import MODEL, USUAL, Measured
 from mmnb.diagnosis.parts import NotMeasured, joined, section, show
-from mmnb.diagnosis.passes import MODEL, USUAL, Measured
 from mmnb.instruments import reliance as instruments
 from mmnb.instruments.reliance.accumulators import BINS
 from mmnb.instruments.resampling import influence_estimate

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from mmnb.diagnosis.alerts import alert, threshold
+from mmnb.diagnosis.measured import Measured
 from mmnb.diagnosis.parts import NotMeasured, row, section, show
-from mmnb.diagnosis.passes import Measured
 from mmnb.instruments.reliance import minimal_pairs
 from mmnb.instruments.reliance.pairs import CHANCE
 
