@@ -62,5 +62,10 @@ def facts_of_data(m: Measured) -> None:
 
 def _items(batch: Any, n: int) -> np.ndarray:
     """Codes (n,): equal items get the same."""
-    seen: dict[str, int] = {}
+    seen: dict[Any, int] = {}
+    if isinstance(batch, torch.Tensor | np.ndarray) and getattr(batch, "dtype", None) not in (object, torch.bfloat16):
+        rows = np.ascontiguousarray(batch.detach().cpu().numpy() if isinstance(batch, torch.Tensor) else batch).reshape(
+            n, -1
+        )
+        return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
     return np.array([seen.setdefault(fingerprint(take(batch, torch.tensor([i]))), len(seen)) for i in range(n)])
