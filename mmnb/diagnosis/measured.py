@@ -110,9 +110,19 @@ class Measured:
         """(n, C), of the true pairs."""
         return self.given[MODEL] if self.given else self.first.emap.original
 
+    @property
+    def matches(self) -> bool:
+        """Whether the model's only output says how well two items go together: no labels, one score."""
+        return self.y is None and bool(self.views) and self.outputs.shape[1] == 1
+
     @cached_property
     def reader(self) -> Metric:
         """The metric with its labels; refuses without labels."""
+        if self.matches:
+            raise NotMeasured(
+                "labels: y=. For retrieval the additive part ranks all candidates alike for every query, so EMAP says nothing there: see "
+                "geometry, minimal pairs, words and order"
+            )
         if self.y is None:
             raise NotMeasured("labels: y=")
         return read_metric(self.metric, self.y, *self.outputs.shape, self.options.get("threshold"))

@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.torch import save_file
 
 import mmnb
 from mmnb import cli
@@ -30,6 +30,9 @@ def broken():
     def f(image, text):
         raise ValueError("deep in the model")
     return f
+
+def of_the_blind():
+    return mmnb.Data(**planted("blind to image", 60).data)
 
 def pairs():
     return mmnb.Data(**world.data)
@@ -65,14 +68,14 @@ def test_a_report_is_written(place):
 
 def test_files_and_columns_are_read(place):
     data = planted("none", 60).data
-    np.savez("pairs.npz", **{"image": data["image"], "text": data["text"], "y": data["y"]})
-    found = [shell("--model", "my_report:load", "--data", name) for name in ("pairs.npz", "my_report:columns")]
+    save_file({"image": data["image"], "text": data["text"], "y": data["y"]}, "pairs.safetensors")
+    found = [shell("--model", "my_report:load", "--data", name) for name in ("pairs.safetensors", "my_report:columns")]
     assert [one.exit_code for one in found] == [0, 0], found[0].output + found[1].output
     assert mmnb.Report.load("report/report.json").data["names"] == ["image", "text"]
 
 
 def test_a_named_warning_is_an_exit_code(place):
-    blind = ["--model", "my_report:blind", "--data", "my_report:pairs"]
+    blind = ["--model", "my_report:blind", "--data", "my_report:of_the_blind"]
     done = shell(*blind, "--fail-on", "batch, blind")
     assert (done.exit_code, "blind fired" in done.output) == (3, True), done.output
     assert shell(*blind, "--fail-on", "batch").exit_code == 0

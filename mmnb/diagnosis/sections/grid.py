@@ -53,6 +53,8 @@ def shares(m: Measured) -> dict[str, Any]:
     bars = [{"parts": [{"name": name, "value": share} for name, share in parts.items()]}]
     alt = "Shares: " + joined(f"{name} {share:.1%}" for name, share in parts.items())
     whole = f"{interaction:.1%} of the scores' variation over all pairs is interaction; no labels are used."
+    if m.matches:
+        notes.append("One score a pair: the share of a side is how much some of its items match everything (hubness).")
     notes.append(
         "Shares of the squared deviations from the grand mean over all pairs, outputs pooled; on the scores as the model gives them."
     )
@@ -139,6 +141,8 @@ def conflict(m: Measured) -> dict[str, Any]:
     (a, b), one = m.both, m.first
     if one.predictions is None:
         raise NotMeasured("at most 16,000 examples: the table of predictions is held in memory")
+    if m.matches:
+        raise NotMeasured("classes: a score of how well two items match predicts none")
     found = instruments.conflict(one.predictions, one.emap, m.group)
     odd = instruments.surprise(one.others, one.true, m.group)
     m.extras["conflict"] = found.per_example
@@ -166,8 +170,7 @@ def conflict(m: Measured) -> dict[str, Any]:
             )
             | {"side": winner}
         )
-    classes = m.y is not None or one.emap.original.shape[1] > 1  # a single matching score is meant to fall
-    if classes and odd.change.low is not None and odd.change.low > 0 and odd.change.value > threshold("odd"):
+    if odd.change.low is not None and odd.change.low > 0 and odd.change.value > threshold("odd"):
         m.alerts.append(
             alert(
                 "odd",
