@@ -130,7 +130,8 @@ class Scores:
         strange = [key for key in without if not key.startswith("without_")]
         if strange or (grid is None) == (not without):
             raise ValueError(
-                f"Scores: got {[*without]} beside {'true' if grid is None else 'grid'}; expected without_NAME= with true= only"
+                f"Scores: got {[*without]} beside {'true' if grid is None else 'grid'}; expected "
+                "without_NAME= with true= only"
             )
         self.grid = None if grid is None else numbers(grid, "Scores: grid", "(n, n, ...)")
         if self.grid is not None and (self.grid.ndim > 3 or self.grid.shape[0] != self.grid.shape[1]):

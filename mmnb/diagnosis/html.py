@@ -27,7 +27,11 @@ color:var(--mm-ink);background:var(--mm-page);font:16px/1.5 system-ui,-apple-sys
 def page(data: dict[str, Any]) -> str:
     """The whole file."""
     title = html.escape(data["title"])
-    head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>{title}</title>'
+    head = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light '
+        f'dark"><title>{title}</title>'
+    )
     style = f"<style>{_CSS}html{{background:#fff}}@media(prefers-color-scheme:dark){{html{{background:#0d1117}}}}body{{margin:0}}</style>"
     return f'{head}{style}</head><body><main class="mm">{body(data)}</main></body></html>\n'
 
@@ -57,7 +61,8 @@ def warning(one: dict[str, Any]) -> str:
     number = "" if one["value"] is None else f" Measured: {one['value']:.3g}{ends}."
     against = "" if one["threshold"] is None else f" Threshold: {one['threshold']:.3g} ({html.escape(one['set_by'])})."
     return (
-        f'<div class="box {one["severity"]}"><span class="tag">{one["severity"]} · {html.escape(one["id"])}</span> {html.escape(one["sentence"])}'
+        f'<div class="box {one["severity"]}"><span class="tag">{one["severity"]} · '
+        f"{html.escape(one['id'])}</span> {html.escape(one['sentence'])}"
         f"<br><small>{number}{against} Look closer: {html.escape(one['look'])}.</small></div>"
     )
 
@@ -78,7 +83,8 @@ def section(part: dict[str, Any]) -> str:
         lines = "".join(_row(row) for row in part["rows"])
         found.append(
             _scroll(
-                f'<tr><th scope="col">number</th><th scope="col">value</th><th scope="col">95 % interval</th></tr>{lines}',
+                '<tr><th scope="col">number</th><th scope="col">value</th><th scope="col">95 % '
+                f"interval</th></tr>{lines}",
                 part["title"],
             )
         )
@@ -94,7 +100,10 @@ def section(part: dict[str, Any]) -> str:
 
 
 def _scroll(rows: str, name: str) -> str:
-    return f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(name, quote=True)}"><table>{rows}</table></div>'
+    return (
+        '<div class="scroll" tabindex="0" role="group" '
+        f'aria-label="{html.escape(name, quote=True)}"><table>{rows}</table></div>'
+    )
 
 
 def _row(row: dict[str, Any]) -> str:

@@ -120,7 +120,8 @@ class Measured:
         """The metric with its labels; refuses without labels."""
         if self.matches:
             raise NotMeasured(
-                "labels: y=. For retrieval the additive part ranks all candidates alike for every query, so EMAP says nothing there: see "
+                "labels: y=. For retrieval the additive part ranks all candidates alike for every query, "
+                "so EMAP says nothing there: see "
                 "geometry, minimal pairs, words and order"
             )
         if self.y is None:

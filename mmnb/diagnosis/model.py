@@ -39,7 +39,8 @@ def scorer(model: Any, names: tuple[str, ...]) -> tuple[Callable, tuple[str, ...
         return Estimator(model), names
     if not callable(model):
         raise TypeError(
-            f"diagnose: got model {type(model).__name__}; expected a function of {', '.join(names)}, or a fitted estimator"
+            f"diagnose: got model {type(model).__name__}; expected a function of {', '.join(names)}, or a "
+            "fitted estimator"
         )
     function = getattr(model, "forward", model) if hasattr(model, "parameters") else model
     try:

@@ -15,7 +15,7 @@ from mmnb.diagnosis.plan import Plan, planned
 from mmnb.diagnosis.report import SCHEMA, Report
 from mmnb.diagnosis.sections import CLOSING, OPT_IN, REGISTRY, Entry
 from mmnb.diagnosis.sections.pairs import partners
-from mmnb.diagnosis.setup import facts_of_data, read
+from mmnb.diagnosis.setup import facts_of_data, read, thin
 from mmnb.instruments.batches import call, take
 from mmnb.instruments.grid.cells import as_scores, automatic_batch_size
 from mmnb.instruments.grid.strategy import pick
@@ -88,6 +88,7 @@ def diagnose(
     how = dict(batch_size=batch_size, check=check, strategy=strategy, seed=seed, progress=progress)
     how |= dict(checkpoint=checkpoint, save_every=save_every, distributed=distributed)
     if m.f is not None:
+        thin(m)
         if plan or budget is not None:
             cost = planned(m, shifts, budget, how)
             if plan:
@@ -116,7 +117,10 @@ def _measure(m: Measured, shifts: int | None, how: dict[str, Any]) -> None:
         m.f if f is None else f, list(batches.values()), m.n, how["batch_size"]
     )
     if m.options.get("options_differ"):
-        m.reason = "one answer set for all examples: the mean over partners would add scores of options that mean different things"
+        m.reason = (
+            "one answer set for all examples: the mean over partners would add scores of options that mean "
+            "different things"
+        )
         return
     try:
         if len(m.names) > 2:
@@ -161,7 +165,10 @@ def _assembled(m: Measured) -> dict[str, Any]:
         found.append(part)
     order = {"high": 0, "medium": 1, "low": 2}
     lead = next((p["answer"] for p in found if p["id"] == "answer" and p["status"] == "measured"), "")
-    size = f"{m.n:,} examples of {joined(m.names)}. Every interval is 95 % over {m.facts.get('intervals over', 'examples')}."
+    size = (
+        f"{m.n:,} examples of {joined(m.names)}. Every interval is 95 % over "
+        f"{m.facts.get('intervals over', 'examples')}."
+    )
     return {
         "schema": SCHEMA,
         "title": f"Does {m.facts['model']} use {joined(m.names)} together?",

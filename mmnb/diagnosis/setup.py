@@ -13,6 +13,7 @@ from mmnb.instruments.checks import modules_behind
 from mmnb.instruments.identity import fingerprint, fingerprint_of_model
 
 _FEWEST_GROUPS = 30
+_MOST_TUPLES = 10**6  # of three modalities or more: 100 examples of three, 31 of four
 
 
 def read(model: Any, data: Any) -> Measured:
@@ -40,6 +41,18 @@ def read(model: Any, data: Any) -> Measured:
     m.facts = {"model": name_of(model)}
     m.options["options_differ"] = data.options_differ
     return m
+
+
+def thin(m: Measured) -> None:
+    """Of three modalities or more keep as many examples, drawn at random, as can all be combined."""
+    fits = int(_MOST_TUPLES ** (1 / len(m.names)) + 1e-9)
+    if len(m.names) < 3 or m.n <= fits:
+        return
+    kept = torch.randperm(m.n, generator=torch.Generator().manual_seed(m.seed))[:fits].sort().values
+    m.facts["examples drawn"] = f"{fits:,} of {m.n:,}, as all combinations of {len(m.names)} modalities are scored"
+    m.batches = {name: take(batch, kept) for name, batch in m.batches.items()}
+    m.y, m.group = (None if part is None else np.asarray(part)[kept.numpy()] for part in (m.y, m.group))
+    m.n = fits
 
 
 def facts_of_data(m: Measured) -> None:

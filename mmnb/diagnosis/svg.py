@@ -33,7 +33,10 @@ def draw(figure: dict[str, Any]) -> Picture:
         figure["kind"]
     ](figure)
     alt = html.escape(figure["alt"][:1].upper() + figure["alt"][1:], quote=True)
-    open_ = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{alt}" font-family="system-ui,sans-serif" font-size="11" fill="{_INK}">'
+    open_ = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" '
+        f'aria-label="{alt}" font-family="system-ui,sans-serif" font-size="11" fill="{_INK}">'
+    )
     return Picture(f"{open_}<title>{alt}</title>{''.join(parts)}</svg>")
 
 
@@ -44,7 +47,10 @@ def _text(x: float, y: float, words: Any, anchor: str = "start", **style: Any) -
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str = _FAINT, width: float = 1, dash: str = "") -> str:
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width:g}"{dashed}/>'
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
+        f'stroke-width="{width:g}"{dashed}/>'
+    )
 
 
 def _scale(values: list[float], left: float, right: float) -> tuple[Any, list[float]]:
@@ -86,7 +92,8 @@ def _dots(figure: dict[str, Any]) -> tuple[float, list[str]]:
         if row["low"] is not None:
             found.append(_line(x(row["low"]), y, x(row["high"]), y, colour, 2))
         found.append(
-            f'<circle cx="{x(row["value"]):.1f}" cy="{y}" r="4" fill="{colour}"><title>{html.escape(row["name"])}: {row["value"]:.3g}</title></circle>'
+            f'<circle cx="{x(row["value"]):.1f}" cy="{y}" r="4" '
+            f'fill="{colour}"><title>{html.escape(row["name"])}: {row["value"]:.3g}</title></circle>'
         )
     return bottom + (32 if figure.get("label") else 18), found
 
@@ -101,7 +108,8 @@ def _stack(figure: dict[str, Any]) -> tuple[float, list[str]]:
         for k, part in enumerate(bar["parts"]):
             share, colour = part["value"] / total * width, COLOURS[part.get("colour", k) % len(COLOURS)]
             found.append(
-                f'<rect x="{left:.1f}" y="{top}" width="{max(share, 0):.1f}" height="20" fill="{colour}"><title>{html.escape(part["name"])}: {part["value"]:.1%}</title></rect>'
+                f'<rect x="{left:.1f}" y="{top}" width="{max(share, 0):.1f}" height="20" '
+                f'fill="{colour}"><title>{html.escape(part["name"])}: {part["value"]:.1%}</title></rect>'
             )
             left += share
         top += 34
@@ -125,7 +133,8 @@ def _histogram(figure: dict[str, Any]) -> tuple[float, list[str]]:
         for j, count in enumerate(counts):
             tall = 46 * count / highest
             found.append(
-                f'<rect x="{x(edges[j]):.1f}" y="{top + 60 - tall:.1f}" width="{max(x(edges[j + 1]) - x(edges[j]) - 0.6, 0.5):.1f}" height="{tall:.1f}" fill="{colour}"/>'
+                f'<rect x="{x(edges[j]):.1f}" y="{top + 60 - tall:.1f}" '
+                f'width="{max(x(edges[j + 1]) - x(edges[j]) - 0.6, 0.5):.1f}" height="{tall:.1f}" fill="{colour}"/>'
             )
         found.append(_line(30, top + 60, WIDTH - RIGHT, top + 60))
         top += 70

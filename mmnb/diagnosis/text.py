@@ -17,7 +17,8 @@ def summary(data: dict[str, Any]) -> str:
     lines += [f"  ! {one['id']}: {one['sentence']}"[:160] for one in grave]
     more = len(data["warnings"]) - len(grave)
     lines.append(
-        f"{len(data['warnings'])} warnings{f', {more} more' if more else ''} · report.save('report.html'), report['answer'], report.warnings"
+        f"{len(data['warnings'])} warnings{f', {more} more' if more else ''} · "
+        "report.save('report.html'), report['answer'], report.warnings"
     )
     return "\n".join(lines[:12])
 

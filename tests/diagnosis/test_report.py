@@ -121,6 +121,12 @@ def test_three_modalities():
     ]
 
 
+def test_more_examples_than_can_be_combined_are_drawn_before_the_pass():
+    x = torch.randn(4, 60, generator=torch.Generator().manual_seed(0))
+    found = mmnb.diagnose(lambda a, b, c, d: a + b + c * d, mmnb.Data(a=x[0], b=x[1], c=x[2], d=x[3]), progress=False)
+    assert "31 of 60" in str(found["card"].data["facts"]) and found["shares"].status == "measured"
+
+
 @pytest.mark.parametrize(
     "metric", ["roc_auc", "f1", "average_precision", lambda scores, y: float((scores.argmax(1) == y).mean())]
 )

@@ -44,11 +44,13 @@ def answer(m: Measured) -> dict[str, Any]:
     if above.low is not None and above.low <= threshold("single"):
         m.alerts.append(alert("single", f"the model is not shown to be better than {best}", above))
     notes.append(
-        f"Intervals: 95 %, {m.resamples if m.metric == 'accuracy' else min(m.resamples, 500):,} paired bootstrap draws over {m.facts.get('intervals over', 'examples')}; the model stays fixed."
+        f"Intervals: 95 %, {m.resamples if m.metric == 'accuracy' else min(m.resamples, 500):,} paired "
+        f"bootstrap draws over {m.facts.get('intervals over', 'examples')}; the model stays fixed."
     )
     if ADDITIVE in found:
         notes.append(
-            "Without interaction: the additive function nearest to the model over all pairs (EMAP). A side alone: its mean over all partners."
+            "Without interaction: the additive function nearest to the model over all pairs (EMAP). A "
+            "side alone: its mean over all partners."
         )
     figure = {
         "kind": "dots",
@@ -102,7 +104,8 @@ def blind(m: Measured) -> dict[str, Any]:
         "alt": f"{metric_name(m)} {alt}; model {level:.3f}",
     }
     notes = [
-        f"{PARTNERS}: averaged over other examples' items; blank: the mean item, or an empty text. More ways: without={{'dropped': {{'{m.names[0]}': function of the rest}}}}."
+        f"{PARTNERS}: averaged over other examples' items; blank: the mean item, or an empty text. More "
+        f"ways: without={{'dropped': {{'{m.names[0]}': function of the rest}}}}."
     ]
     return section("blind", "", "", whole, rows=rows, figures=[figure], notes=notes)
 

@@ -42,7 +42,8 @@ def measurable(m: Measured) -> dict[str, Any]:
         m.alerts.append(
             alert(
                 "batch",
-                "the model's answer to the same example changes from call to call, so no number about it is trustworthy",
+                "the model's answer to the same example changes from call to call, so no number about it "
+                "is trustworthy",
             )
         )
     elif m.views and not m.given:
@@ -55,7 +56,8 @@ def measurable(m: Measured) -> dict[str, Any]:
             m.alerts.append(
                 alert(
                     "probabilities",
-                    "the scores look like probabilities: their softmax is itself an interaction, and shares and gap count it",
+                    "the scores look like probabilities: their softmax is itself an interaction, and "
+                    "shares and gap count it",
                 )
             )
         facts += [("said on the way", text) for text in sorted(set(said) - set(odd))]
@@ -72,7 +74,8 @@ def measurable(m: Measured) -> dict[str, Any]:
         facts.append(
             (
                 "intervals",
-                f"over {m.options['distinct'][grouped]:,} different items of {grouped}, as examples that share one are not independent",
+                f"over {m.options['distinct'][grouped]:,} different items of {grouped}, as examples that "
+                "share one are not independent",
             )
         )
         if repeats > threshold("duplicates"):
@@ -88,7 +91,8 @@ def measurable(m: Measured) -> dict[str, Any]:
         m.alerts.append(
             alert(
                 "options",
-                "answer options differ between examples: the mean over partners adds scores of options that mean different things, so there is no EMAP and there are no shares",
+                "answer options differ between examples: the mean over partners adds scores of options "
+                "that mean different things, so there is no EMAP and there are no shares",
             )
         )
     whole = (

@@ -66,7 +66,8 @@ def sure(m: Measured) -> dict[str, Any]:
         rows=rows,
         facts=facts,
         notes=[
-            "Intervals cover other examples of the same kind, not another training run: repeat the report for models of other seeds."
+            "Intervals cover other examples of the same kind, not another training run: repeat the "
+            "report for models of other seeds."
         ],
     )
 

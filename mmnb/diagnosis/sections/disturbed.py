@@ -42,7 +42,8 @@ def words(m: Measured) -> dict[str, Any]:
             m.alerts.append(
                 alert(
                     "bag",
-                    f"with the words of {name} in random order it loses {max(share, 0):.0%} of what it has above the most frequent answer",
+                    f"with the words of {name} in random order it loses {max(share, 0):.0%} of what it "
+                    "has above the most frequent answer",
                     lost,
                 )
                 | {"side": name}
@@ -86,7 +87,8 @@ def robustness(m: Measured) -> dict[str, Any]:
         "alt": f"{metric_name(m)} under {alt}",
     }
     notes = [
-        "Noise moves inputs off what the model has seen; a fall is no proof that a side is used, the lack of one says that it is not."
+        "Noise moves inputs off what the model has seen; a fall is no proof that a side is used, the "
+        "lack of one says that it is not."
     ]
     return section(
         "robustness",

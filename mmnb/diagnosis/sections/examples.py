@@ -35,7 +35,8 @@ def examples(m: Measured) -> dict[str, Any]:
         groups["sides most often overruled"] = -m.extras["conflict"]
     found = {title: _lines(m, values) for title, values in groups.items()}
     notes = [
-        "Thumbnails and the first words of texts of these examples are the only data in this file: leave the section out before you share what may not be shared."
+        "Thumbnails and the first words of texts of these examples are the only data in this file: leave "
+        "the section out before you share what may not be shared."
     ]
     return section(
         "examples",

@@ -26,7 +26,7 @@ def geometry(m: Measured) -> dict[str, Any]:
     group = None if m.group is None else m.group[: len(kept)]
     unit = {name: gap.normalize(x[kept]) for name, x in m.embeddings.items()}
     rows: dict[str, Any] = {}
-    notes = ["Recall: the true partner is nearest; a tie is a miss. Centred: each modality's mean, of the other half of the examples, taken off.",
+    notes = ["Recall: the true partner is nearest; a tie is a miss. " "Centred: each " "modality's mean, " "of the other " "half of the examples, taken off.",
              "Mutual neighbours: overlap of the 10 nearest in either space, 0 for shuffled pairs and 1 for the same neighbours."]  # fmt: skip
     if m.n > _MOST:
         notes.append(f"The first {_MOST:,} examples.")

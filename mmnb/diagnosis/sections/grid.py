@@ -31,7 +31,10 @@ def shares(m: Measured) -> dict[str, Any]:
             "InterSHAP on logits": inter["logits"],
         }
         if inter["probabilities"] - inter["logits"] > threshold("softmax"):
-            what = f"on probabilities InterSHAP says {inter['probabilities']:.0%}, on logits {inter['logits']:.0%}: the difference is the softmax"
+            what = (
+                f"on probabilities InterSHAP says {inter['probabilities']:.0%}, on logits "
+                f"{inter['logits']:.0%}: the difference is the softmax"
+            )
             m.alerts.append(alert("softmax", what, inter["probabilities"] - inter["logits"]))
         each = first.emap.interaction_score.numpy()
         edges = np.linspace(0, max(float(np.quantile(each, 0.99)), 1e-12), 21)
@@ -56,7 +59,8 @@ def shares(m: Measured) -> dict[str, Any]:
     if m.matches:
         notes.append("One score a pair: the share of a side is how much some of its items match everything (hubness).")
     notes.append(
-        "Shares of the squared deviations from the grand mean over all pairs, outputs pooled; on the scores as the model gives them."
+        "Shares of the squared deviations from the grand mean over all pairs, outputs pooled; on the "
+        "scores as the model gives them."
     )
     return section(
         "shares",
@@ -122,8 +126,10 @@ def reliance(m: Measured) -> dict[str, Any]:
     )
     whole = "Given the rest, " + joined(f"{name} is worth {show(gains[name], '.2f')} bits" for name in bits) + "."
     notes = [
-        "Bits: log2 of the probability of the right answer with the example's own item, less that averaged over other items.",
-        "Exchanged: accuracy lost with another example's item, over all of them; one random permutation is a noisy estimate of it.",
+        "Bits: log2 of the probability of the right answer with the example's own item, less that "
+        "averaged over other items.",
+        "Exchanged: accuracy lost with another example's item, over all of them; one random permutation "
+        "is a noisy estimate of it.",
     ]
     return section(
         "reliance",
@@ -165,7 +171,8 @@ def conflict(m: Measured) -> dict[str, Any]:
         m.alerts.append(
             alert(
                 "one-side",
-                f"where the sides disagree it follows {winner} in {share.value:.0%}, more than the sizes of the two sides explain",
+                f"where the sides disagree it follows {winner} in {share.value:.0%}, more than the sizes "
+                "of the two sides explain",
                 share,
             )
             | {"side": winner}
@@ -174,7 +181,8 @@ def conflict(m: Measured) -> dict[str, Any]:
         m.alerts.append(
             alert(
                 "odd",
-                f"mixed pairs look odd to the model: its uncertainty rises from {odd.true.value:.2f} to {odd.mixed.value:.2f}, so means over partners may mislead",
+                f"mixed pairs look odd to the model: its uncertainty rises from {odd.true.value:.2f} to "
+                f"{odd.mixed.value:.2f}, so means over partners may mislead",
                 odd.change,
             )
         )
@@ -194,7 +202,10 @@ def conflict(m: Measured) -> dict[str, Any]:
             "alt": f"Uncertainty: true pairs {odd.true.value:.2f}, mixed pairs {odd.mixed.value:.2f}",
         }
     )
-    whole = f"In {found.cells:,} mixed pairs whose sides predict different answers it follows {winner} in {show(share, '.2f')} of the cases with a winner."
+    whole = (
+        f"In {found.cells:,} mixed pairs whose sides predict different answers it follows {winner} in "
+        f"{show(share, '.2f')} of the cases with a winner."
+    )
     return section(
         "conflict",
         "",
@@ -203,7 +214,8 @@ def conflict(m: Measured) -> dict[str, Any]:
         rows=rows,
         figures=figures,
         notes=[
-            "The additive twin decides by the sizes of the two sides alone: only what exceeds it is a preference. Uncertainty: entropy over log(outputs)."
+            "The additive twin decides by the sizes of the two sides alone: only what exceeds it is a "
+            "preference. Uncertainty: entropy over log(outputs)."
         ],
     )
 

@@ -44,7 +44,8 @@ def pairs(m: Measured) -> dict[str, Any]:
         m.alerts.append(
             alert(
                 "no-binding",
-                f"all four choices are right in {found.group.value:.0%} of the minimal pairs: not shown to be above chance",
+                f"all four choices are right in {found.group.value:.0%} of the minimal pairs: not shown "
+                "to be above chance",
                 found.group,
             )
         )
@@ -57,7 +58,8 @@ def pairs(m: Measured) -> dict[str, Any]:
     }
     figure["alt"] = f"Group score {found.group.value:.2f}; an additive model has 0, chance is 1/6"
     notes = [
-        "An additive model has a group score of exactly 0, and one that reads a single side has 0 in all three: chance (1/4, 1/4, 1/6) is no null for 'it uses both'."
+        "An additive model has a group score of exactly 0, and one that reads a single side has 0 in all "
+        "three: chance (1/4, 1/4, 1/6) is no null for 'it uses both'."
     ]
     whole = f"In {show(found.group, '.2f')} of {len(scores)} minimal pairs all four choices are right."
     return section("pairs", "", "", whole, rows=rows, figures=[figure], notes=notes)

@@ -79,12 +79,14 @@ def data(m: Measured) -> dict[str, Any]:
         m.alerts.append(
             alert(
                 "nothing",
-                f"the data may not ask for both sides: neither estimator finds that the weaker one adds bits ({show(weaker[0], '.2f')})",
+                "the data may not ask for both sides: neither estimator finds that the weaker one adds "
+                f"bits ({show(weaker[0], '.2f')})",
                 weaker[0],
             )
         )
     notes = [
-        "Upper bounds of what a small classifier can use of the first 8 principal components, held out in 5 folds; a larger one may find more."
+        "Upper bounds of what a small classifier can use of the first 8 principal components, held out "
+        "in 5 folds; a larger one may find more."
     ]
     rows |= _atoms(m, x, y, (a, b), notes)
     lines = [row(name, e) | {"colour": int("forest" in name)} for name, e in rows.items() if "bits in" in name]
@@ -95,7 +97,10 @@ def data(m: Measured) -> dict[str, Any]:
         "lines": [{"name": "", "value": 0.0}],
         "alt": "Bits about the label: " + joined(f"{line['name']} {line['value']:.2f}" for line in lines[:5]),
     }
-    whole = f"Both sides hold {show(totals['logistic'], '.2f')} bits about the label; given the other, {a} adds {show(gains['logistic'][0], '.2f')} and {b} {show(gains['logistic'][1], '.2f')}."
+    whole = (
+        f"Both sides hold {show(totals['logistic'], '.2f')} bits about the label; given the other, {a} adds "
+        f"{show(gains['logistic'][0], '.2f')} and {b} {show(gains['logistic'][1], '.2f')}."
+    )
     return section("data", "", "", whole, rows=rows, figures=[figure], notes=notes)
 
 
@@ -116,7 +121,8 @@ def _atoms(m: Measured, x: list[np.ndarray], y: np.ndarray, names: tuple[str, st
     rng = np.random.default_rng(m.seed)
     null = np.mean([atoms(rng.permutation(y)) for _ in range(_SHUFFLES)], 0)
     notes.append(
-        f"PID: {bins} clusters a side, less the mean of {_SHUFFLES} shuffles of the labels, as empty information shrinks with n only slowly."
+        f"PID: {bins} clusters a side, less the mean of {_SHUFFLES} shuffles of the labels, as empty "
+        "information shrinks with n only slowly."
     )
     titles = ("redundant", f"in {names[0]} alone", f"in {names[1]} alone", "synergy")
     return {f"PID, {title}": float(v) for title, v in zip(titles, atoms(y) - null, strict=True)}
@@ -170,6 +176,7 @@ def encoders(m: Measured) -> dict[str, Any]:
         rows=changes | rows,
         figures=[figure],
         notes=[
-            "A new linear classifier on frozen features. Accuracy of a side inside the joint model is another thing: its head is trained for both."
+            "A new linear classifier on frozen features. Accuracy of a side inside the joint model is "
+            "another thing: its head is trained for both."
         ],
     )

@@ -35,7 +35,8 @@ class Predictions(Accumulator):
         n, kind = len(true.cells), self.kind(true.classes)
         if n * n * kind.itemsize > self.most_bytes:
             raise ValueError(
-                f"Predictions: got {n} examples, whose {n * n:.3g} predictions take {n * n * kind.itemsize / 1e9:.2f} GB; expected at most "
+                f"Predictions: got {n} examples, whose {n * n:.3g} predictions take "
+                f"{n * n * kind.itemsize / 1e9:.2f} GB; expected at most "
                 f"{self.most_bytes / 1e9:.2f} GB: take fewer examples, or another most_bytes"
             )
         self.grid = torch.zeros(n, n, dtype=kind, device=true.cells.device)
