@@ -19,6 +19,7 @@ from mmnb.diagnosis.setup import facts_of_data, read, thin
 from mmnb.instruments.batches import call, take
 from mmnb.instruments.grid.cells import as_scores, automatic_batch_size
 from mmnb.instruments.grid.strategy import pick
+from mmnb.instruments.metrics import read_metric
 
 _REFUSALS = ("fixed function", "train mode")
 
@@ -123,6 +124,10 @@ def _measure(m: Measured, shifts: int | None, how: dict[str, Any]) -> None:
         )
         return
     try:
+        if m.y is not None:  # labels that do not fit are refused before anything long runs
+            one = torch.zeros(1, dtype=torch.int64)
+            outputs = _scored(m.f, [take(batch, one) for batch in m.batches.values()], 1, 1).shape[1]
+            read_metric(m.metric, m.y, m.n, outputs, m.options["threshold"])
         if len(m.names) > 2:
             if how["checkpoint"] is not None or shifts is not None:
                 raise ValueError(f"diagnose: got {len(m.names)} modalities with checkpoint or shifts; expected neither")

@@ -162,6 +162,20 @@ def test_a_metric_that_fails_loses_one_section_and_no_grid(world):
     assert found["shares"].status == found["conflict"].status == "measured"
 
 
+@pytest.mark.parametrize("y", [[7] * 100, [float("nan")] * 100, list("abc") + ["a"] * 97])
+def test_labels_that_do_not_fit_are_refused_before_the_pass(world, y):
+    calls = []
+
+    def model(image, text):
+        calls.append(len(image))
+        return world.model(image, text)
+
+    data = mmnb.Data(image=world.data["image"], text=world.data["text"], y=y)
+    with pytest.raises(ValueError, match=r"score: .*expected"):
+        mmnb.diagnose(model, data, progress=False)
+    assert sum(calls) == 1
+
+
 def test_a_sample_of_partners(world, report):
     some = mmnb.diagnose(world.model, mmnb.Data(**world.data), shifts=30, progress=False)
     assert some["answer"].value == pytest.approx(report["answer"].value, abs=0.1)
