@@ -109,6 +109,7 @@ def test_faults_outside_the_grid(warning, fault, control):
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1200)
 def test_data_that_do_not_ask_for_both_sides():
     counts = {"blind to image": 0, "none": 0}
     for fault in counts:

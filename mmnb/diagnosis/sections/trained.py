@@ -36,7 +36,7 @@ def data(m: Measured) -> dict[str, Any]:
     products = (x[0][:, :, None] * x[1][:, None]).reshape(m.n, -1)
     estimators = {
         "logistic": (LogisticRegression(C=0.1, max_iter=500), [x[0], x[1], np.hstack([*x, products])]),
-        "forest": (RandomForestClassifier(60, min_samples_leaf=3, random_state=m.seed), [x[0], x[1], np.hstack(x)]),
+        "forest": (RandomForestClassifier(40, min_samples_leaf=3, random_state=m.seed), [x[0], x[1], np.hstack(x)]),
     }
     rows: dict[str, Any] = {}
     totals, gains = {}, {}
