@@ -22,10 +22,24 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import mmnb
-from mmnb.instruments import ablation, blending, complementarity, emap, estimate, gap, grounding, information, laziness
+from mmnb.instruments import (
+    ablation,
+    blending,
+    complementarity,
+    emap,
+    estimate,
+    gap,
+    grid,
+    grounding,
+    information,
+    laziness,
+    reliance,
+    resampling,
+)
 from mmnb.instruments.scoring import accuracy, score_predictors
 
 MODULES = ("emap", "gap", "ablation", "grounding", "information", "complementarity", "laziness", "blending", "estimate")
+MODULES += ("reliance",)
 N = 24
 _draw = np.random.default_rng(0)
 
@@ -89,6 +103,13 @@ def shown(tokens: torch.Tensor, token_mask: torch.Tensor, feature: torch.Tensor,
     """A small model of words and regions: logits over 5 words and over 4 classes."""
     words = torch.nn.functional.one_hot(tokens, 6)[..., :5] + feature.double().mean((1, 2))[:, None, None]
     return words, feature.double() @ torch.ones(3, 4, dtype=torch.float64) + token_mask.double().sum(1)[:, None, None]
+
+
+def passed(y: Any) -> reliance.Reliance:
+    """Reliance from a pass that was run."""
+    sums, kept, others = grid.Sums(), reliance.Predictions(), reliance.Others()
+    true = grid.sweep(scores, A, B, {"sums": sums, "kept": kept, "others": others}, progress=False)
+    return reliance.from_pass(kept, others, true, emap.result.from_sums(sums, true), y)
 
 
 INPUTS = ablation.Inputs(
@@ -295,11 +316,17 @@ CASES = [
     ),
     case(ablation.phrase_span, {"phrase": [1, 2]}, caption=("places", np.array([0, 1, 2, 1]))),
     case(estimate.mean_interval, values=("numbers", LOSSES)),
+    case(reliance.reliance, {"f": scores, "progress": False}, a=("model's", A), b=("model's", B), y=("codes", Y)),
+    case(reliance.from_pass, None, passed, y=("codes", Y)),
+    case(reliance.minimal_pairs, scores=("numbers", coarse(N, 2, 2))),
+    case(resampling.bootstrap_means, {"resamples": 5}, values=("numbers", A)),
+    case(resampling.influence_estimate, {"value": 0.0}, influence=("numbers", LOSSES)),
 ]
-# calls that take single numbers or functions only; their refusals are tested beside them
+# calls that take single numbers, functions or results of other calls only; their refusals are tested beside them
 SINGLE_NUMBERS = {
     *("blending.ogr", "blending.weights", "estimate.proportion", "laziness.simulate", "gap.relu_recursion"),
     *("complementarity.fano", "complementarity.fano_exact", "complementarity.feder_merhav"),
+    *("reliance.conflict", "reliance.surprise", "reliance.inter_shap"),
     *("complementarity.squared_error_gap", "information.mlp", "information.trained"),
 }
 

@@ -1,7 +1,7 @@
 """Instruments that measure whether a multimodal model uses its modalities together.
 
 The short names below load their module on first use, so that `import mmnb` stays fast and free of torch:
-`mmnb.start` opens a notebook run, `mmnb.emap(f, a, b)` projects out cross-modal interactions.
+`mmnb.start` opens a notebook run, `mmnb.emap(f, a, b)` projects out cross-modal interactions, `mmnb.diagnose(f, data)` reports on a model.
 """
 
 import importlib
@@ -17,9 +17,10 @@ _SHORT_NAMES = {  # name -> (module, attribute or None for the module itself)
     "emap_of_many": ("mmnb.instruments.emap", "emap_of_many"),
     "TwoTower": ("mmnb.instruments.emap", "TwoTower"),
 }
-for _name in ("ablation", "blending", "complementarity", "gap", "grounding", "information", "laziness"):
+_SHORT_NAMES |= {name: ("mmnb.diagnosis", name) for name in ("diagnose", "Data", "Scores", "Embeddings", "Report")}
+for _name in ("ablation", "blending", "complementarity", "gap", "grounding", "information", "laziness", "reliance"):
     _SHORT_NAMES[_name] = (f"mmnb.instruments.{_name}", None)
-_SUBMODULES = ("course", "data", "instruments", "jobs", "lab", "models", "paths", "recipes", "runner")
+_SUBMODULES = ("course", "data", "diagnosis", "instruments", "jobs", "lab", "models", "paths", "recipes", "runner")
 
 __all__ = ["DataUnavailable", "NotAttempted", "__version__", *_SHORT_NAMES]
 

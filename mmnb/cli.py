@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from mmnb import paths
-from mmnb.jobs import command
+from mmnb.jobs import command, diagnose
 from mmnb.runner import streams
 
 _EXAMPLES = """
@@ -29,6 +29,7 @@ Examples:
   mmnb stability 01 --machines       what moves on a computer with another CPU
   mmnb student 01                    the notebook without its solutions, for a course
   mmnb grade submissions             points and feedback for a folder of submissions
+  mmnb diagnose --help               report on a model of your own: does it use its modalities together?
   mmnb emap --help                   measure a model of your own, on a cluster too
 \b
 Notebooks are named by number (1, 01), by slug (01_emap) or by the beginning of one (ema).
@@ -43,7 +44,7 @@ MMNB_CPU_BUDGET (CPU seconds a notebook may take, if this computer is slow), NO_
 
 
 class _Commands(click.Group):
-    """All but `mmnb emap` need packages of the extras, and say so when one is missing."""
+    """All but `mmnb emap` and `mmnb diagnose` need packages of the extras, and say so when one is missing."""
 
     def main(self, *args: object, **options: object) -> object:
         streams.prepare()
@@ -58,7 +59,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (ModuleNotFoundError, OSError) as error:
-            if ctx.invoked_subcommand == "emap":  # of the user's own model
+            if ctx.invoked_subcommand in ("emap", "diagnose"):  # of the user's own model
                 raise
             if isinstance(error, ModuleNotFoundError):
                 raise click.UsageError(f"{error.name} is not installed: pip install 'mmnb[notebooks]'") from error
@@ -97,6 +98,7 @@ def main() -> None:
 
 
 main.add_command(command.emap)
+main.add_command(diagnose.diagnose)
 
 
 _RUNNING = (

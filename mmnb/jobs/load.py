@@ -42,8 +42,8 @@ def run(job: SimpleNamespace) -> tuple[list[str], list[str]]:
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")  # a log wants a line now and then, not ten a second
     sys.path.insert(0, os.getcwd())  # as `python -m` does: `mmnb` and `torchrun` do not
-    with _processes() as (rank, world):
-        device = _device(job.device)
+    with processes() as (rank, world):
+        device = device_of(job.device)
         metric = found(job.metric, "metric") if ":" in job.metric else job.metric
         f = factory(job.model, "model")
         if not callable(f):
@@ -125,50 +125,60 @@ def factory(name: str, option: str) -> Any:
     return function()
 
 
-def load_data(name: str) -> tuple[Any, Any, Any]:
-    """(a, b, labels or None) from a file or a factory."""
+def content(name: str) -> Any:
+    """What a file holds, as a dict of its names, with parts such as `a.input_ids` put together; or what a factory returns."""
     readers = {
         ".npz": lambda path: dict(np.load(path, allow_pickle=False)),
         ".safetensors": load_file,
         ".pt": lambda path: torch.load(path, weights_only=True, map_location="cpu"),
     }
     path = Path(name)
-    if path.suffix in readers:
-        if not path.is_file():
-            raise UsageError(f"--data {name}: no such file")
-        try:
-            content = readers[path.suffix](path)
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            pickle.UnpicklingError,
-            SafetensorError,
-        ) as error:
-            raise UsageError(f"--data {name}: it cannot be read ({type(error).__name__}: {error})") from error
-    else:
-        content = factory(name, "data")
-    if isinstance(content, tuple | list) and len(content) in (2, 3):
-        content = dict(zip(_NAMES, content, strict=False))
-    if not isinstance(content, Mapping):
-        raise UsageError(
-            f"--data {name}: got {type(content).__name__}; expected (a, b), (a, b, labels) or a dict with these names"
-        )
-    parts: dict[str, Any] = {}
-    for key, part in content.items():
+    if path.suffix not in readers:
+        return factory(name, "data")
+    if not path.is_file():
+        raise UsageError(f"--data {name}: no such file")
+    try:
+        return readers[path.suffix](path)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        SafetensorError,
+    ) as error:
+        raise UsageError(f"--data {name}: it cannot be read ({type(error).__name__}: {error})") from error
+
+
+def put_together(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.x": 1, "a.y": 2, "b": 3} as {"a": {"x": 1, "y": 2}, "b": 3}."""
+    found: dict[str, Any] = {}
+    for key, part in parts.items():
         top, _, inner = key.partition(".")
-        parts[top] = parts.get(top, {}) | {inner: part} if inner else part
+        found[top] = found.get(top, {}) | {inner: part} if inner else part
+    return found
+
+
+def load_data(name: str) -> tuple[Any, Any, Any]:
+    """(a, b, labels or None) from a file or a factory."""
+    given = content(name)
+    if isinstance(given, tuple | list) and len(given) in (2, 3):
+        given = dict(zip(_NAMES, given, strict=False))
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"--data {name}: got {type(given).__name__}; expected (a, b), (a, b, labels) or a dict with these names"
+        )
+    parts = put_together(given)
     if not {"a", "b"} <= set(parts) <= set(_NAMES):
         raise UsageError(
-            f"--data {name}: it has {sorted(content)}; expected a, b and perhaps labels (parts of a dict: a.NAME)"
+            f"--data {name}: it has {sorted(given)}; expected a, b and perhaps labels (parts of a dict: a.NAME)"
         )
     return parts["a"], parts["b"], parts.get("labels")
 
 
 @contextlib.contextmanager
-def _processes() -> Iterator[tuple[int, int]]:
+def processes() -> Iterator[tuple[int, int]]:
     """(rank, number of processes); under torchrun the process group exists inside."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield 0, 1
@@ -182,7 +192,7 @@ def _processes() -> Iterator[tuple[int, int]]:
         dist.destroy_process_group()
 
 
-def _device(name: str | None) -> torch.device:
+def device_of(name: str | None) -> torch.device:
     if name is None:
         return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
     try:
